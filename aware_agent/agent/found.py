@@ -1,0 +1,145 @@
+"""Founding: the one transaction that brings a colony into being.
+
+It is guarded by the absence of the ``colony`` key, so of any number of founders and repetitions exactly one takes
+effect, wholly; the others change nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from aware_agent.agent.material import Material, make_material
+from aware_agent.colony.errors import Conflict, InvalidInput
+from aware_agent.colony.event import Event, Severity
+from aware_agent.colony.ids import ulid
+from aware_agent.colony.node import Record, Status
+from aware_agent.colony.spec import Spec, check_spec
+from aware_agent.security import pki
+from aware_agent.security.password import hash_password
+from aware_agent.security.records import CaRecord, ColonyRecord, UserRecord
+from aware_agent.security.roles import Role
+from aware_agent.security.sealed import colony_sealer
+from aware_agent.security.token import JoinToken, TokenRecord, beacon_key, verifier
+from aware_agent.store import ops
+from aware_agent.store.client import EtcdClient
+from aware_agent.store.keys import Keys
+
+__all__ = ["ADMIN", "Material", "found", "make_material"]
+
+ADMIN = "admin"
+FOUNDER = "colony"  # actor of what happened before there was anybody
+TOKEN_TTL_S = 86400.0
+
+
+async def found(
+    client: EtcdClient,
+    keys: Keys,
+    material: Material,
+    spec: Spec,
+    admin_password: str,
+    *,
+    now: float,
+    token_ttl_s: float | None = TOKEN_TTL_S,
+    token_uses: int | None = None,
+    randomness: Callable[[int], bytes] = os.urandom,
+) -> JoinToken | None:
+    """Found the colony. Returns its first join token, or None when it was founded before: nothing is changed then.
+
+    Raises InvalidInput for a spec or password that breaks a rule, Conflict when another colony of that name lives
+    there, StoreError. After any error the call may be repeated.
+    """
+    check_spec(spec)
+    if not material.colony == keys.colony == spec.colony:
+        raise InvalidInput(
+            f"the spec is of colony {spec.colony!r}, the material of {material.colony!r}", field="colony"
+        )
+    if await _founded_before(client, keys, material):
+        return None
+    password_hash = await asyncio.to_thread(hash_password, admin_password, randomness(16))
+    admin = UserRecord(name=ADMIN, role=Role.ADMIN, password_hash=password_hash, created_at=now, changed_at=now)
+    expires_at = None if token_ttl_s is None else now + token_ttl_s
+    token = _token_record(keys, material, now, expires_at=expires_at, uses_left=token_uses)
+    values = {
+        keys.key("colony"): ColonyRecord(name=material.colony, founded_at=now, ca_pin=material.token.ca_pin),
+        keys.key("ca"): _ca_record(keys, material),
+        keys.key("spec"): spec,
+        keys.key("users", ADMIN): admin,
+        keys.key("tokens", token.id): token,
+        keys.key("nodes", material.founder_id): _founder_record(material, now),
+    }
+    event = _event(material, now, randomness(10))
+    values[keys.key("events", event.id)] = event
+    writes = [ops.put(key, msgspec.json.encode(value)) for key, value in values.items()]
+    result = await client.txn([ops.absent(keys.key("colony"))], writes)
+    if result.succeeded:
+        return material.token
+    await _founded_before(client, keys, material)  # another founder was faster: the same colony, or Conflict
+    return None
+
+
+async def _founded_before(client: EtcdClient, keys: Keys, material: Material) -> bool:
+    kept = await client.get(keys.key("colony"))
+    if kept is None:
+        return False
+    try:
+        record = msgspec.json.decode(kept.value, type=ColonyRecord)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Conflict(
+            f"{keys.relative(kept.key)!r} in etcd is not a colony's record", hint="is this etcd ours?"
+        ) from error
+    if record.ca_pin != pki.ca_pin(material.ca.certificate):
+        raise Conflict(
+            f"another colony {keys.colony!r} with another CA lives in this etcd",
+            hint="choose another name, or use the material it was founded from",
+        )
+    return True
+
+
+def _ca_record(keys: Keys, material: Material) -> CaRecord:
+    sealed = colony_sealer(material.secret).seal(material.ca.key, keys.key("ca"))
+    return CaRecord(certificate=material.ca.certificate.decode(), key=sealed)
+
+
+def _founder_record(material: Material, now: float) -> Record:
+    """The founder needs no join; it is suspect until its presence is seen, like every newcomer."""
+    return Record(
+        id=material.founder_id,
+        name=material.founder_name,
+        joined_at=now,
+        status=Status.SUSPECT,
+        status_since=now,
+        key_pin=material.founder_pin,
+    )
+
+
+def _token_record(
+    keys: Keys, material: Material, now: float, *, expires_at: float | None, uses_left: int | None
+) -> TokenRecord:
+    token = material.token
+    return TokenRecord(
+        id=token.id,
+        verifier=verifier(token),
+        beacon_key=colony_sealer(material.secret).seal(beacon_key(token), keys.key("tokens", token.id)),
+        created_at=now,
+        created_by=FOUNDER,
+        expires_at=expires_at,
+        uses_left=uses_left,
+    )
+
+
+def _event(material: Material, now: float, randomness: bytes) -> Event:
+    return Event(
+        id=ulid(now, randomness),
+        time=now,
+        term=0,
+        actor=FOUNDER,
+        type="colony.founded",
+        subject=material.colony,
+        message=f"Colony {material.colony} was founded.",
+        severity=Severity.NOTICE,
+        payload={"ca_pin": material.token.ca_pin, "founder": material.founder_id},
+    )

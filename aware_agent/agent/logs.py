@@ -1,0 +1,67 @@
+"""Log lines: one JSON object a line, or text for people. Fields come with ``extra={"fields": {...}}``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any
+
+import msgspec
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class JsonLines(logging.Formatter):
+    """``{"time":..., "level":..., "node":..., "message":..., ...fields}``."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__()
+        self._node = node
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "time": _stamp(record.created),
+            "level": record.levelname.lower(),
+            "node": self._node,
+            "logger": record.name.removeprefix("aware_agent."),
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+class TextLines(logging.Formatter):
+    """``12:00:00.123 warning demo-1: message  key=value``."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__()
+        self._node = node
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, with a traceback below it if there is one."""
+        fields = "".join(f"  {key}={value}" for key, value in getattr(record, "fields", {}).items())
+        clock = _stamp(record.created)[11:23]
+        line = f"{clock} {record.levelname.lower():7} {self._node}: {record.getMessage()}{fields}"
+        return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+
+
+def _stamp(created: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created)) + f".{int(created % 1 * 1000):03d}Z"
+
+
+def set_up_logs(node: str, level: str, style: str) -> None:
+    """Send all log lines of the process to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(node) if style == "json" else TextLines(node))
+    logging.root.handlers[:] = [handler]
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Change how much is said; libraries stay at warning."""
+    logging.root.setLevel(logging.WARNING)
+    logging.getLogger("aware_agent").setLevel(_LEVELS[level])

@@ -1,0 +1,341 @@
+"""One running member: connects to etcd, shows presence, takes part in the election, beacons, serves HTTP.
+
+What a queen does is not here: ``court`` and ``server`` are handed in by the composition root
+(:mod:`aware_agent.daemon`), which loads them when this node may reign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from aware_agent import __version__
+from aware_agent.agent.capabilities import measure
+from aware_agent.agent.duties import Duty, run_duties
+from aware_agent.agent.figures import node_families
+from aware_agent.agent.logs import set_level
+from aware_agent.agent.presence import Presence
+from aware_agent.agent.reader import ColonyReader
+from aware_agent.agent.settings import Settings
+from aware_agent.agent.state import NodeState, StateDir
+from aware_agent.agent.throne import Court, Throne
+from aware_agent.colony import election
+from aware_agent.colony.election import Crown, Election, Resign
+from aware_agent.colony.errors import AwareError
+from aware_agent.colony.ids import ulid
+from aware_agent.colony.node import AgentConfig, Config, Report
+from aware_agent.colony.succession import line_of_succession
+from aware_agent.discovery.interfaces import choose_links
+from aware_agent.discovery.pace import Pace
+from aware_agent.discovery.remembered import save_remembered
+from aware_agent.discovery.service import AnnounceKeys, BeaconService, Portrait
+from aware_agent.security.derive import derive
+from aware_agent.store.client import EtcdClient
+from aware_agent.store.errors import StoreError
+from aware_agent.store.keys import Keys
+from aware_agent.store.lease import LeaseKeeper
+from aware_agent.store.projection import Projection
+from aware_agent.store.subscription import ProjectionBatch
+from aware_agent.store.version import gate
+from aware_agent.telemetry import Family
+
+log = logging.getLogger(__name__)
+
+LEAVE_S = 3.0  # how long a clean shutdown may take to hand over
+STALE_S = 5.0  # without contact to etcd for longer, the node is not ready
+
+
+class Removed(AwareError):
+    """The queen has removed this node from the colony."""
+
+    code = "removed"
+    exit_code = 20
+
+
+class Server(Protocol):
+    """The HTTP server of this node."""
+
+    async def start(self) -> None:
+        """Listen."""
+
+    async def stop(self) -> None:
+        """Stop listening and finish."""
+
+
+class Node:
+    """One member of a colony. :meth:`run` returns when it was asked to stop, or raises AwareError."""
+
+    def __init__(
+        self, settings: Settings, state_dir: StateDir, state: NodeState, client: EtcdClient, origin: str
+    ) -> None:
+        now = time.time()
+        self.settings = settings
+        self.client = client
+        self.id = state.identity.id
+        self.name = state.identity.name
+        self.ca_pem = state.ca
+        self.secret = state.membership.secret
+        self.etcd = settings.store.endpoints or state.membership.etcd
+        self.keys = Keys(settings.colony)
+        self.started_at = now
+        self.incarnation = ulid(now, os.urandom(10))
+        self._state_dir = state_dir
+        self._base = self._first_report(state, origin)
+        self._keeper = LeaseKeeper(client)
+        self._projection = Projection(client, [self.keys.worker_range(), _one_key(self.keys.key("config", self.id))])
+        self._reader: ColonyReader | None = None
+        self._presence = Presence(
+            client,
+            self._keeper,
+            self.keys,
+            node=self.id,
+            ttl_s=settings.timing.presence_ttl_s,
+            report=self._base,
+        )
+        self._throne: Throne | None = None
+        self._beacons: BeaconService | None = None
+        self._recorded = False
+        self._seen_term = 0  # create revision of the queen key last looked at
+        self._stop = asyncio.Event()
+        self._failure: AwareError | None = None
+
+    # What others ask ---------------------------------------------------------------------------------------------
+
+    @property
+    def me(self) -> str:
+        """Id of this node."""
+        return self.id
+
+    def queen_url(self) -> str | None:
+        """Base URL of the queen as far as this node knows; None if there is none or it is this node."""
+        crown = self._reader.crown() if self._reader else None
+        return crown.url if crown and crown.id != self.id else None
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether this node takes part: in contact with etcd and aware of a queen."""
+        if self._reader is None:
+            return False, "starting"
+        since = self._projection.stale_since
+        if since is not None and time.monotonic() - since > STALE_S:
+            return False, f"no contact with etcd for {time.monotonic() - since:.0f} s"
+        if self._reader.crown() is None:
+            return False, "no queen"
+        return True, "reigning" if self.term else "following the queen"
+
+    @property
+    def term(self) -> int:
+        """The term this node reigns under, 0 for a worker."""
+        return self._throne.state.term if self._throne else 0
+
+    def families(self) -> Iterable[Family]:
+        """Metrics of this node."""
+        stale = self._projection.stale_since
+        return node_families(
+            term=self.term,
+            ready=self.ready()[0],
+            uptime_s=time.time() - self.started_at,
+            revision=self._projection.revision,
+            stale_s=time.monotonic() - stale if stale is not None else 0.0,
+            beacons=self._beacons.metrics() if self._beacons else {},
+        )
+
+    # What others tell --------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Shut down cleanly."""
+        self._stop.set()
+
+    def resign(self, wish: Resign) -> None:
+        """Hand the throne over."""
+        if self._throne:
+            self._throne.tell(wish)
+
+    def fail_reign(self) -> None:
+        """The queen's duties broke: let another node try."""
+        self.resign(Resign("", "its duties failed"))
+
+    # Life --------------------------------------------------------------------------------------------------------
+
+    async def run(self, court: Court, server: Server, seek_key: SeekKey) -> None:
+        """Live until :meth:`stop`. Everything started here is wound up when it returns or raises."""
+        await self._connect()
+        await server.start()
+        try:
+            self._beacons = self._make_beacons(seek_key)
+            await self._beacons.start()
+            self._reader = ColonyReader(self._projection, self.keys)
+            self._throne = self._make_throne(court)
+            self._projection.listen(self._on_batch)
+            self._look(first=True)
+            log.info("%s is up at %s", self.name, self.settings.url, extra={"fields": {"id": self.id}})
+            await run_duties(
+                [Duty("presence", self._presence.run), Duty("election", self._throne.run)], self._stop, self._wind_up
+            )
+            if self._failure:
+                raise self._failure
+        finally:
+            if self._beacons:
+                await self._beacons.aclose()
+            await server.stop()
+            await self._projection.aclose()
+            await self._keeper.aclose()
+
+    async def _connect(self) -> None:
+        """Wait for etcd, check its version, mirror the colony. Raises StoreError after the start-up timeout."""
+        end = time.monotonic() + self.settings.store.startup_timeout_s
+        while True:
+            try:
+                status = await self.client.status()
+                for warning in gate(status.version, self.settings.store.production):
+                    log.warning(warning)
+                await self._projection.start()
+                return
+            except StoreError as error:
+                if error.code != "store-unreachable" or time.monotonic() >= end:
+                    raise
+                log.info("waiting for etcd: %s", error.message)
+                await asyncio.sleep(0.5)
+
+    async def _wind_up(self) -> None:
+        """Clean shutdown, while the other duties still run: throne first, then good-bye."""
+        if self._throne:
+            await self._throne.leave(LEAVE_S)
+        await self._presence.say_goodbye()
+        if self._reader:
+            self._remember()
+
+    def _on_batch(self, batch: ProjectionBatch) -> None:
+        if self._reader and self._reader.changed(batch.revision, [change.kv.key for change in batch.changes]):
+            self._look()
+
+    def _look(self, *, first: bool = False) -> None:
+        """Draw the consequences of what the projection shows now."""
+        assert self._reader is not None
+        assert self._throne is not None
+        self._throne.tell(election.Line(line_of_succession(self._reader.presence())))
+        self._look_at_throne(first)
+        self._look_at_config()
+        recorded = self._projection.get(self.keys.key("nodes", self.id)) is not None
+        if self._recorded and not recorded:
+            self._failure = Removed(f"{self.name} was removed from colony {self.settings.colony}")
+            self._stop.set()
+        self._recorded = recorded
+
+    def _look_at_throne(self, first: bool) -> None:
+        assert self._reader is not None
+        assert self._throne is not None
+        queen = self._projection.get(self.keys.queen)
+        crown = self._reader.crown()
+        if queen is not None and crown is not None:
+            if queen.create_revision != self._seen_term or first:
+                self._throne.tell(election.Crowned(crown, queen.create_revision))
+                self._seen_term = queen.create_revision
+                self._remember()
+                if self._beacons:
+                    self._beacons.hurry()
+        elif self._seen_term or first:
+            handover = self._reader.handover()
+            fresh = handover if handover and handover.term == self._seen_term else None
+            self._throne.tell(election.Vacant(fresh))
+            self._seen_term = 0
+
+    def _look_at_config(self) -> None:
+        assert self._reader is not None
+        stored = self._projection.get(self.keys.key("config", self.id))
+        config = self._reader.one(f"config/{self.id}", Config) or Config()
+        agent = config.agent
+        set_level(agent.log_level or self.settings.log.level)
+        if self._beacons:
+            self._beacons.pace = self._pace(agent)
+        base = self._base
+        self._presence.update(
+            msgspec.structs.replace(
+                base,
+                candidate=base.candidate if agent.candidate is None else agent.candidate,
+                priority=base.priority if agent.priority is None else agent.priority,
+                config_version=stored.version if stored else 0,
+            )
+        )
+
+    def _remember(self) -> None:
+        """Keep the members' addresses for a start without broadcast."""
+        assert self._reader is not None
+        others = sorted(r.url for node, r in self._reader.presence().items() if node != self.id)
+        queen = self.queen_url()
+        try:
+            save_remembered(self._state_dir.peers_path, ([queen] if queen else []) + others)
+        except AwareError as error:
+            log.warning("members not remembered: %s", error)
+
+    # Parts -------------------------------------------------------------------------------------------------------
+
+    def _first_report(self, state: NodeState, origin: str) -> Report:
+        settings = self.settings
+        return Report(
+            name=self.name,
+            address=settings.address,
+            url=settings.url,
+            incarnation=self.incarnation,
+            version=__version__,
+            joined_at=state.membership.joined_at,
+            candidate=settings.candidate,
+            priority=settings.priority,
+            capabilities=measure(Path(settings.state_dir), settings.zone),
+            labels=settings.labels,
+            origin=origin,
+        )
+
+    def _make_throne(self, court: Court) -> Throne:
+        state = Election(me=self.id, incarnation=self.incarnation, timing=self.settings.timing)
+        return Throne(self.client, self._keeper, self.keys, state=state, crown=self._crown, court=court)
+
+    def _crown(self) -> Crown:
+        return Crown(id=self.id, name=self.name, url=self.settings.url, incarnation=self.incarnation, since=time.time())
+
+    def _make_beacons(self, seek_key: SeekKey) -> BeaconService:
+        settings = self.settings
+        links = choose_links(settings.address, settings.discovery.interfaces) if settings.discovery.broadcast else []
+        return BeaconService(
+            colony=settings.colony,
+            links=links,
+            port=settings.discovery.port,
+            keys=AnnounceKeys(current="1", keys={"1": derive(self.secret, "beacon/1")}),
+            describe=self._portrait,
+            token_key=seek_key,
+            pace=self._pace(AgentConfig()),
+        )
+
+    def _portrait(self) -> Portrait:
+        crown = self._reader.crown() if self._reader else None
+        queen = self._projection.get(self.keys.queen)
+        return Portrait(
+            id=self.id,
+            name=self.name,
+            address=self.settings.address,
+            url=self.settings.url,
+            queen_id=crown.id if crown else "",
+            queen_url=crown.url if crown else "",
+            term=queen.create_revision if queen else 0,
+            size=len(self._reader.presence()) if self._reader else 0,
+        )
+
+    def _pace(self, agent: AgentConfig) -> Pace:
+        return Pace(interval_s=agent.beacon_interval_s or self.settings.discovery.interval_s)
+
+
+class SeekKey(Protocol):
+    """Finds the beacon key of a join token, while this node reigns."""
+
+    def __call__(self, token_id: str, /) -> bytes | None:
+        """The key, or None."""
+
+
+def _one_key(key: bytes) -> tuple[bytes, bytes]:
+    return key, key + b"\0"

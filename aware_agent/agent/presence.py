@@ -1,0 +1,76 @@
+"""A node's sign of life: its report under a lease of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+import msgspec
+
+from aware_agent.colony.node import Report
+from aware_agent.store.client import EtcdClient
+from aware_agent.store.errors import StoreError
+from aware_agent.store.keys import Keys
+from aware_agent.store.lease import HeldLease, LeaseKeeper
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.5
+
+
+class Presence:
+    """Keeps ``presence/<id>`` true: written once, again when the report changes or the lease was lost."""
+
+    def __init__(
+        self, client: EtcdClient, keeper: LeaseKeeper, keys: Keys, *, node: str, ttl_s: int, report: Report
+    ) -> None:
+        self._client = client
+        self._keeper = keeper
+        self._key = keys.key("presence", node)
+        self._ttl_s = ttl_s
+        self._changed = asyncio.Event()
+        self._lease: HeldLease | None = None
+        self.report = report
+
+    def update(self, report: Report) -> None:
+        """Announce a new report."""
+        if report != self.report:
+            self.report = report
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Keep the key until cancelled. Losing etcd is not an error here: it is tried again."""
+        while True:
+            try:
+                await self._hold()
+            except StoreError as error:
+                log.warning("presence not written: %s", error.message)
+                await asyncio.sleep(RETRY_S)
+
+    async def _hold(self) -> None:
+        lease = self._lease = await self._keeper.grant(self._ttl_s)
+        while not lease.lost.is_set():
+            self._changed.clear()
+            await self._client.put(self._key, msgspec.json.encode(self.report), lease=lease.id)
+            await _first(lease.lost.wait(), self._changed.wait())
+        log.warning("presence lease lost; asking for another")
+
+    async def say_goodbye(self) -> None:
+        """Mark the report as leaving and let the lease run out, so that the queen sees it whenever she looks."""
+        if self._lease is None or self._lease.lost.is_set():
+            return
+        self.report = msgspec.structs.replace(self.report, leaving=True)
+        try:
+            await self._client.put(self._key, msgspec.json.encode(self.report), lease=self._lease.id)
+        except StoreError as error:
+            log.warning("good-bye not written: %s", error.message)
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,193 @@
+"""The state directory: who this node is and what it got when it joined. One directory, one node.
+
+``node.json`` and ``node.key`` exist from the first start; ``node.crt``, ``ca.crt`` and, last of all, ``colony.json``
+appear when the colony took the node in. ``colony.json`` is the commit mark: without it the node has not joined and
+whatever else lies there is completed by the next join; with it everything must be there and fit together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.ids import ULID, ulid
+from aware_agent.security.files import (
+    PUBLIC_MODE,
+    DiskFull,
+    StateCorrupted,
+    StateUnusable,
+    make_directory,
+    only_one,
+    read_public,
+    read_secret,
+    write_atomic,
+)
+
+__all__ = ["DiskFull", "Identity", "Membership", "NodeState", "StateCorrupted", "StateDir", "StateUnusable"]
+
+_REPAIR = "restore it from a backup, or move the state directory away and join again"
+# Room for certificate, CA bundle and colony.json, taken before a join token is spent.
+_RESERVED_BYTES = 64 * 1024
+T = TypeVar("T")
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who this node is; chosen once and kept over renames of the host and changes of address."""
+
+    id: str  # ULID
+    name: str
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the colony gave this node when it joined."""
+
+    colony: str
+    secret: bytes  # colony secret
+    etcd: tuple[str, ...]  # endpoints host:port
+    joined_at: float  # Unix seconds on the queen's clock; seniority in election
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"Membership(colony={self.colony!r}, etcd={self.etcd!r}, joined_at={self.joined_at!r})"
+
+
+class NodeState(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a member needs to start, checked to fit together."""
+
+    identity: Identity
+    membership: Membership
+    key: bytes  # PEM
+    certificate: bytes  # PEM
+    ca: bytes  # PEM bundle
+
+    def __repr__(self) -> str:
+        """Without key and secret."""
+        return f"NodeState({self.identity!r}, {self.membership!r})"
+
+
+class StateDir:
+    """Reads and writes one state directory. Errors: StateCorrupted, StateUnusable (both exit 11), DiskFull (18)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.identity_path = path / "node.json"
+        self.key_path = path / "node.key"
+        self.certificate_path = path / "node.crt"
+        self.ca_path = path / "ca.crt"
+        self.membership_path = path / "colony.json"
+        self.peers_path = path / "peers.json"
+        self._reserve_path = path / ".reserve"
+
+    def prepare(self) -> None:
+        """Create the directory, or make sure it is ours and closed to others."""
+        make_directory(self.path)
+
+    def hold(self) -> contextlib.AbstractContextManager[None]:
+        """Lock the directory for the life of one agent: two agents with one identity would fight each other."""
+        return only_one(self.path / ".lock", "agent")
+
+    def ensure_identity(self, name: str, *, now: float, randomness: bytes | None = None) -> Identity:
+        """The kept identity, or a new one named ``name``.
+
+        A kept identity of another name is renamed while the node has not joined; afterwards the certificate
+        carries the name, so a new name is refused with :class:`InvalidInput`.
+        """
+        kept = self.load_identity()
+        if kept and kept.name == name:
+            return kept
+        if kept and self.membership_path.exists():
+            raise InvalidInput(
+                f"this node joined as {kept.name!r}, but its settings call it {name!r}",
+                field="name",
+                hint=f"set the name back, or move {self.path} away and join again",
+            )
+        if kept is None and self.membership_path.exists():
+            raise StateCorrupted(f"{self.identity_path} is missing although this node has joined", hint=_REPAIR)
+        identity = Identity(id=kept.id if kept else ulid(now, randomness or os.urandom(10)), name=name)
+        write_atomic(self.identity_path, msgspec.json.encode(identity))
+        return identity
+
+    def load_identity(self) -> Identity | None:
+        """The kept identity; None before the first start."""
+        raw = read_public(self.identity_path)
+        if raw is None:
+            return None
+        identity = self._decode(self.identity_path, raw, Identity)
+        if not ULID.fullmatch(identity.id) or not identity.name:
+            raise StateCorrupted(f"{self.identity_path} has no valid node id and name", hint=_REPAIR)
+        return identity
+
+    def load_key(self) -> bytes | None:
+        """The private key as PEM; None before the first join."""
+        return read_secret(self.key_path)
+
+    def save_key(self, key: bytes) -> None:
+        """Keep the private key, before anybody is told its public half."""
+        write_atomic(self.key_path, key)
+
+    def load(self) -> NodeState | None:
+        """What a member starts with; None when this node has not joined yet."""
+        raw = read_secret(self.membership_path)
+        if raw is None:
+            return None
+        membership = self._decode(self.membership_path, raw, Membership)
+        if not membership.colony or len(membership.secret) < 16 or not membership.etcd:
+            raise StateCorrupted(f"{self.membership_path} is incomplete", hint=_REPAIR)
+        identity = self.load_identity()
+        state = NodeState(
+            identity=self._required(self.identity_path, identity),
+            membership=membership,
+            key=self._required(self.key_path, self.load_key()),
+            certificate=self._required(self.certificate_path, read_public(self.certificate_path)),
+            ca=self._required(self.ca_path, read_public(self.ca_path)),
+        )
+        self._check_tls()
+        return state
+
+    def reserve(self) -> None:
+        """Take the room a join needs now, so that a full disk is found before a join token is spent."""
+        write_atomic(self._reserve_path, b"\0" * _RESERVED_BYTES)
+
+    def release(self) -> None:
+        """Give back what :meth:`reserve` took."""
+        with contextlib.suppress(FileNotFoundError):
+            self._reserve_path.unlink()
+
+    def save(self, membership: Membership, *, certificate: bytes, ca: bytes) -> None:
+        """Commit a join: certificate and CA first, ``colony.json`` last."""
+        self.release()
+        write_atomic(self.ca_path, ca, PUBLIC_MODE)
+        write_atomic(self.certificate_path, certificate, PUBLIC_MODE)
+        write_atomic(self.membership_path, msgspec.json.encode(membership))
+
+    def _check_tls(self) -> None:
+        """Let OpenSSL judge the PEM files: readable, and key and certificate a pair."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_verify_locations(self.ca_path)
+        except (ssl.SSLError, OSError, ValueError) as error:
+            raise StateCorrupted(f"{self.ca_path} is not a CA certificate", hint=_REPAIR) from error
+        try:
+            # The empty password keeps OpenSSL from asking at the terminal for a key it believes encrypted.
+            context.load_cert_chain(self.certificate_path, self.key_path, password="")
+        except (ssl.SSLError, OSError, ValueError) as error:
+            raise StateCorrupted(
+                f"{self.key_path} and {self.certificate_path} are damaged or no pair", hint=_REPAIR
+            ) from error
+
+    def _required(self, path: Path, value: T | None) -> T:
+        if value is None:
+            raise StateCorrupted(f"{path} is missing although this node has joined", hint=_REPAIR)
+        return value
+
+    def _decode(self, path: Path, raw: bytes, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise StateCorrupted(f"{path} is damaged: {error}", hint=_REPAIR) from error

@@ -1,0 +1,249 @@
+"""The election as it runs: feeds what happens in etcd to ``colony.election`` and performs what it decides.
+
+One queue, one consumer: decisions are made one after the other, so their order is the order of the log. Stopping the
+queen's duties is a plain function call made before anything else, because everything after it may block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import msgspec
+
+from aware_agent.colony import election
+from aware_agent.colony.election import Crown, Decision, Election, Handover
+from aware_agent.colony.event import Event, Severity
+from aware_agent.colony.ids import ulid
+from aware_agent.store import ops
+from aware_agent.store.client import EtcdClient
+from aware_agent.store.errors import StoreError, StoreUnreachable
+from aware_agent.store.keys import Keys
+from aware_agent.store.lease import HeldLease, LeaseKeeper
+
+log = logging.getLogger(__name__)
+
+READ_BACK_S = 0.1  # pause between attempts to learn the outcome of an unanswered campaign
+
+
+class Court(Protocol):
+    """What a reign needs from the rest of the agent. All calls return at once."""
+
+    def prepare(self) -> None:
+        """This node is the heir: load what a queen needs."""
+
+    def begin(self, term: int) -> None:
+        """Start the queen's duties under ``term``."""
+
+    def end(self, term: int, reason: str) -> None:
+        """Stop them; no write of ``term`` may be started after this returns."""
+
+
+class Throne:
+    """One node's part in the election."""
+
+    def __init__(
+        self,
+        client: EtcdClient,
+        keeper: LeaseKeeper,
+        keys: Keys,
+        *,
+        state: Election,
+        crown: Callable[[], Crown],
+        court: Court,
+    ) -> None:
+        self._client = client
+        self._keeper = keeper
+        self._keys = keys
+        self._crown = crown
+        self._court = court
+        self._events: asyncio.Queue[election.Event] = asyncio.Queue()
+        self._timer: asyncio.TimerHandle | None = None
+        self._lease: HeldLease | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._settled = asyncio.Event()
+        self.state = state
+
+    def tell(self, event: election.Event) -> None:
+        """Something happened; it is decided on in order."""
+        self._events.put_nowait(event)
+
+    async def run(self) -> None:
+        """Decide until cancelled."""
+        try:
+            while True:
+                event = await self._events.get()
+                self._settled.clear()
+                await self._perform(election.decide(self.state, event, time.monotonic()))
+                if self._events.empty():
+                    self._settled.set()
+        finally:
+            if self._timer:
+                self._timer.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def leave(self, timeout_s: float) -> None:
+        """Hand over if reigning; returns when it is done or after ``timeout_s``."""
+        self._settled.clear()
+        self.tell(election.Quit())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._settled.wait()
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+
+    async def _perform(self, decision: Decision) -> None:
+        before, self.state = self.state, decision.state
+        if decision.sentence:
+            log.info(
+                decision.sentence, extra={"fields": {"phase": self.state.phase.value, "term": self.state.seat_term}}
+            )
+        for effect in decision.effects:
+            match effect:
+                case election.WakeAt(when):
+                    self._wake_at(when)
+                case election.Campaign():
+                    self._start(self._campaign())
+                case election.Reign(term):
+                    self._court.begin(term)
+                case election.Abdicate(term, reason):
+                    self._court.end(term, reason)
+                    self._let_go()
+                case election.HandOver(term, to, reason):
+                    await self._hand_over(term, to, reason)
+                case election.Evict(term):
+                    self._start(self._evict(term))
+        if election.position(self.state) == 0 and election.position(before) != 0:
+            self._court.prepare()
+
+    def _wake_at(self, when: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        delay = max(0.0, when - time.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay, self.tell, election.Tick())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Campaign ----------------------------------------------------------------------------------------------------
+
+    async def _campaign(self) -> None:
+        try:
+            self._lease = await self._keeper.grant(self.state.timing.queen_ttl_s, on_renewed=self._renewed)
+        except StoreError as error:
+            self.tell(election.Failed(error.message))
+            return
+        lease = self._lease
+        self._start(self._watch_lease(lease))
+        try:
+            outcome = await self._crown_myself(lease)
+        except StoreError as error:
+            outcome = election.Failed(error.message)
+        if not isinstance(outcome, election.Won):
+            self._let_go()
+        self.tell(outcome)
+
+    async def _crown_myself(self, lease: HeldLease) -> election.Won | election.Lost | election.Failed:
+        crown = self._crown()
+        event = self._event("queen.elected", crown.id, f"{crown.name} is queen")
+        try:
+            result = await self._client.txn(
+                [ops.absent(self._keys.queen)],
+                [ops.put(self._keys.queen, msgspec.json.encode(crown), lease=lease.id), self._put_event(event)],
+                [ops.get(self._keys.queen)],
+            )
+        except StoreUnreachable as error:
+            if not error.maybe_applied:
+                raise
+            return await self._read_back(lease)
+        if result.succeeded:
+            return election.Won(result.revision, lease.deadline)
+        holder = result.first()
+        if holder is None:
+            return election.Failed("the throne was taken and left at once")
+        return self._outcome(holder.value, holder.create_revision, lease)
+
+    async def _read_back(self, lease: HeldLease) -> election.Won | election.Lost | election.Failed:
+        """The transaction was not answered: look who holds the key, as long as my lease lives."""
+        while lease.valid():
+            try:
+                holder = await self._client.get(self._keys.queen)
+            except StoreError:
+                await asyncio.sleep(READ_BACK_S)
+                continue
+            if holder is None:
+                return election.Failed("the campaign was not answered and had no effect")
+            return self._outcome(holder.value, holder.create_revision, lease)
+        return election.Failed("the campaign was not answered while the lease lived")
+
+    def _outcome(self, value: bytes, term: int, lease: HeldLease) -> election.Won | election.Lost:
+        crown = msgspec.json.decode(value, type=Crown)
+        if crown.incarnation == self.state.incarnation:
+            return election.Won(term, lease.deadline)
+        return election.Lost(crown, term)
+
+    def _renewed(self, deadline: float) -> None:
+        self.tell(election.Renewed(deadline))
+
+    async def _watch_lease(self, lease: HeldLease) -> None:
+        await lease.lost.wait()
+        if lease is self._lease:
+            self.tell(election.LeaseLost())
+
+    def _let_go(self) -> None:
+        """Give the lease up without waiting: if the revoke does not arrive, it runs out."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            self._start(self._revoke(lease))
+
+    async def _revoke(self, lease: HeldLease) -> None:
+        with contextlib.suppress(StoreError):
+            await lease.revoke()
+
+    # Giving up ---------------------------------------------------------------------------------------------------
+
+    async def _hand_over(self, term: int, to: str, reason: str) -> None:
+        me = self._crown()
+        handover = Handover(term=term, to=to, reason=reason)
+        event = self._event("queen.stepped-down", me.id, f"{me.name} hands term {term} over: {reason}", term=term)
+        try:
+            await self._client.txn(
+                [ops.created(self._keys.queen, term)],
+                [
+                    ops.delete(self._keys.queen),
+                    ops.put(self._keys.handover, msgspec.json.encode(handover)),
+                    self._put_event(event),
+                ],
+            )
+        except StoreError as error:
+            log.warning("the hand-over was not answered (%s): the lease runs out instead", error.message)
+
+    async def _evict(self, term: int) -> None:
+        with contextlib.suppress(StoreError):
+            await self._client.txn([ops.created(self._keys.queen, term)], [ops.delete(self._keys.queen)])
+
+    def _event(self, kind: str, subject: str, message: str, term: int = 0) -> Event:
+        """A line of history written with the change itself. An election's own revision is its term."""
+        now = time.time()
+        return Event(
+            id=ulid(now, os.urandom(10)),
+            time=now,
+            term=term,
+            actor=self.state.me,
+            type=kind,
+            subject=subject,
+            message=message,
+            severity=Severity.NOTICE,
+        )
+
+    def _put_event(self, event: Event) -> ops.Op:
+        return ops.put(self._keys.key("events", event.id), msgspec.json.encode(event))

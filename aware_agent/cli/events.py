@@ -1,0 +1,148 @@
+"""``aware events``: the history of the colony, and what happens now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.output import STYLES, clean, console, print_json, print_line, warn
+
+if TYPE_CHECKING:
+    from aware_agent.cli.client import Gateway
+
+PAGE = 1000
+FOLLOW_DEADLINE_S = 60.0
+_AGAIN_S = 0.1  # between the end of one stream and the next
+
+
+def events(
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens, until Ctrl-C.")] = False,
+    since: Annotated[int | None, typer.Option(min=0, metavar="REVISION", help="Only events after this one.")] = None,
+    event_type: Annotated[
+        str | None,
+        typer.Option("--type", metavar="PREFIX", help="Only events whose type starts so: node, queen.elected."),
+    ] = None,
+    last: Annotated[int, typer.Option("--last", "-n", min=0, help="Without --since: show this many.")] = 20,
+    count: Annotated[int | None, typer.Option(min=1, help="With --follow: stop after this many.")] = None,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List events; with --follow, stay and show new ones over any change of queen."""
+    with gateway(context) as client:
+        revision, found = history(client, since or 0, event_type)
+        if since is None:
+            found = found[len(found) - last :] if last else []
+        if not follow:
+            _show(found, as_json, revision)
+            return
+        client.deadline_s = FOLLOW_DEADLINE_S
+        try:
+            _stream(client=client, found=found, revision=revision, event_type=event_type, count=count, as_json=as_json)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+def history(client: Gateway, since: int, event_type: str | None) -> tuple[int, list[dict[str, Any]]]:
+    """All kept events after ``since``, and the revision up to which they are complete."""
+    found: list[dict[str, Any]] = []
+    while True:
+        data = client.get("/v1/events", since=since, limit=PAGE, type=event_type).data
+        page = data["events"]
+        found += page
+        if not page or not data["more"]:
+            return max(int(data["revision"]), since), found
+        since = int(page[-1]["revision"])
+
+
+def follow_events(client: Gateway, since: int, event_type: str | None) -> Iterator[dict[str, Any]]:
+    """Events after ``since`` as they happen; resumes by revision wherever the queen is. Never ends by itself."""
+    import httpx
+
+    after = since  # what to ask for; one less than ``since`` once an event was seen there
+    seen: set[str] = set()  # ids of the events given at revision ``since``
+    while True:
+        try:
+            params = {"since": after, "type": event_type}
+            with client.stream("/v1/events/stream", params, {"Accept": "text/event-stream"}) as response:
+                for event in server_sent(response.iter_lines()):
+                    revision, name = int(event["revision"]), str(event.get("id", ""))
+                    if name in seen:
+                        continue
+                    seen = {name} if revision > since else seen | {name}
+                    since = max(since, revision)
+                    # One write may hold several events: after a break its revision is read again.
+                    after = since - 1
+                    yield event
+        except httpx.TransportError:
+            warn("connection lost, looking for the queen")
+        time.sleep(_AGAIN_S)
+
+
+def server_sent(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Decode the data of a stream of server-sent events; an event that was cut off is not given."""
+    import msgspec
+
+    data: list[str] = []
+    revision = ""
+    for line in lines:
+        if line:
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if name == "data":
+                data.append(value)
+            elif name == "id":
+                revision = value
+            continue
+        if data:
+            event = msgspec.json.decode("\n".join(data))
+            if isinstance(event, dict) and "type" in event:
+                event.setdefault("revision", int(revision or 0))
+                yield event
+        data = []
+
+
+def _stream(
+    *,
+    client: Gateway,
+    found: list[dict[str, Any]],
+    revision: int,
+    event_type: str | None,
+    count: int | None,
+    as_json: bool,
+) -> None:
+    shown = 0
+    for source in (iter(found), follow_events(client, revision, event_type)):
+        for event in source:
+            if as_json:
+                print_line(event)
+            else:
+                _print(event)
+            shown += 1
+            if count is not None and shown >= count:
+                return
+
+
+def _show(found: list[dict[str, Any]], as_json: bool, revision: int) -> None:
+    if as_json:
+        print_json({"revision": revision, "events": found})
+        return
+    for event in found:
+        _print(event)
+
+
+def _print(event: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(event["time"])))
+    severity = clean(event.get("severity", "info"))
+    line = Text(f"{moment}  {event['revision']:>7}  ")
+    line.append(f"{clean(event['type']):<20}  ", style=STYLES.get(severity, ""))
+    line.append(clean(event["message"]))
+    out = console()
+    out.print(line, soft_wrap=True)
+    out.file.flush()

@@ -1,0 +1,108 @@
+"""``aware login``, ``logout``, ``whoami``: who a context acts as."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.output import print_fields, print_json, say
+
+if TYPE_CHECKING:
+    from aware_agent.cli.client import Gateway
+
+
+def login(
+    username: Annotated[str, typer.Option("--username", "-u", help="User to log in as.")] = "admin",
+    password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read the password here; otherwise it is asked for.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Even when the present token is good.")] = False,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Get an access token and keep it beside the context file.
+
+    A token that is accepted, belongs to the user and has more than half its life left is kept.
+    """
+    from aware_agent.cli.files import read_text
+
+    with gateway(context) as client:
+        if not force and _still_good(client, username):
+            _told(as_json, False, f"already logged in as {username}")
+            return
+        if password_file:
+            password = read_text(password_file, "password file")
+        else:
+            password = typer.prompt(f"Password of {username}", hide_input=True, err=True)
+        answer = client.request(
+            "POST",
+            "/v1/auth/token",
+            body={"username": username, "password": password},
+            authenticate=False,
+            repeatable=True,
+        )
+        client.keep_tokens(answer.data)
+    _told(as_json, True, f"logged in as {username} with role {answer.data.get('role', '?')}")
+
+
+def logout(context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """Revoke the access token and forget it."""
+    from aware_agent.cli.errors import NotLoggedIn
+
+    with gateway(context) as client:
+        had = bool(client.context.token())
+        if had:
+            with contextlib.suppress(NotLoggedIn):  # expired or revoked before: the aim is reached
+                client.request("DELETE", "/v1/auth/token", repeatable=True)
+        client.context.token_file.unlink(missing_ok=True)
+        client.context.refresh_file.unlink(missing_ok=True)
+    _told(as_json, had, "logged out" if had else "was not logged in")
+
+
+def whoami(context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """Show who the present token belongs to."""
+    with gateway(context) as client:
+        data: dict[str, Any] = client.get("/v1/auth/me").data
+    if as_json:
+        print_json(data)
+    else:
+        print_fields(data.items())
+
+
+def _still_good(client: Gateway, username: str) -> bool:
+    from aware_agent.cli.errors import NotAllowed, NotLoggedIn
+
+    if not more_than_half_left(client.context.token(), time.time()):
+        return False
+    try:
+        me = client.get("/v1/auth/me").data
+    except (NotLoggedIn, NotAllowed):
+        return False
+    return isinstance(me, dict) and username in (me.get("name"), me.get("username"))
+
+
+def more_than_half_left(token: str, now: float) -> bool:
+    """Whether ``now`` is in the first half of the token's life. Only the gateway can tell if it is genuine."""
+    import msgspec
+
+    try:
+        payload = token.split(".")[1]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        issued, expires = float(claims["iat"]), float(claims["exp"])
+    except (IndexError, KeyError, TypeError, ValueError, binascii.Error, msgspec.DecodeError):
+        return False
+    return expires - now > (expires - issued) / 2
+
+
+def _told(as_json: bool, changed: bool, sentence: str) -> None:
+    if as_json:
+        print_json({"changed": changed})
+    else:
+        say(sentence)

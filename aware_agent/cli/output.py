@@ -1,0 +1,112 @@
+"""How answers are shown: a table for people, JSON for programs. Colours only on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLES = {
+    "healthy": "green",
+    "ready": "green",
+    "forming": "yellow",
+    "degraded": "yellow",
+    "suspect": "yellow",
+    "warning": "yellow",
+    "notice": "cyan",
+    "dead": "red",
+    "error": "red",
+    "left": "dim",
+    "queen": "bold magenta",
+    "spare": "dim",
+}
+_WIDE = 4096  # not a terminal: never cut a cell
+_CONTROLS = dict.fromkeys((*range(32), *range(0x7F, 0xA0)), "\ufffd")
+
+
+def clean(value: Any) -> str:
+    """Text that cannot steer the terminal, whatever a node put into it."""
+    return str(value).translate(_CONTROLS)
+
+
+def print_json(data: Any) -> None:
+    """Print ``data`` as indented JSON."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
+
+
+def print_line(data: Any) -> None:
+    """Print ``data`` as one line of JSON and flush it, for streams."""
+    sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+    sys.stdout.flush()
+
+
+def console() -> Console:
+    """A console for standard output as it is now."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else _WIDE
+    return Console(width=wide, highlight=False, markup=False, emoji=False)
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print ``rows`` under ``header``; cells that are a known word get its colour."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name in header:
+        table.add_column(name, no_wrap=not sys.stdout.isatty())
+    for row in rows:
+        cells = [clean(cell) for cell in row]
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in cells))
+    console().print(table)
+
+
+def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
+    """Print ``name  value`` lines."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(no_wrap=not sys.stdout.isatty())
+    for name, value in fields:
+        text = clean(value)
+        table.add_row(name, Text(text, style=STYLES.get(text.partition(" ")[0], "")))
+    console().print(table)
+
+
+def say(text: str) -> None:
+    """One plain line."""
+    sys.stdout.write(clean(text) + "\n")
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(clean(text) + "\n")
+    sys.stderr.flush()
+
+
+def ago(moment: Any, now: float | None = None) -> str:
+    """``moment`` (Unix seconds) as an age: ``12s``, ``5m``, ``3h``, ``2d``; "-" when unknown."""
+    if not isinstance(moment, (int, float)) or moment <= 0:
+        return "-"
+    seconds = max(0.0, (time.time() if now is None else now) - moment)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def pairs(labels: Any) -> str:
+    """A dictionary as ``a=1,b=2``; "-" when it is empty."""
+    if not isinstance(labels, dict) or not labels:
+        return "-"
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -1,0 +1,98 @@
+"""Who does which work: stable assignment of nodes to castes.
+
+A node keeps its caste as long as it can serve there; only then are gaps filled, the scarcest caste first, each with
+the smallest node that fits, the queen last. Nodes are never moved between castes to make room: moving working nodes
+is worse than reporting a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from aware_agent.colony.node import Capabilities, Record, Status, effective_labels
+from aware_agent.colony.spec import CasteSpec, Requirements, Spec
+
+Castes = dict[str, list[str]]
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """Who serves where, what is missing, and one sentence per change."""
+
+    castes: Castes
+    missing: dict[str, int]
+    sentences: tuple[str, ...]
+
+
+def assign(
+    spec: Spec, records: Mapping[str, Record], before: Mapping[str, Sequence[str]], queen: str = ""
+) -> Assignment:
+    """Assign nodes to the castes of ``spec``, changing as little as possible."""
+    castes: Castes = {}
+    stay = (Status.READY, Status.SUSPECT, *((Status.DEAD,) if spec.policies.replace_dead == "never" else ()))
+    taken: set[str] = set()
+    for name, caste in spec.castes.items():
+        kept = _keep(caste, records, dict.fromkeys(before.get(name, ())), taken, stay)
+        castes[name] = kept
+        taken.update(kept)
+    free = [r for i, r in records.items() if i not in taken and r.status is Status.READY and not r.cordoned]
+    for name in _scarcest_first(spec, castes, free):
+        caste = spec.castes[name]
+        gap = caste.count - len(castes[name])
+        chosen = sorted((r for r in free if fits(r, caste.requires)), key=lambda r: _cost(r, queen))[:gap]
+        castes[name] += [r.id for r in chosen]
+        free = [r for r in free if r not in chosen]
+    missing = {n: c.count - len(castes[n]) for n, c in spec.castes.items() if len(castes[n]) < c.count}
+    return Assignment(castes, missing, tuple(_tell(castes, before, records)))
+
+
+def _keep(
+    caste: CasteSpec,
+    records: Mapping[str, Record],
+    before: Iterable[str],
+    taken: set[str],
+    statuses: tuple[Status, ...],
+) -> list[str]:
+    """Members that stay, at most ``count``; those longest in the colony stay first."""
+    staying = [
+        records[i]
+        for i in before
+        if i in records and i not in taken and records[i].status in statuses and fits(records[i], caste.requires)
+    ]
+    staying.sort(key=lambda r: (r.status is not Status.READY, r.cordoned, r.joined_at, r.id))
+    stay = {r.id for r in staying[: caste.count]}
+    return [i for i in before if i in stay]
+
+
+def _scarcest_first(spec: Spec, castes: Castes, free: Sequence[Record]) -> list[str]:
+    gaps = [n for n, c in spec.castes.items() if c.count > len(castes[n])]
+    return sorted(gaps, key=lambda n: (sum(fits(r, spec.castes[n].requires) for r in free), n))
+
+
+def _cost(record: Record, queen: str) -> tuple[bool, int, int, float, str]:
+    has = record.report.capabilities if record.report else Capabilities()
+    return (record.id == queen, has.vcpus, has.ram_mib, record.joined_at, record.id)
+
+
+def fits(record: Record, needs: Requirements) -> bool:
+    """True if the node's last report meets the requirements."""
+    has = record.report.capabilities if record.report else Capabilities()
+    labels = effective_labels(record)
+    return (
+        has.vcpus >= needs.vcpus
+        and has.ram_mib >= needs.ram_mib
+        and has.disk_gib >= needs.disk_gib
+        and needs.zone in ("", has.zone)
+        and all(labels.get(key) == value for key, value in needs.labels.items())
+    )
+
+
+def _tell(after: Castes, before: Mapping[str, Sequence[str]], records: Mapping[str, Record]) -> Iterable[str]:
+    def name(node: str) -> str:
+        return records[node].name if node in records else node
+
+    for caste in sorted(set(after) | set(before)):
+        now, then = set(after.get(caste, ())), set(before.get(caste, ()))
+        yield from (f"{name(i)} joins caste {caste}" for i in sorted(now - then))
+        yield from (f"{name(i)} leaves caste {caste}" for i in sorted(then - now))

@@ -1,0 +1,492 @@
+"""Who is queen: one node's view of the election as a pure state machine.
+
+The throne is one etcd key on a lease; its create revision is the term. This module decides when a node campaigns,
+reigns and stops. It does *not* promise that at most one node believes to reign at any instant (no lease can): it
+promises that every write can carry the term, and that a queen whose lease may be over stops by herself.
+
+``decide(state, event, now)`` looks the pair (phase, kind of event) up in a table; a pair that is not in it is a bug
+of the caller and raises :class:`IllegalTransition`. ``now`` is a monotonic clock in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from aware_agent.colony.errors import IllegalTransition
+from aware_agent.colony.timing import Timing
+
+
+class Crown(msgspec.Struct, frozen=True, kw_only=True):
+    """Value of the queen key."""
+
+    id: str
+    name: str
+    url: str
+    incarnation: str
+    since: float  # Unix seconds
+
+
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
+    """Left behind by a queen that resigns: who should follow her."""
+
+    term: int  # the term that ended
+    to: str  # node id, or "" for whoever is first in line
+    reason: str = ""
+
+
+class Phase(StrEnum):
+    """What a node is doing about the throne."""
+
+    WATCHING = "watching"
+    CAMPAIGNING = "campaigning"
+    REIGNING = "reigning"
+    GONE = "gone"
+
+
+class Election(msgspec.Struct, frozen=True, kw_only=True):
+    """One node's state. ``seat`` is the queen key as last seen."""
+
+    me: str
+    incarnation: str
+    timing: Timing
+    phase: Phase = Phase.WATCHING
+    seat: Crown | None = None
+    seat_term: int = 0
+    known: bool = False  # the queen key has been read at least once
+    term: int = 0  # my own, while reigning
+    deadline: float = 0.0  # while reigning: my lease may be over on the server from then on
+    line: tuple[str, ...] = ()  # live candidates in order of succession
+    last_queen: str = ""
+    campaign_at: float | None = None
+    abstain_until: float = 0.0
+    hold_for: str = ""  # named successor the throne is left to
+    hold_until: float = 0.0
+
+
+# Events: what happened -------------------------------------------------------------------------------------------
+
+
+class Crowned(msgspec.Struct, frozen=True):
+    """The queen key exists; ``term`` is its create revision."""
+
+    crown: Crown
+    term: int
+
+
+class Vacant(msgspec.Struct, frozen=True):
+    """The queen key does not exist. ``handover`` only if it speaks of the term that just ended."""
+
+    handover: Handover | None = None
+
+
+class Line(msgspec.Struct, frozen=True):
+    """The live candidates in order of succession changed."""
+
+    ids: tuple[str, ...]
+
+
+class Won(msgspec.Struct, frozen=True):
+    """My campaign created the key at revision ``term``; my lease is good until ``deadline``."""
+
+    term: int
+    deadline: float
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """Somebody else's key was there first."""
+
+    crown: Crown
+    term: int
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The campaign came to no result: etcd did not answer, or my lease was gone."""
+
+    reason: str
+
+
+class Renewed(msgspec.Struct, frozen=True):
+    """A keepalive was acknowledged; the lease is good until ``deadline``."""
+
+    deadline: float
+
+
+class LeaseLost(msgspec.Struct, frozen=True):
+    """The server says my lease is over, or the local deadline passed."""
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The time asked for by :class:`WakeAt` has come (or any other time)."""
+
+
+class Resign(msgspec.Struct, frozen=True):
+    """An operator wants another queen; ``to`` is a node id or empty."""
+
+    to: str = ""
+    reason: str = "asked to step down"
+
+
+class Quit(msgspec.Struct, frozen=True):
+    """The agent is shutting down."""
+
+
+Event = Crowned | Vacant | Line | Won | Lost | Failed | Renewed | LeaseLost | Tick | Resign | Quit
+
+
+# Effects: what to do ----------------------------------------------------------------------------------------------
+
+
+class Campaign(msgspec.Struct, frozen=True):
+    """Grant a lease and create the queen key if it is absent; answer with Won, Lost or Failed."""
+
+
+class Reign(msgspec.Struct, frozen=True):
+    """Start the queen's duties under ``term``."""
+
+    term: int
+
+
+class Abdicate(msgspec.Struct, frozen=True):
+    """Stop the queen's duties at once. Nothing is written: the term may be over already."""
+
+    term: int
+    reason: str
+
+
+class HandOver(msgspec.Struct, frozen=True):
+    """In one transaction delete the queen key of ``term`` and name the successor; then revoke the lease."""
+
+    term: int
+    to: str
+    reason: str
+
+
+class Evict(msgspec.Struct, frozen=True):
+    """Delete the queen key of ``term``: it belongs to an earlier life of this very node, which is surely dead."""
+
+    term: int
+
+
+class WakeAt(msgspec.Struct, frozen=True):
+    """Send a Tick at this monotonic time."""
+
+    when: float
+
+
+Effect = Campaign | Reign | Abdicate | HandOver | Evict | WakeAt
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """New state, what to do, and one sentence why (empty when nothing worth telling happened)."""
+
+    state: Election
+    effects: tuple[Effect, ...] = ()
+    sentence: str = ""
+
+
+def decide(state: Election, event: Event, now: float) -> Decision:
+    """Decide. Raises :class:`IllegalTransition` for a pair that makes no sense."""
+    handler = _TABLE.get((state.phase, type(event)))
+    if handler is None:
+        raise IllegalTransition(f"election: {type(event).__name__} while {state.phase}")
+    return handler(state, event, now)
+
+
+def heir(state: Election) -> str:
+    """The candidate that would win if the queen vanished now, or ''."""
+    waiting = _waiting(state)
+    return waiting[0] if waiting else ""
+
+
+def position(state: Election) -> int | None:
+    """My place among those who wait for the throne, 0 for the heir; None if I am not a candidate."""
+    waiting = _waiting(state)
+    return waiting.index(state.me) if state.me in waiting else None
+
+
+def _waiting(state: Election) -> tuple[str, ...]:
+    """The line without the reigning queen; of a vacant throne the last queen goes to the end of the line.
+
+    She stands in it until her presence lease ends, mostly dead. Leaving her out would let a colony wait for ever
+    whose other candidates cannot win.
+    """
+    queen = state.seat.id if state.seat else state.last_queen
+    rest = tuple(i for i in state.line if i != queen)
+    return rest if state.seat or queen not in state.line else (*rest, queen)
+
+
+# Watching --------------------------------------------------------------------------------------------------------
+
+
+def _sees_queen(state: Election, event: Crowned, now: float) -> Decision:
+    state = replace(
+        state,
+        seat=event.crown,
+        seat_term=event.term,
+        known=True,
+        campaign_at=None,
+        last_queen=event.crown.id,
+        hold_for="",
+        hold_until=0.0,
+    )
+    if event.crown.id != state.me:
+        return Decision(replace(state, abstain_until=0.0), (), f"{event.crown.name} is queen of term {event.term}")
+    if event.crown.incarnation != state.incarnation:
+        return Decision(
+            state, (Evict(event.term),), f"term {event.term} was mine before I restarted: clearing the throne"
+        )
+    return Decision(state)
+
+
+def _sees_vacancy(state: Election, event: Vacant, now: float) -> Decision:
+    state = replace(state, seat=None, known=True)
+    if event.handover is not None:
+        state = replace(state, hold_for=event.handover.to, hold_until=now + state.timing.handover_hold_s)
+    return _schedule(state, now)
+
+
+def _schedule(state: Election, now: float, latest: float | None = None) -> Decision:
+    """Choose when to campaign for a vacant throne, not after ``latest``."""
+    place = position(state)
+    if place is None:
+        why = "I am not a candidate" if state.line else "nobody is in line yet"
+        return Decision(replace(state, campaign_at=None), (), f"the throne is vacant; {why}")
+    at = now + place * state.timing.rank_step_s
+    if state.hold_for == state.me:
+        at = now
+    elif state.hold_for and state.hold_for in state.line:
+        at = max(at, state.hold_until + place * state.timing.rank_step_s)
+    at = max(at, state.abstain_until)
+    if latest is not None and latest <= at:  # what was planned stands
+        return Decision(replace(state, campaign_at=latest), (WakeAt(max(latest, now)),))
+    state = replace(state, campaign_at=at)
+    if at <= now:
+        return _campaign(state)
+    return Decision(
+        state,
+        (WakeAt(at),),
+        f"the throne is vacant; I am number {place + 1} in line and wait {at - now:.2f} s",
+    )
+
+
+def _campaign(state: Election) -> Decision:
+    # From here on seat_term is the newest term seen during this campaign; _wins compares with it.
+    state = replace(state, phase=Phase.CAMPAIGNING, campaign_at=None, seat=None, seat_term=0)
+    return Decision(state, (Campaign(),), "the throne is vacant; I campaign")
+
+
+def _watching_tick(state: Election, event: Tick, now: float) -> Decision:
+    if state.campaign_at is None:
+        return Decision(state)
+    if state.campaign_at > now:
+        return Decision(state, (WakeAt(state.campaign_at),))
+    return _campaign(state)
+
+
+def _watching_line(state: Election, event: Line, now: float) -> Decision:
+    if event.ids == state.line:
+        return Decision(state)
+    before, state = position(state), replace(state, line=event.ids)
+    if state.seat is not None or not state.known:
+        return Decision(state)
+    after = position(state)
+    if before is None or after is None or after > before:
+        return _schedule(state, now)
+    return _schedule(state, now, state.campaign_at)  # or a line that keeps changing would put me off for ever
+
+
+def _then(first: Decision, second: Decision) -> Decision:
+    """Both decisions as one; the first sentence is the one worth telling."""
+    return Decision(second.state, first.effects + second.effects, first.sentence or second.sentence)
+
+
+def _keep(state: Election, event: Any, now: float) -> Decision:
+    return Decision(state)
+
+
+def _leave(state: Election, event: Quit, now: float) -> Decision:
+    return Decision(replace(state, phase=Phase.GONE, campaign_at=None), (), "leaving")
+
+
+# Campaigning -----------------------------------------------------------------------------------------------------
+
+
+def _wins(state: Election, event: Won, now: float) -> Decision:
+    end = event.deadline - state.timing.margin_s
+    seen, over = state.seat_term, state.seat is None
+    state = replace(
+        state,
+        phase=Phase.REIGNING,
+        seat=state.seat if seen == event.term else None,
+        term=event.term,
+        deadline=event.deadline,
+        last_queen=state.me,
+        hold_for="",
+    )
+    if seen > event.term or (seen == event.term and over):  # the watch was faster, and my key is gone again
+        fallen = _abdicate(state, "it was over before I heard that it began")
+        return _then(fallen, _schedule(fallen.state, now)) if over else fallen
+    if end <= now:
+        return _abdicate(state, "the campaign took longer than the lease")
+    return Decision(state, (Reign(event.term), WakeAt(end)), f"I am queen of term {event.term}")
+
+
+def _loses(state: Election, event: Lost, now: float) -> Decision:
+    """Believe the answer, unless the watch has told more meanwhile; and ask again if the watch never confirms it."""
+    state = replace(state, phase=Phase.WATCHING)
+    if state.seat_term >= event.term:
+        if state.seat is None:
+            return _schedule(state, now)
+        return _sees_queen(state, Crowned(state.seat, state.seat_term), now)
+    decision = _sees_queen(state, Crowned(event.crown, event.term), now)
+    place = position(decision.state)
+    if place is None:
+        return decision
+    at = now + state.timing.queen_ttl_s + place * state.timing.rank_step_s
+    return _then(decision, Decision(replace(decision.state, campaign_at=at), (WakeAt(at),)))
+
+
+def _fails(state: Election, event: Failed, now: float) -> Decision:
+    state = replace(state, phase=Phase.WATCHING)
+    failed = Decision(state, (), f"the campaign failed: {event.reason}")
+    if state.seat is not None:  # somebody was faster
+        return _then(failed, _sees_queen(state, Crowned(state.seat, state.seat_term), now))
+    place = position(state)
+    if place is None:  # I am no candidate any more
+        return failed
+    at = now + state.timing.retry_s + place * state.timing.rank_step_s
+    state = replace(state, campaign_at=at)
+    return Decision(state, (WakeAt(at),), f"the campaign failed: {event.reason}; trying again in {at - now:.2f} s")
+
+
+def _note_queen(state: Election, event: Crowned, now: float) -> Decision:
+    """Keep it for the outcome; it may be my own key, when the watch is faster than the answer."""
+    return Decision(replace(state, seat=event.crown, seat_term=event.term, known=True, last_queen=event.crown.id))
+
+
+def _note_vacancy(state: Election, event: Vacant, now: float) -> Decision:
+    return Decision(replace(state, seat=None, known=True))
+
+
+def _note_line(state: Election, event: Line, now: float) -> Decision:
+    return Decision(replace(state, line=event.ids))
+
+
+# Reigning --------------------------------------------------------------------------------------------------------
+
+
+def _renews(state: Election, event: Renewed, now: float) -> Decision:
+    """An answer may be old news, read late after a pause: only the deadline it proves counts."""
+    return _reign_on(replace(state, deadline=max(state.deadline, event.deadline)), now)
+
+
+def _reigning_tick(state: Election, event: Tick, now: float) -> Decision:
+    return _reign_on(state, now)
+
+
+def _reign_on(state: Election, now: float) -> Decision:
+    end = state.deadline - state.timing.margin_s
+    if now < end:
+        return Decision(state, (WakeAt(end),))
+    return _abdicate(state, "my lease was not renewed in time")
+
+
+def _reigning_lease_lost(state: Election, event: LeaseLost, now: float) -> Decision:
+    return _abdicate(state, "my lease is over")
+
+
+def _abdicate(state: Election, reason: str) -> Decision:
+    term = state.term
+    state = replace(state, phase=Phase.WATCHING, term=0, deadline=0.0, last_queen=state.me)
+    return Decision(state, (Abdicate(term, reason),), f"I am no longer queen of term {term}: {reason}")
+
+
+def _reigning_sees_queen(state: Election, event: Crowned, now: float) -> Decision:
+    if event.term < state.term:  # news from before my time
+        return Decision(state)
+    state = replace(state, seat=event.crown, seat_term=event.term, known=True)
+    if event.term == state.term:
+        return Decision(state)
+    return _abdicate(state, f"{event.crown.name} is queen of term {event.term}")
+
+
+def _reigning_sees_vacancy(state: Election, event: Vacant, now: float) -> Decision:
+    if state.seat is None or state.seat_term != state.term:  # my own key has not come through the watch yet
+        return Decision(state)
+    fallen = _abdicate(state, "my key is gone")
+    return _then(fallen, _sees_vacancy(fallen.state, event, now))
+
+
+def _resigns(state: Election, event: Resign, now: float) -> Decision:
+    if event.to == state.me:
+        return Decision(state, (), "I am asked to hand over to myself: nothing to do")
+    return _hand_over(state, event.to, event.reason, now, Phase.WATCHING)
+
+
+def _quits(state: Election, event: Quit, now: float) -> Decision:
+    return _hand_over(state, "", "shutting down", now, Phase.GONE)
+
+
+def _hand_over(state: Election, to: str, reason: str, now: float, phase: Phase) -> Decision:
+    to = to or next((i for i in state.line if i != state.me), "")
+    term = state.term
+    effects: tuple[Effect, ...] = (Abdicate(term, reason), HandOver(term, to, reason))
+    until = now + state.timing.abstain_s
+    state = replace(
+        state, phase=phase, term=0, deadline=0.0, abstain_until=until, campaign_at=None, last_queen=state.me
+    )
+    return Decision(state, effects, f"I hand term {term} over: {reason}")
+
+
+# Gone ------------------------------------------------------------------------------------------------------------
+
+
+def _wins_too_late(state: Election, event: Won, now: float) -> Decision:
+    return Decision(
+        state,
+        (HandOver(event.term, "", "shutting down"),),
+        f"won term {event.term} while leaving; handing it over",
+    )
+
+
+Handler = Callable[[Election, Any, float], Decision]
+
+_TABLE: dict[tuple[Phase, type], Handler] = {
+    (Phase.WATCHING, Crowned): _sees_queen,
+    (Phase.WATCHING, Vacant): _sees_vacancy,
+    (Phase.WATCHING, Line): _watching_line,
+    (Phase.WATCHING, Tick): _watching_tick,
+    (Phase.WATCHING, Resign): _keep,
+    (Phase.WATCHING, Renewed): _keep,  # the last answer of a lease already given up
+    (Phase.WATCHING, LeaseLost): _keep,
+    (Phase.WATCHING, Quit): _leave,
+    (Phase.CAMPAIGNING, Crowned): _note_queen,
+    (Phase.CAMPAIGNING, Vacant): _note_vacancy,
+    (Phase.CAMPAIGNING, Line): _note_line,
+    (Phase.CAMPAIGNING, Won): _wins,
+    (Phase.CAMPAIGNING, Lost): _loses,
+    (Phase.CAMPAIGNING, Failed): _fails,
+    (Phase.CAMPAIGNING, Tick): _keep,
+    (Phase.CAMPAIGNING, Resign): _keep,
+    (Phase.CAMPAIGNING, Renewed): _keep,
+    (Phase.CAMPAIGNING, LeaseLost): _keep,
+    (Phase.CAMPAIGNING, Quit): _leave,
+    (Phase.REIGNING, Crowned): _reigning_sees_queen,
+    (Phase.REIGNING, Vacant): _reigning_sees_vacancy,
+    (Phase.REIGNING, Line): _note_line,
+    (Phase.REIGNING, Renewed): _renews,
+    (Phase.REIGNING, LeaseLost): _reigning_lease_lost,
+    (Phase.REIGNING, Tick): _reigning_tick,
+    (Phase.REIGNING, Resign): _resigns,
+    (Phase.REIGNING, Quit): _quits,
+    (Phase.GONE, Won): _wins_too_late,
+    **{
+        (Phase.GONE, kind): _keep
+        for kind in (Crowned, Vacant, Line, Lost, Failed, Renewed, LeaseLost, Tick, Resign, Quit)
+    },
+}

@@ -1,0 +1,73 @@
+"""Who is alive: what the queen concludes from presence keys, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from aware_agent.colony.node import Record, Report, Status
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A node's record has to change: to ``status``, with ``report`` as last known."""
+
+    node: str
+    status: Status
+    report: Report | None
+    sentence: str
+    changed_status: bool
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """Verdicts of now, and the Unix time at which to judge again though nothing happened."""
+
+    verdicts: tuple[Verdict, ...]
+    again_at: float | None
+
+
+def judge(records: Mapping[str, Record], presence: Mapping[str, Report], now: float, dead_after_s: float) -> Judgement:
+    """Compare what is recorded with who is present. ``now`` is Unix time in seconds.
+
+    Presence without a record is nobody's node (removed, or not yet joined) and is left alone.
+    """
+    verdicts = []
+    deadlines = []
+    for node, record in records.items():
+        verdict = _judge_one(record, presence.get(node), now, dead_after_s)
+        if verdict:
+            verdicts.append(verdict)
+        status = verdict.status if verdict else record.status
+        if status is Status.SUSPECT:
+            since = now if verdict else record.status_since
+            deadlines.append(since + dead_after_s)
+    return Judgement(tuple(verdicts), min(deadlines, default=None))
+
+
+def _judge_one(record: Record, report: Report | None, now: float, dead_after_s: float) -> Verdict | None:
+    if report is not None and report.leaving:
+        return _changed(record, Status.LEFT, report, f"{record.name} said good-bye")
+    if report is not None:
+        sentence = f"{record.name} is ready" if record.status is not Status.READY else f"{record.name} reports anew"
+        return _changed(record, Status.READY, report, sentence)
+    if record.status is Status.READY:
+        return _changed(record, Status.SUSPECT, record.report, f"{record.name} is silent")
+    if record.status is Status.SUSPECT and now >= record.status_since + dead_after_s:
+        return _changed(
+            record,
+            Status.DEAD,
+            record.report,
+            f"{record.name} is dead: silent for {now - record.status_since:.0f} s",
+        )
+    return None
+
+
+def _changed(record: Record, status: Status, report: Report | None, sentence: str) -> Verdict | None:
+    if record.status is status and record.report == report:
+        return None
+    return Verdict(record.id, status, report, sentence, record.status is not status)
+
+
+def settled(records: Iterable[Record]) -> bool:
+    """True if no record is in between (suspect)."""
+    return all(record.status is not Status.SUSPECT for record in records)

@@ -1,0 +1,66 @@
+"""From the spec that is to the spec that is wanted: ordered steps, shown before they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from aware_agent.colony.castes import assign
+from aware_agent.colony.node import Record, Status
+from aware_agent.colony.spec import Spec
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What applying a spec would do, one sentence per step."""
+
+    changed: bool
+    steps: tuple[str, ...]
+    missing_nodes: int  # to be provisioned before the spec is met
+    surplus_nodes: int  # beyond the wished size
+
+
+def plan(
+    before: Spec | None,
+    after: Spec,
+    records: Mapping[str, Record],
+    castes: Mapping[str, Sequence[str]],
+    queen: str = "",
+) -> Plan:
+    """Compare specs and say what would follow."""
+    alive = sum(r.status in (Status.READY, Status.SUSPECT) for r in records.values())
+    steps = list(_spec_steps(before, after))
+    outcome = assign(after, records, castes, queen)
+    steps += outcome.sentences
+    steps += [f"caste {name} lacks {count} nodes" for name, count in outcome.missing.items()]
+    if alive < after.size:
+        steps.append(f"{after.size - alive} nodes are missing and have to be provisioned")
+    if alive > after.size:
+        steps.append(f"{alive - after.size} nodes are more than wanted; remove them when you like")
+    return Plan(
+        changed=before != after,
+        steps=tuple(steps),
+        missing_nodes=max(0, after.size - alive),
+        surplus_nodes=max(0, alive - after.size),
+    )
+
+
+def _spec_steps(before: Spec | None, after: Spec) -> list[str]:
+    if before is None:
+        return [f"first spec: {after.size} nodes"]
+    steps = []
+    if before.size != after.size:
+        steps.append(f"size {before.size} -> {after.size}")
+    for name in sorted(set(before.castes) | set(after.castes)):
+        old, new = before.castes.get(name), after.castes.get(name)
+        if old is None and new is not None:
+            steps.append(f"new caste {name}: {new.count} nodes")
+        elif new is None:
+            steps.append(f"caste {name} ends; its nodes become spare")
+        elif old is not None and old.count != new.count:
+            steps.append(f"caste {name}: {old.count} -> {new.count} nodes")
+        elif old != new:
+            steps.append(f"caste {name}: requirements change")
+    if before.policies != after.policies:
+        steps.append("policies change")
+    return steps

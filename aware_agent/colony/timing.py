@@ -1,0 +1,55 @@
+"""The timings of a colony, and the rules between them. All values in seconds.
+
+etcd alone gives a crash failover of at most ``queen_ttl_s`` + 0.5 s; a queen stops herself ``margin_s`` before her
+lease can expire on the server, counted from the moment the last acknowledged keepalive was *sent*.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from aware_agent.colony.errors import InvalidInput
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Timings every node of a colony should share; differing values cost speed, never safety."""
+
+    queen_ttl_s: int = 3  # etcd grants no less than 2 at its default election timeout
+    presence_ttl_s: int = 5  # a silent node is suspect after this long, plus at most 0.5
+    margin_s: float = 0.3  # how long before her lease's end a queen stops acting; etcd's revoke loop jitters by less
+    rank_step_s: float = 0.15  # the n-th in line waits n of these, so that there is no herd
+    handover_hold_s: float = 1.0  # how long others leave the throne to a named successor
+    abstain_s: float = 3.0  # how long a queen that resigned does not campaign
+    retry_s: float = 0.5  # after a campaign that could not reach etcd
+
+
+def check_timing(timing: Timing) -> None:
+    """Raise :class:`InvalidInput` for a combination that could not work."""
+    if timing.queen_ttl_s < 2:
+        raise InvalidInput(
+            f"timing.queen_ttl_s is {timing.queen_ttl_s}: etcd grants no lease below 2 s",
+            field="timing.queen_ttl_s",
+            hint="use 2 or more, 3 is the default",
+        )
+    if timing.presence_ttl_s < 2:
+        raise InvalidInput(
+            f"timing.presence_ttl_s is {timing.presence_ttl_s}",
+            field="timing.presence_ttl_s",
+            hint="use 2 or more",
+        )
+    if timing.margin_s < 0.3:
+        raise InvalidInput(
+            f"timing.margin_s is {timing.margin_s}: an old queen could act beside a new one",
+            field="timing.margin_s",
+            hint="0.3 or more",
+        )
+    if timing.margin_s > timing.queen_ttl_s / 3:
+        raise InvalidInput(
+            f"timing.margin_s {timing.margin_s} leaves no time for two lost keepalives",
+            field="timing.margin_s",
+            hint="at most a third of queen_ttl_s",
+        )
+    if timing.rank_step_s <= 0 or timing.retry_s <= 0:
+        raise InvalidInput("timing.rank_step_s and timing.retry_s must be above 0", field="timing.rank_step_s")
+    if timing.handover_hold_s < 0 or timing.abstain_s < timing.handover_hold_s:
+        raise InvalidInput("timing.abstain_s must be at least handover_hold_s", field="timing.abstain_s")

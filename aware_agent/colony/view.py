@@ -1,0 +1,220 @@
+"""The colony as readers see it: one immutable picture per etcd revision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from aware_agent.colony.election import Crown
+from aware_agent.colony.node import Capabilities, Labels, Record, Report, Status, effective_labels
+from aware_agent.colony.spec import Spec
+from aware_agent.colony.succession import line_of_succession
+
+SPARE = "spare"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A node's record with the etcd revision and version of its keys."""
+
+    record: Record
+    revision: int
+    config_version: int = 0
+    config_revision: int = 0
+    vars: dict[str, object] = {}
+
+
+class ColonyData(msgspec.Struct, frozen=True):
+    """What a view is made of, decoded from the store at one revision."""
+
+    colony: str
+    revision: int
+    spec: Spec | None
+    spec_revision: int
+    crown: Crown | None
+    term: int
+    entries: Mapping[str, Entry]
+    presence: Mapping[str, Report]
+    castes: Mapping[str, Sequence[str]]
+
+
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """A node as the API shows it."""
+
+    id: str
+    name: str
+    address: str
+    url: str
+    role: Literal["queen", "worker"]
+    status: Status
+    status_since: float
+    caste: str
+    candidate: bool
+    priority: int
+    rank: int | None  # 0 is the heir; None for the queen and for nodes that cannot reign
+    cordoned: bool
+    labels: Labels
+    capabilities: Capabilities
+    version: str
+    joined_at: float
+    incarnation: str
+    origin: str
+    config_version: int
+    config_applied: bool
+    revision: int  # of the record; for If-Match
+    vars: dict[str, object] = {}
+
+
+class QueenView(msgspec.Struct, frozen=True, kw_only=True):
+    """Who reigns."""
+
+    id: str
+    name: str
+    url: str
+    term: int
+    since: float
+
+
+class CasteView(msgspec.Struct, frozen=True, kw_only=True):
+    """One caste: how many are wanted, who serves (node ids), how many are missing."""
+
+    name: str
+    wanted: int
+    assigned: tuple[str, ...]
+    missing: int
+
+
+class ColonyView(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a reader may want to know at ``revision``."""
+
+    colony: str
+    revision: int
+    term: int
+    queen: QueenView | None
+    heir: str | None
+    nodes: tuple[NodeView, ...]
+    castes: tuple[CasteView, ...]
+    spec: Spec | None
+    spec_revision: int
+    status: Literal["healthy", "degraded", "forming"]
+    reason: str
+
+    def find(self, id_or_name: str) -> NodeView | None:
+        """The node of that id or name."""
+        return next((n for n in self.nodes if id_or_name in (n.id, n.name)), None)
+
+
+def build_view(data: ColonyData) -> ColonyView:
+    """Make the picture. Pure; the same data gives the same view."""
+    queen = _queen(data)
+    line = [i for i in line_of_succession(data.presence) if queen is None or i != queen.id]
+    rank = {node: place for place, node in enumerate(line)}
+    caste_of = {node: name for name, members in data.castes.items() for node in members}
+    nodes = tuple(
+        sorted(
+            (_node(e, data, queen, rank, caste_of) for e in data.entries.values()),
+            key=lambda n: (_natural(n.name), n.id),
+        )
+    )
+    castes = _castes(data)
+    status, reason = _status(data, queen, nodes, castes)
+    return ColonyView(
+        colony=data.colony,
+        revision=data.revision,
+        term=data.term,
+        queen=queen,
+        heir=line[0] if line else None,
+        nodes=nodes,
+        castes=castes,
+        spec=data.spec,
+        spec_revision=data.spec_revision,
+        status=status,
+        reason=reason,
+    )
+
+
+def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key that puts demo-2 before demo-10."""
+    parts: list[tuple[int, int | str]] = []
+    text = ""
+    for char in name + "\0":
+        if text and char.isdecimal() != text[-1].isdecimal():
+            parts.append((0, int(text)) if text.isdecimal() else (1, text))
+            text = ""
+        text += char
+    return tuple(parts)
+
+
+def _queen(data: ColonyData) -> QueenView | None:
+    crown = data.crown
+    if crown is None:
+        return None
+    return QueenView(id=crown.id, name=crown.name, url=crown.url, term=data.term, since=crown.since)
+
+
+def _node(
+    entry: Entry,
+    data: ColonyData,
+    queen: QueenView | None,
+    rank: Mapping[str, int],
+    caste_of: Mapping[str, str],
+) -> NodeView:
+    record = entry.record
+    report = data.presence.get(record.id) or record.report
+    return NodeView(
+        id=record.id,
+        name=record.name,
+        address=report.address if report else "",
+        url=report.url if report else "",
+        role="queen" if queen and queen.id == record.id else "worker",
+        status=record.status,
+        status_since=record.status_since,
+        caste=caste_of.get(record.id, SPARE),
+        candidate=report.candidate if report else False,
+        priority=report.priority if report else 0,
+        rank=rank.get(record.id),
+        cordoned=record.cordoned,
+        labels=effective_labels(record),
+        capabilities=report.capabilities if report else Capabilities(),
+        version=report.version if report else "",
+        joined_at=record.joined_at,
+        incarnation=report.incarnation if report else "",
+        origin=report.origin if report else "",
+        config_version=entry.config_version,
+        config_applied=report is not None and report.config_version == entry.config_version,
+        revision=entry.revision,
+        vars=entry.vars,
+    )
+
+
+def _castes(data: ColonyData) -> tuple[CasteView, ...]:
+    if data.spec is None:
+        return ()
+    return tuple(
+        CasteView(
+            name=name,
+            wanted=caste.count,
+            assigned=tuple(data.castes.get(name, ())),
+            missing=max(0, caste.count - len(data.castes.get(name, ()))),
+        )
+        for name, caste in data.spec.castes.items()
+    )
+
+
+def _status(
+    data: ColonyData, queen: QueenView | None, nodes: Sequence[NodeView], castes: Sequence[CasteView]
+) -> tuple[Literal["healthy", "degraded", "forming"], str]:
+    ready = sum(n.status is Status.READY for n in nodes)
+    wanted = data.spec.size if data.spec else 0
+    troubled = [n.name for n in nodes if n.status in (Status.SUSPECT, Status.DEAD)]
+    gaps = [f"{c.missing} in {c.name}" for c in castes if c.missing]
+    if queen is None:
+        return "degraded", "no queen"
+    if troubled:
+        return "degraded", "silent or dead: " + ", ".join(troubled[:5]) + (" ..." if len(troubled) > 5 else "")
+    if ready < wanted:
+        return "forming", f"{ready} of {wanted} nodes are ready"
+    if gaps:
+        return "degraded", "missing " + ", ".join(gaps)
+    return "healthy", f"{ready} nodes are ready"

@@ -1,0 +1,298 @@
+"""The JSON documents of the API. The same types encode the answers and describe them in OpenAPI."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from aware_agent.colony.event import Event
+from aware_agent.colony.node import Config
+from aware_agent.colony.spec import Spec
+from aware_agent.colony.view import NodeView
+from aware_agent.security.roles import Role
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer."""
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request body: unknown members are refused, so that a typing error never looks like success."""
+
+
+class NodeName(Document, frozen=True, kw_only=True):
+    """A node by id and name."""
+
+    id: str
+    name: str
+
+
+class QueenDocument(Document, frozen=True, kw_only=True):
+    """Who reigns, since when (Unix seconds), and who would follow."""
+
+    id: str
+    name: str
+    url: str
+    term: int
+    since: float
+    heir: NodeName | None = None
+
+
+class Size(Document, frozen=True, kw_only=True):
+    """How many nodes are wanted and how many there are, by status."""
+
+    wanted: int
+    ready: int
+    suspect: int
+    dead: int
+    left: int
+    cordoned: int
+    total: int
+
+
+class CasteDocument(Document, frozen=True, kw_only=True):
+    """One caste; ``assigned`` are node names."""
+
+    name: str
+    wanted: int
+    assigned: list[str]
+    missing: int
+
+
+class ClusterDocument(Document, frozen=True, kw_only=True):
+    """The colony at a glance."""
+
+    colony: str
+    revision: int
+    term: int
+    status: Literal["healthy", "degraded", "forming"]
+    reason: str
+    queen: QueenDocument | None
+    heir: NodeName | None
+    size: Size
+    castes: list[CasteDocument]
+    version: str
+
+
+class SpecDocument(Document, frozen=True, kw_only=True):
+    """The spec in force; ``revision`` is for If-Match, 0 when there is none yet."""
+
+    revision: int
+    spec: Spec | None
+
+
+class SpecChange(Document, frozen=True, kw_only=True):
+    """What putting a spec did, or would do when ``dry_run``."""
+
+    changed: bool
+    dry_run: bool
+    revision: int
+    term: int
+    steps: list[str]
+    missing_nodes: int
+    surplus_nodes: int
+    before: Spec | None
+    after: Spec
+
+
+class NodesDocument(Document, frozen=True, kw_only=True):
+    """All nodes, sorted by name."""
+
+    revision: int
+    term: int
+    nodes: tuple[NodeView, ...]
+
+
+class NodePatch(Body, frozen=True, kw_only=True):
+    """Labels are merged; null removes one."""
+
+    labels: dict[str, str | None] | None = None
+    cordoned: bool | None = None
+
+
+class Change(Document, frozen=True, kw_only=True):
+    """Outcome of a write: ``changed`` is false when everything was like that already."""
+
+    changed: bool
+    revision: int
+    term: int
+
+
+class NodeChange(Change, frozen=True, kw_only=True):
+    """Outcome of a change of one node, and the node after it."""
+
+    node: NodeView
+
+
+class ConfigDocument(Document, frozen=True, kw_only=True):
+    """A node's configuration; ``applied`` when the node says it runs this version."""
+
+    revision: int
+    version: int
+    applied: bool
+    config: Config
+
+
+class ConfigBody(Body, frozen=True, kw_only=True):
+    """The whole new configuration; what is missing falls back to its default."""
+
+    config: Config
+
+
+class ConfigChange(Change, frozen=True, kw_only=True):
+    """Outcome of putting a configuration."""
+
+    version: int
+
+
+class TransferBody(Body, frozen=True, kw_only=True):
+    """Who shall reign next: id or name."""
+
+    node: str
+
+
+class HandOver(Document, frozen=True, kw_only=True):
+    """An accepted hand-over: the queen of ``term`` resigns, ``to`` is expected to follow."""
+
+    from_: NodeName = msgspec.field(name="from")
+    to: NodeName | None
+    term: int
+
+
+class EventDocument(Event, frozen=True, kw_only=True):
+    """An event and the revision it was written at."""
+
+    revision: int
+
+
+class EventsDocument(Document, frozen=True, kw_only=True):
+    """Events after a revision. ``more`` says that there are more than the limit let through."""
+
+    revision: int
+    oldest: int
+    more: bool
+    events: list[EventDocument]
+
+
+class StreamEnd(Document, frozen=True, kw_only=True):
+    """The last message of a stream; resume after ``resume``."""
+
+    reason: str
+    resume: int
+
+
+class Login(Body, frozen=True, kw_only=True):
+    """Who wants in."""
+
+    username: str
+    password: str
+
+
+class Refresh(Body, frozen=True, kw_only=True):
+    """Trade a refresh token for new tokens."""
+
+    refresh_token: str
+
+
+class Tokens(Document, frozen=True, kw_only=True):
+    """Access for ``expires_in`` seconds; the refresh token gets new ones and is then used up."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme, not a secret
+    expires_in: int
+    refresh_token: str
+    role: Role
+
+
+class Me(Document, frozen=True, kw_only=True):
+    """Who the presented token speaks for. ``expires_at`` in Unix seconds."""
+
+    name: str
+    role: Role
+    expires_at: float
+
+
+class Ticket(Document, frozen=True, kw_only=True):
+    """Opens one WebSocket, once, within ``expires_in`` seconds."""
+
+    ticket: str
+    expires_in: int
+
+
+class UserDocument(Document, frozen=True, kw_only=True):
+    """A user, without anything secret."""
+
+    name: str
+    role: Role
+
+
+class UsersDocument(Document, frozen=True, kw_only=True):
+    """All users, sorted by name."""
+
+    revision: int
+    users: list[UserDocument]
+
+
+class UserBody(Body, frozen=True, kw_only=True):
+    """A user's role, and a new password where it shall change. A new user needs one."""
+
+    role: Role
+    password: str | None = None
+
+
+class JoinTokenBody(Body, frozen=True, kw_only=True):
+    """Limits of a new join token; without them it works for ever, for everybody."""
+
+    ttl_s: float | None = 3600.0
+    uses: int | None = 1
+    node_name: str | None = None
+
+
+class JoinTokenDocument(Document, frozen=True, kw_only=True):
+    """A join token as it is kept: nobody can join with this. Times in Unix seconds."""
+
+    id: str
+    created_at: float
+    created_by: str
+    expires_at: float | None
+    uses_left: int | None
+    node_name: str | None
+
+
+class NewJoinToken(JoinTokenDocument, frozen=True, kw_only=True):
+    """A join token, whose text is shown only this once."""
+
+    token: str
+
+
+class JoinTokensDocument(Document, frozen=True, kw_only=True):
+    """All join tokens."""
+
+    tokens: list[JoinTokenDocument]
+
+
+class Health(Document, frozen=True, kw_only=True):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Document, frozen=True, kw_only=True):
+    """Whether the node does its work."""
+
+    ready: bool
+    reason: str
+
+
+class InventoryDocument(Document, frozen=True, kw_only=True):
+    """The colony as Ansible sees it; see docs of the inventory plugin ``aware.cluster.gateway``."""
+
+    revision: int
+    term: int
+    colony: str
+    complete: bool
+    queen: str | None
+    members: list[str]
+    hosts: dict[str, dict[str, Any]]
+    groups: dict[str, list[str]]

@@ -1,0 +1,191 @@
+"""Live events for many clients: one subscription, encoded once, bounded queues, resumable from any kept revision."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+
+from aware_agent.colony.event import Event
+from aware_agent.gateway.context import EventBatch, GatewayContext
+from aware_agent.gateway.documents import EventDocument
+from aware_agent.gateway.errors import Busy, HistoryTrimmed
+
+MAX_STREAMS = 1000
+MAX_QUEUED = 512  # events a client may lag behind before it is dropped
+PAGE = 500
+HEARTBEAT_S = 15.0
+_CLOSE_S = 1.0
+
+# WebSocket close codes, also in the last message of an SSE stream.
+REIGN_ENDED = 1012  # RFC 6455 registry: service restart
+TOKEN_ENDED = 4401
+TRIMMED = 4410
+TOO_SLOW = 4429
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One event, encoded."""
+
+    revision: int
+    type: str
+    data: bytes
+
+
+class End(msgspec.Struct, frozen=True):
+    """Why a stream ends, and after which revision to resume."""
+
+    code: int
+    reason: str
+    resume: int
+
+
+Item = list[Line] | End | None
+"""What a stream yields: the events of some revisions, its end, or None as a sign of life."""
+
+
+class _Subscriber:
+    def __init__(self) -> None:
+        self.queue: deque[Line] = deque()
+        self.end: tuple[int, str] | None = None
+        self.changed = asyncio.Event()
+
+    def put(self, lines: list[Line]) -> None:
+        if self.end is None and len(self.queue) + len(lines) > MAX_QUEUED:
+            self.stop(TOO_SLOW, "too slow: events came faster than you took them")
+        if self.end is None:
+            self.queue.extend(lines)
+            self.changed.set()
+
+    def stop(self, code: int, reason: str) -> None:
+        if self.end is None:
+            self.end = (code, reason)
+        self.changed.set()
+
+    async def take(self, seconds: float) -> list[Line]:
+        """What is queued; empty after ``seconds`` without anything, or at the end."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
+        except TimeoutError:
+            return []
+        self.changed.clear()
+        lines = list(self.queue)
+        self.queue.clear()
+        return lines
+
+
+class EventHub:
+    """The streams of one reign."""
+
+    def __init__(self, context: GatewayContext, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._context = context
+        self._heartbeat_s = heartbeat_s
+        self._subscribers: set[_Subscriber] = set()
+        self._closed: str | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._unsubscribe = context.subscribe_events(self._publish)
+
+    def __len__(self) -> int:
+        """How many streams are open."""
+        return len(self._subscribers)
+
+    def check_history(self, since: int) -> None:
+        """Raise :class:`HistoryTrimmed` when events after ``since`` are gone; 0 asks for whatever is kept."""
+        oldest = self._context.oldest_event_revision
+        if 0 < since < oldest - 1:
+            raise HistoryTrimmed(since, oldest)
+
+    def check(self, since: int) -> None:
+        """As :meth:`check_history`; also raise :class:`Busy` when there is no room for one more stream."""
+        self.check_history(since)
+        if self._closed is not None or len(self._subscribers) >= MAX_STREAMS:
+            raise Busy(self._closed or f"{MAX_STREAMS} streams are open already")
+
+    async def follow(self, since: int | None, prefix: str, allowed: Callable[[], bool]) -> AsyncGenerator[Item, None]:
+        """Events after ``since`` (None: from now) whose type starts with ``prefix``, until the stream ends.
+
+        ``allowed`` is asked at every sign of life; when it says no the stream ends.
+        """
+        last = self._context.projection.revision if since is None else since
+        with self._subscriber() as subscriber:
+            while (lines := self._page(last)) and subscriber.end is None:
+                last = lines[-1].revision
+                yield _only(lines, prefix)
+                if last < self._context.oldest_event_revision - 1:
+                    yield End(TRIMMED, "history was trimmed while you read it", last)
+                    return
+            while subscriber.end is None:
+                lines = [line for line in await subscriber.take(self._heartbeat_s) if line.revision > last]
+                last = lines[-1].revision if lines else last
+                yield _only(lines, prefix) or None
+                if not lines and not allowed():
+                    subscriber.stop(TOKEN_ENDED, "your token does not hold any more")
+            code, reason = subscriber.end
+            yield End(code, reason, last)
+
+    async def close(self, reason: str) -> None:
+        """End all streams and wait a moment until they have told their clients."""
+        self._closed = self._closed or reason
+        self._unsubscribe()
+        for subscriber in self._subscribers:
+            subscriber.stop(REIGN_ENDED, reason)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._empty.wait()
+
+    @contextmanager
+    def _subscriber(self) -> Iterator[_Subscriber]:
+        subscriber = _Subscriber()
+        if self._closed is not None:
+            subscriber.stop(REIGN_ENDED, self._closed)
+        self._subscribers.add(subscriber)
+        self._empty.clear()
+        try:
+            yield subscriber
+        finally:
+            self._subscribers.discard(subscriber)
+            if not self._subscribers:
+                self._empty.set()
+
+    def _publish(self, batch: EventBatch) -> None:
+        lines = [_line(revision, event) for revision, event in batch]
+        for subscriber in self._subscribers:
+            subscriber.put(lines)
+
+    def _page(self, since: int) -> list[Line]:
+        return [_line(revision, event) for revision, event in page(self._context, since, PAGE)[0]]
+
+
+def page(context: GatewayContext, since: int, limit: int) -> tuple[EventBatch, bool]:
+    """About ``limit`` events after ``since``, never cutting a revision in two, and whether there are more.
+
+    Resuming is by revision, and one transaction may write several events: half of them would be lost.
+    """
+    wanted = limit
+    while True:
+        batch = context.events(since, wanted + 1)
+        if len(batch) <= wanted:
+            return batch, False
+        last = batch[-1][0]
+        whole = [item for item in batch if item[0] != last]
+        if whole:
+            return whole, True
+        wanted *= 2
+
+
+def document(revision: int, event: Event) -> EventDocument:
+    """The event as the API shows it."""
+    return EventDocument(revision=revision, **msgspec.structs.asdict(event))
+
+
+def _line(revision: int, event: Event) -> Line:
+    return Line(revision, event.type, msgspec.json.encode(document(revision, event)))
+
+
+def _only(lines: list[Line], prefix: str) -> list[Line]:
+    return [line for line in lines if line.type.startswith(prefix)]

@@ -1,0 +1,201 @@
+"""Pre-serialised answers: each hot resource is encoded once per picture of the colony and then served as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from aware_agent import __version__
+from aware_agent.colony.inventory import build_inventory
+from aware_agent.colony.node import Status
+from aware_agent.colony.view import ColonyView
+from aware_agent.gateway import preconditions
+from aware_agent.gateway.asgi import Headers, Message, Send
+from aware_agent.gateway.context import GatewayContext
+from aware_agent.gateway.documents import (
+    CasteDocument,
+    ClusterDocument,
+    NodeName,
+    NodesDocument,
+    QueenDocument,
+    Size,
+    SpecDocument,
+)
+from aware_agent.gateway.errors import NoQueen
+
+_INLINE = 128 * 1024  # bytes; longer bodies are compressed in a thread
+_LEVEL = 4  # a third of the time of gzip's default level for 3 % more bytes
+
+
+class Prepared:
+    """One answer, ready to send any number of times."""
+
+    def __init__(self, body: bytes, *, tag: bytes, revision: int, term: int, node: str) -> None:
+        self.body = body
+        self.tag = tag
+        self._common: Headers = [
+            (b"x-aware-revision", b"%d" % revision),
+            (b"x-aware-term", b"%d" % term),
+            (b"x-aware-node", node.encode()),
+            (b"cache-control", b"private, no-cache"),
+            (b"vary", b"accept-encoding, authorization"),
+        ]
+        self._plain = self._messages(200, body, [(b"etag", tag), (b"content-type", b"application/json")])
+        self._same = self._messages(304, None, [(b"etag", tag)])
+        self._zipped: tuple[Message, Message] | None = None
+        self._zipping: asyncio.Task[bytes] | None = None
+
+    async def send(self, send: Send, *, if_none_match: bytes | None, gzipped: bool) -> int:
+        """Answer 200 or 304; returns which."""
+        if if_none_match is not None and self._fresh(if_none_match):
+            start, body = self._same
+        elif gzipped:
+            start, body = self._zipped or await self._zip()
+        else:
+            start, body = self._plain
+        await send(start)
+        await send(body)
+        return int(start["status"])
+
+    def _fresh(self, header: bytes) -> bool:
+        return preconditions.none_match(header, self.tag) or preconditions.none_match(header, self._zipped_tag)
+
+    @property
+    def _zipped_tag(self) -> bytes:
+        """Other bytes, other strong tag."""
+        return self.tag[:-1] + b'-gz"'
+
+    async def _zip(self) -> tuple[Message, Message]:
+        """Compress once, whoever asks first; in a thread when it takes long."""
+        if len(self.body) <= _INLINE:
+            data = _compress(self.body)
+        else:
+            self._zipping = self._zipping or asyncio.create_task(asyncio.to_thread(_compress, self.body))
+            data = await asyncio.shield(self._zipping)
+        headers: Headers = [
+            (b"etag", self._zipped_tag),
+            (b"content-type", b"application/json"),
+            (b"content-encoding", b"gzip"),
+        ]
+        self._zipped = self._messages(200, data, headers)
+        return self._zipped
+
+    def _messages(self, status: int, body: bytes | None, headers: Headers) -> tuple[Message, Message]:
+        headers = [*headers, *self._common]
+        if body is not None:
+            headers.append((b"content-length", b"%d" % len(body)))
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        return start, {"type": "http.response.body", "body": body or b""}
+
+
+class Reads:
+    """The hot resources of one queen. Holds the answers of one picture only."""
+
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
+        self._view: ColonyView | None = None
+        self._prepared: dict[str, Prepared] = {}
+
+    def get(self, path: str) -> Prepared:
+        """The answer of the hot resource at ``path`` (see :data:`HOT`) now."""
+        view = self._context.view()
+        if view is not self._view:
+            self._view, self._prepared = view, {}
+        prepared = self._prepared.get(path)
+        if prepared is None:
+            prepared = self._prepared[path] = self._prepare(path, view)
+        return prepared
+
+    def _prepare(self, path: str, view: ColonyView) -> Prepared:
+        body = msgspec.json.encode(HOT[path](view))
+        revision = view.spec_revision if path == "/v1/spec" else view.revision
+        tag = preconditions.etag(revision, body)
+        return Prepared(body, tag=tag, revision=view.revision, term=view.term, node=self._context.me)
+
+
+def cluster(view: ColonyView) -> ClusterDocument:
+    """The colony at a glance."""
+    names = {node.id: node.name for node in view.nodes}
+    return ClusterDocument(
+        colony=view.colony,
+        revision=view.revision,
+        term=view.term,
+        status=view.status,
+        reason=view.reason,
+        queen=reigning(view) if view.queen else None,
+        heir=heir(view),
+        size=_size(view),
+        castes=[
+            CasteDocument(
+                name=caste.name,
+                wanted=caste.wanted,
+                assigned=[names.get(i, i) for i in caste.assigned],
+                missing=caste.missing,
+            )
+            for caste in view.castes
+        ],
+        version=__version__,
+    )
+
+
+def reigning(view: ColonyView) -> QueenDocument:
+    """Who reigns, and who would follow. Raises :class:`NoQueen`."""
+    if view.queen is None:
+        raise NoQueen
+    return QueenDocument(**msgspec.structs.asdict(view.queen), heir=heir(view))
+
+
+def heir(view: ColonyView) -> NodeName | None:
+    """Who would win if the queen vanished now."""
+    node = view.find(view.heir) if view.heir else None
+    return NodeName(id=node.id, name=node.name) if node else None
+
+
+def nodes(view: ColonyView) -> NodesDocument:
+    """All nodes."""
+    return NodesDocument(revision=view.revision, term=view.term, nodes=view.nodes)
+
+
+def spec(view: ColonyView) -> SpecDocument:
+    """The spec in force."""
+    return SpecDocument(revision=view.spec_revision, spec=view.spec)
+
+
+def _size(view: ColonyView) -> Size:
+    count = {status: sum(node.status is status for node in view.nodes) for status in Status}
+    return Size(
+        wanted=view.spec.size if view.spec else 0,
+        ready=count[Status.READY],
+        suspect=count[Status.SUSPECT],
+        dead=count[Status.DEAD],
+        left=count[Status.LEFT],
+        cordoned=sum(node.cordoned for node in view.nodes),
+        total=len(view.nodes),
+    )
+
+
+def _compress(body: bytes) -> bytes:
+    return gzip.compress(body, _LEVEL, mtime=0)
+
+
+HOT: dict[str, Callable[[ColonyView], Any]] = {
+    "/v1/cluster": cluster,
+    "/v1/inventory": build_inventory,
+    "/v1/nodes": nodes,
+    "/v1/queen": reigning,
+    "/v1/spec": spec,
+}
+"""Hot resources: path and what makes its document."""
+
+
+def accepts_gzip(header: bytes) -> bool:
+    """Whether Accept-Encoding asks for gzip (and does not forbid it with q=0)."""
+    for part in header.lower().split(b","):
+        coding, _, weight = part.strip().partition(b";")
+        if coding.strip() in (b"gzip", b"x-gzip"):
+            return weight.replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+    return False

@@ -1,0 +1,60 @@
+"""``/v1/nodes/{node}/config``: versioned configuration of one node."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Header, Request, Response
+
+from aware_agent.colony.node import Config
+from aware_agent.gateway.documents import ConfigBody, ConfigChange, ConfigDocument
+from aware_agent.gateway.routing import Here, Who, answer, conditional, endpoint, find_node, read, revision_of, write
+from aware_agent.security.roles import Role
+
+router = APIRouter(tags=["nodes"])
+
+
+@endpoint(router, "GET", "/v1/nodes/{node}/config", role=Role.VIEWER, answer=ConfigDocument)
+async def read_config(request: Request, gateway: Here, node: str) -> Response:
+    """What an operator set for this node; ``revision`` 0 means nothing yet."""
+    found = find_node(gateway, node)
+    key = gateway.keys.key("config", found.id)
+    stored = gateway.context.projection.get(key)
+    document = ConfigDocument(
+        revision=revision_of(gateway, key),
+        version=found.config_version,
+        applied=found.config_applied,
+        config=msgspec.json.decode(stored.value, type=Config) if stored else Config(),
+    )
+    return conditional(gateway, request, document, document.revision)
+
+
+@endpoint(
+    router, "PUT", "/v1/nodes/{node}/config", role=Role.OPERATOR, body=ConfigBody, answer=ConfigChange, also=[412]
+)
+async def put_config(
+    request: Request,
+    gateway: Here,
+    who: Who,
+    node: str,
+    if_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Put the whole configuration; the node applies it and reports the version it runs."""
+    body = await read(request, ConfigBody)
+    found = find_node(gateway, node)
+    key = gateway.keys.key("config", found.id)
+    written = await write(
+        gateway,
+        if_match,
+        key,
+        lambda at: gateway.context.commands.put_config(found.id, body.config, if_revision=at, actor=who.name),
+    )
+    after = next((n for n in gateway.context.view().nodes if n.id == found.id), found)
+    document = ConfigChange(
+        changed=written.changed,
+        revision=revision_of(gateway, key),
+        term=written.term,
+        version=after.config_version,
+    )
+    return answer(gateway, document)

@@ -1,0 +1,82 @@
+"""``/v1/events``: history, and the live streams that resume from any kept revision."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response, WebSocket
+
+from aware_agent.colony.errors import InvalidInput
+from aware_agent.gateway import hub
+from aware_agent.gateway.documents import EventDocument, EventsDocument
+from aware_agent.gateway.routing import Here, Who, answer, endpoint
+from aware_agent.gateway.sse import EventStream
+from aware_agent.gateway.websocket import serve_events
+from aware_agent.security.roles import Role
+
+router = APIRouter(tags=["events"])
+MAX_LIMIT = 1000
+Since = Annotated[int, Query(ge=0, le=2**63 - 1, description="only events after this revision")]
+Prefix = Annotated[str, Query(alias="type", max_length=100, description="only types that start like this")]
+
+
+@endpoint(router, "GET", "/v1/events", role=Role.VIEWER, answer=EventsDocument, also=[410, 422])
+async def list_events(
+    gateway: Here,
+    since: Since = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="about so many; a revision is never cut")] = 200,
+    prefix: Prefix = "",
+) -> Response:
+    """Events after a revision, oldest first. 410 when they are no longer all kept."""
+    gateway.hub.check_history(since)
+    found: list[EventDocument] = []
+    last, more = since, True
+    while more and len(found) < limit:
+        batch, more = hub.page(gateway.context, last, limit)
+        last = batch[-1][0] if batch else last
+        found += [hub.document(r, event) for r, event in batch if event.type.startswith(prefix)]
+    document = EventsDocument(
+        revision=last if more else max(last, gateway.context.projection.revision),
+        oldest=gateway.context.oldest_event_revision,
+        more=more,
+        events=found,
+    )
+    return answer(gateway, document)
+
+
+@endpoint(
+    router,
+    "GET",
+    "/v1/events/stream",
+    role=Role.VIEWER,
+    answer=None,
+    media="text/event-stream",
+    also=[410, 422],
+)
+async def stream(
+    gateway: Here,
+    who: Who,
+    since: Annotated[int | None, Query(ge=0, le=2**63 - 1, description="resume after this revision")] = None,
+    prefix: Prefix = "",
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Server-sent events: ``id`` is the revision, ``event`` the type, ``data`` an EventDocument.
+
+    Starts after Last-Event-ID, else after ``since``, else now. Its last message is ``aware.end`` with the reason and
+    the revision to resume after.
+    """
+    start = _resume(last_event_id) if last_event_id else since
+    gateway.hub.check(start or 0)
+    return EventStream(gateway.hub.follow(start, prefix, lambda: gateway.authority.holds(who)))
+
+
+@router.websocket("/v1/events/ws")
+async def websocket(socket: WebSocket, gateway: Here) -> None:
+    """One EventDocument a message. Token by Authorization header, ``?ticket=`` or first message."""
+    await serve_events(socket, gateway)
+
+
+def _resume(header: str) -> int:
+    if not header.isascii() or not header.isdigit() or len(header) > 19:
+        raise InvalidInput("Last-Event-ID is not a revision", field="Last-Event-ID")
+    return int(header)

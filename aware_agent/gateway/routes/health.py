@@ -1,0 +1,41 @@
+"""What every node serves to everybody: health, readiness, metrics and the CA."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from aware_agent.gateway.documents import Health, Readiness
+from aware_agent.gateway.routing import Here, endpoint
+from aware_agent.gateway.worker import Whole
+
+router = APIRouter(tags=["node"])
+
+
+@endpoint(router, "GET", "/healthz", role=None, answer=Health)
+async def healthz(gateway: Here) -> Response:
+    """The process answers."""
+    return _whole(gateway.public.healthz())
+
+
+@endpoint(router, "GET", "/readyz", role=None, answer=Readiness)
+async def readyz(gateway: Here) -> Response:
+    """Whether this node does its work; 503 with the same document when it does not."""
+    return _whole(gateway.public.readyz())
+
+
+@endpoint(router, "GET", "/metrics", role=None, answer=None, media="text/plain")
+async def metrics(gateway: Here) -> Response:
+    """Prometheus text format."""
+    return _whole(gateway.public.metrics())
+
+
+@endpoint(router, "GET", "/v1/ca", role=None, answer=None, media="application/x-pem-file")
+async def ca(gateway: Here) -> Response:
+    """The colony's CA certificates; a newcomer compares their pin with its token's."""
+    return _whole(gateway.public.ca())
+
+
+def _whole(whole: Whole) -> Response:
+    status, content_type, body = whole
+    headers = {"content-type": content_type.decode(), "cache-control": "no-store"}
+    return Response(body, status_code=status, headers=headers)

@@ -1,0 +1,51 @@
+"""``/v1/users``: who may log in, with which role."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+
+from aware_agent.colony.errors import InvalidInput, NotFound
+from aware_agent.gateway.documents import Change, UserBody, UserDocument, UsersDocument
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, settle
+from aware_agent.security.password import hash_password
+from aware_agent.security.roles import HUMAN_ROLES, Role
+
+router = APIRouter(tags=["users"])
+
+
+@endpoint(router, "GET", "/v1/users", role=Role.ADMIN, answer=UsersDocument)
+async def list_users(gateway: Here) -> Response:
+    """All users."""
+    users = [UserDocument(name=user.name, role=user.role) for _, user in sorted(gateway.authority.users().items())]
+    return answer(gateway, UsersDocument(revision=gateway.context.projection.revision, users=users))
+
+
+@endpoint(router, "GET", "/v1/users/{name}", role=Role.ADMIN, answer=UserDocument)
+async def read_user(gateway: Here, name: str) -> Response:
+    """One user."""
+    user = gateway.authority.user(name)
+    if user is None:
+        raise NotFound(f"there is no user {name[:80]!r}")
+    return answer(gateway, UserDocument(name=user.name, role=user.role))
+
+
+@endpoint(router, "PUT", "/v1/users/{name}", role=Role.ADMIN, body=UserBody, answer=Change)
+async def put_user(request: Request, gateway: Here, who: Who, name: str) -> Response:
+    """Create a user, or change role or password of one. A lower role bounds tokens given out before at once."""
+    body = await read(request, UserBody)
+    if body.role not in HUMAN_ROLES:
+        raise InvalidInput("nodes are no users", field="role", hint="viewer, operator or admin")
+    hashed = await asyncio.to_thread(hash_password, body.password) if body.password is not None else None
+    written = await gateway.context.commands.put_user(name, password_hash=hashed, role=body.role, actor=who.name)
+    await settle(gateway, written)
+    return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
+
+
+@endpoint(router, "DELETE", "/v1/users/{name}", role=Role.ADMIN, answer=Change)
+async def delete_user(gateway: Here, who: Who, name: str) -> Response:
+    """Delete a user; its tokens stop working at once."""
+    written = await gateway.context.commands.delete_user(name, actor=who.name)
+    await settle(gateway, written)
+    return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))

@@ -1,0 +1,225 @@
+"""How a route says what it is: its role, its documents and its problems, in one place for code and OpenAPI."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from aware_agent.colony.errors import AwareError, Conflict, InvalidInput, NotFound
+from aware_agent.colony.view import NodeView
+from aware_agent.gateway import preconditions
+from aware_agent.gateway.context import Written
+from aware_agent.gateway.errors import PreconditionFailed, TooLarge
+from aware_agent.gateway.openapi import problem_response, reference
+from aware_agent.gateway.reads import accepts_gzip
+from aware_agent.gateway.state import Gateway
+from aware_agent.security.jwt import Principal
+from aware_agent.security.roles import Role, require
+
+MAX_BODY = 1024 * 1024
+T = TypeVar("T")
+Handler = Callable[..., Awaitable[Response]]
+_WRITES = ("PUT", "PATCH", "DELETE", "POST")
+
+
+def gateway_of(connection: HTTPConnection) -> Gateway:
+    """The gateway a request came to."""
+    gateway: Gateway = connection.app.state.gateway
+    return gateway
+
+
+Here = Annotated[Gateway, Depends(gateway_of)]
+
+
+def principal_of(request: HTTPConnection) -> Principal:
+    """Who asks; only on routes with a role."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+Who = Annotated[Principal, Depends(principal_of)]
+
+
+def endpoint(
+    router: APIRouter,
+    method: str,
+    path: str,
+    *,
+    role: Role | None,
+    answer: type | None,
+    body: type | None = None,
+    status: int = 200,
+    also: Sequence[int] = (),
+    media: str = "application/json",
+) -> Callable[[Handler], Handler]:
+    """Register a handler. ``role`` None is open to everybody; ``also`` are statuses of further problems."""
+    content = {media: {"schema": reference(answer) if answer else {"type": "string"}}}
+    responses: dict[int | str, dict[str, Any]] = {status: {"content": content}}
+    for code in sorted({*also, *_usual_problems(method, path, role, body)}):
+        responses[code] = problem_response(http.HTTPStatus(code).phrase)
+    responses["default"] = problem_response("Any other problem")
+    extra: dict[str, Any] = {"security": [{"bearer": []}] if role else []}
+    if role:
+        extra["x-aware-role"] = str(role)
+    if body:
+        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference(body)}}}
+    return router.api_route(
+        path,
+        methods=[method],
+        status_code=status,
+        response_class=Response,
+        responses=responses,
+        dependencies=[Depends(_gate(role))] if role else [],
+        openapi_extra=extra,
+    )
+
+
+def _usual_problems(method: str, path: str, role: Role | None, body: type | None) -> set[int]:
+    usual = {503}
+    if role:
+        usual |= {401, 403}
+    if "{" in path:
+        usual.add(404)
+    if body:
+        usual |= {413, 422}
+    if role and method in _WRITES:
+        usual |= {409, 422}
+    return usual
+
+
+def _gate(role: Role) -> Callable[[Request], Awaitable[None]]:
+    """Dependency: let only principals of ``role`` or more pass."""
+
+    async def gate(request: Request) -> None:
+        authorization = request.headers.get("authorization")
+        raw = authorization.encode("latin-1") if authorization else None
+        principal = gateway_of(request).authority.authenticate(raw)
+        require(principal.role, role)
+        request.state.principal = principal
+
+    return gate
+
+
+async def read_bytes(request: Request) -> bytes:
+    """The request body. Raises :class:`TooLarge` before more than the limit was read."""
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > MAX_BODY:
+            raise TooLarge(f"a request body has at most {MAX_BODY} bytes")
+    return bytes(chunks)
+
+
+async def read(request: Request, kind: type[T]) -> T:
+    """The decoded request body. Raises :class:`InvalidInput` that names the field."""
+    try:
+        return msgspec.json.decode(await read_bytes(request), type=kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        raise InvalidInput(f"request body: {message}", field=_field(message, path)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput("the request body is not JSON") from error
+
+
+def _field(message: str, path: str) -> str:
+    """``castes.web.size`` out of msgspec's "Object contains unknown field `size` - at `$.castes.web`"."""
+    field = path.strip("`").removeprefix("$").lstrip(".")
+    if message.startswith(("Object missing required field", "Object contains unknown field")):
+        field = f"{field}.{message.split('`')[1]}".lstrip(".")
+    return field
+
+
+def answer(
+    gateway: Gateway, document: Any, *, status: int = 200, revision: int | None = None, tag: bytes = b""
+) -> Response:
+    """A JSON answer; ``revision`` gives it an ETag of that revision, ``tag`` one that is known already."""
+    body = msgspec.json.encode(document)
+    response = Response(body, status_code=status, media_type="application/json")
+    view = gateway.context.view()
+    response.headers["x-aware-revision"] = str(view.revision)
+    response.headers["x-aware-term"] = str(view.term)
+    response.headers["cache-control"] = "private, no-cache" if revision is not None else "no-store"
+    if revision is not None:
+        response.headers["etag"] = (tag or preconditions.etag(revision, body)).decode()
+    return response
+
+
+def conditional(gateway: Gateway, request: Request, document: Any, revision: int) -> Response:
+    """A JSON answer with ETag, or 304 when the client has it."""
+    response = answer(gateway, document, revision=revision)
+    header = request.headers.get("if-none-match")
+    if header and preconditions.none_match(header.encode("latin-1"), response.headers["etag"].encode()):
+        kept = {k: v for k, v in response.headers.items() if k not in ("content-length", "content-type")}
+        return Response(status_code=304, headers=kept)
+    return response
+
+
+class Hot(Response):
+    """A pre-serialised answer."""
+
+    def __init__(self, gateway: Gateway, path: str) -> None:
+        super().__init__()
+        self._prepared = gateway.reads.get(path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Send it as this request wants it."""
+        headers = dict(scope["headers"])
+        await self._prepared.send(
+            send,
+            if_none_match=headers.get(b"if-none-match"),
+            gzipped=accepts_gzip(headers.get(b"accept-encoding", b"")),
+        )
+
+
+def find_node(gateway: Gateway, node: str) -> NodeView:
+    """The node of that id or name. Raises :class:`NotFound`, Conflict when several have the name."""
+    nodes = gateway.context.view().nodes
+    found = [n for n in nodes if n.id == node] or [n for n in nodes if n.name == node]
+    if not found:
+        raise NotFound(f"there is no node {node[:80]!r}", hint="GET /v1/nodes lists them")
+    if len(found) > 1:
+        raise Conflict(f"{len(found)} nodes are called {node!r}", hint="use the id")
+    return found[0]
+
+
+async def write(
+    gateway: Gateway, header: str | None, key: bytes, run: Callable[[int | None], Awaitable[Written]]
+) -> Written:
+    """Run a command on the value of ``key`` under If-Match and wait until reads show it.
+
+    ``run`` gets the revision to insist on; the command checks it in its transaction, this only fails early. Raises
+    :class:`PreconditionFailed` when the value has another revision.
+    """
+    wanted = preconditions.if_match(header, revision_of(gateway, key))
+    if wanted is not None and wanted < (current := revision_of(gateway, key)):
+        raise PreconditionFailed(current)
+    try:
+        written = await run(wanted)
+    except Conflict as conflict:
+        current = revision_of(gateway, key)
+        if wanted is not None and wanted != current:
+            raise PreconditionFailed(current) from conflict
+        raise
+    await settle(gateway, written)
+    return written
+
+
+def revision_of(gateway: Gateway, key: bytes) -> int:
+    """Revision of the last change of ``key``'s value, 0 when it has none."""
+    stored = gateway.context.projection.get(key)
+    return stored.mod_revision if stored else 0
+
+
+async def settle(gateway: Gateway, written: Written) -> None:
+    """Wait until reads show what was written. A lagging projection does not undo a write, so it is no error."""
+    try:
+        await gateway.context.wait_revision(written.revision)
+    except (AwareError, TimeoutError):
+        return

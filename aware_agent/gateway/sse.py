@@ -1,0 +1,83 @@
+"""Server-sent events over ASGI: ends when the stream ends, the client goes, or the client stops reading."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from aware_agent.gateway.documents import StreamEnd
+from aware_agent.gateway.hub import End, Item, Line
+
+SEND_TIMEOUT_S = 20.0
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # a proxy in front must not hold events back
+]
+
+
+class EventStream(Response):
+    """An endless answer."""
+
+    def __init__(self, items: AsyncGenerator[Item, None]) -> None:
+        super().__init__()
+        self._items = items
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Send items until the end."""
+        async with aclosing(self._items):
+            pump = asyncio.create_task(self._pump(send))
+            gone = asyncio.create_task(_gone(receive))
+            try:
+                await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (pump, gone):
+                    task.cancel()
+                results = await asyncio.gather(pump, gone, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, TimeoutError | OSError):
+                raise result
+
+    async def _pump(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await _send(send, b"retry: 1000\n: welcome\n\n")
+        async for item in self._items:
+            await _send(send, encode(item))
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _send(send: Send, data: bytes) -> None:
+    """Send, but not for ever: a client that does not read is let go."""
+    async with asyncio.timeout(SEND_TIMEOUT_S):
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def encode(item: Item) -> bytes:
+    """The lines of one item."""
+    if item is None:
+        return b": alive\n\n"
+    if isinstance(item, End):
+        data = msgspec.json.encode(StreamEnd(reason=item.reason, resume=item.resume))
+        return b"event: aware.end\ndata: " + data + b"\n\n"
+    return b"".join(_message(line, _closes_revision(item, index)) for index, line in enumerate(item))
+
+
+def _closes_revision(lines: list[Line], index: int) -> bool:
+    """Only the last event of a revision moves the client's resume point."""
+    return index + 1 == len(lines) or lines[index + 1].revision != lines[index].revision
+
+
+def _message(line: Line, last: bool) -> bytes:
+    head = b"id: %d\n" % line.revision if last else b""
+    kind = "".join(char for char in line.type if char.isprintable())
+    return head + b"event: " + kind.encode() + b"\ndata: " + line.data + b"\n\n"

@@ -1,0 +1,115 @@
+"""Events over WebSocket: one JSON document a message, close codes that say from where to resume."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+
+import msgspec
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from aware_agent.colony.errors import AwareError, InvalidInput
+from aware_agent.gateway import hub
+from aware_agent.gateway.errors import HistoryTrimmed
+from aware_agent.gateway.hub import End
+from aware_agent.gateway.state import Gateway
+from aware_agent.security.jwt import Principal, Unauthenticated
+
+TOKEN_TIMEOUT_S = 5.0
+SEND_TIMEOUT_S = 20.0
+UNSUPPORTED = 1003
+TRY_AGAIN_LATER = 1013
+_MAX_REASON = 123
+
+
+class _FirstMessage(msgspec.Struct, frozen=True):
+    token: str
+
+
+async def serve_events(socket: WebSocket, gateway: Gateway) -> None:
+    """Serve one client until the stream ends or it goes."""
+    await socket.accept()
+    try:
+        principal = await _principal(socket, gateway)
+        since, prefix = _parameters(socket)
+        gateway.hub.check(since or 0)
+    except AwareError as error:
+        await _close(socket, _code(error), error.message)
+        return
+    except (WebSocketDisconnect, KeyError):
+        return
+    pump = asyncio.create_task(_pump(socket, gateway, since, prefix, principal))
+    gone = asyncio.create_task(_gone(socket))
+    try:
+        await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (pump, gone):
+            task.cancel()
+        results = await asyncio.gather(pump, gone, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
+            raise result
+
+
+async def _pump(socket: WebSocket, gateway: Gateway, since: int | None, prefix: str, who: Principal) -> None:
+    resume = since or 0
+    items = gateway.hub.follow(since, prefix, lambda: gateway.authority.holds(who))
+    async with aclosing(items):
+        async for item in items:
+            if isinstance(item, End):
+                await _close(socket, item.code, f"resume after {item.resume}: {item.reason}")
+                return
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    for line in item or ():
+                        await socket.send_text(line.data.decode())
+                        resume = line.revision - 1  # others of this revision may follow
+            except TimeoutError:
+                await _close(socket, hub.TOO_SLOW, f"resume after {resume}: too slow")
+                return
+            resume = item[-1].revision if item else resume
+
+
+async def _principal(socket: WebSocket, gateway: Gateway) -> Principal:
+    authorization = socket.headers.get("authorization")
+    if authorization is not None:
+        return gateway.authority.authenticate(authorization.encode("latin-1"))
+    ticket = socket.query_params.get("ticket")
+    if ticket is not None:
+        return gateway.authority.redeem(ticket)
+    try:
+        async with asyncio.timeout(TOKEN_TIMEOUT_S):
+            message = msgspec.json.decode(await socket.receive_text(), type=_FirstMessage)
+    except TimeoutError:
+        raise Unauthenticated("no token came") from None
+    except msgspec.MsgspecError as error:
+        raise Unauthenticated('the first message is not {"token": "..."}') from error
+    return gateway.authority.verify(message.token)
+
+
+def _parameters(socket: WebSocket) -> tuple[int | None, str]:
+    since = socket.query_params.get("since")
+    if since is not None and (not since.isascii() or not since.isdigit() or len(since) > 19):
+        raise InvalidInput("since is not a revision", field="since")
+    return (int(since) if since is not None else None), socket.query_params.get("type", "")
+
+
+def _code(error: AwareError) -> int:
+    if isinstance(error, HistoryTrimmed):
+        return hub.TRIMMED
+    if error.status == 401:
+        return hub.TOKEN_ENDED
+    return TRY_AGAIN_LATER if error.status == 503 else UNSUPPORTED
+
+
+async def _gone(socket: WebSocket) -> None:
+    """Returns when the client goes. What it says meanwhile has no meaning."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    """Close; bounded, because a client that does not read does not let us write either."""
+    with suppress(RuntimeError, OSError, TimeoutError):
+        async with asyncio.timeout(1):
+            await socket.close(code, reason.encode()[:_MAX_REASON].decode("utf-8", "ignore"))

@@ -1,0 +1,126 @@
+"""What a node answers while it is not the queen: is it well, who is the CA, and where the queen is.
+
+Bare ASGI: a worker never imports a web framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from aware_agent.gateway import metrics
+from aware_agent.gateway.asgi import Headers, Receive, Scope, Send, answer, refuse
+from aware_agent.gateway.context import NodeContext
+from aware_agent.gateway.errors import MethodNotAllowed, NoQueen
+
+Whole = tuple[int, bytes, bytes]  # status, content type, body
+JSON = b"application/json"
+POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
+TRY_AGAIN_LATER = 1013
+_MAX_REASON = 123  # bytes a WebSocket close frame has room for
+
+
+class Public:
+    """The resources every node serves to everybody."""
+
+    def __init__(self, context: NodeContext) -> None:
+        self._context = context
+        self.requests = metrics.RequestCounter()
+        self.more: Callable[[], Iterable[metrics.Family]] = tuple  # set by a queen for her reign
+        self.routes: dict[str, Callable[[], Whole]] = {
+            "/healthz": self.healthz,
+            "/readyz": self.readyz,
+            "/metrics": self.metrics,
+            "/v1/ca": self.ca,
+        }
+
+    def healthz(self) -> Whole:
+        """The process answers; that is all this says."""
+        return 200, JSON, b'{"status":"ok"}'
+
+    def readyz(self) -> Whole:
+        """200 when the node does its work, else 503; the reason is one of our own sentences."""
+        ready, reason = self._context.ready()
+        body = b'{"ready":%s,"reason":%s}' % (b"true" if ready else b"false", msgspec.json.encode(reason))
+        return (200 if ready else 503), JSON, body
+
+    def metrics(self) -> Whole:
+        """Agent and gateway metrics."""
+        return (
+            200,
+            metrics.CONTENT_TYPE,
+            metrics.render([*self._context.families(), *self.more(), self.requests.family()]),
+        )
+
+    def ca(self) -> Whole:
+        """CA certificates, for newcomers that know their pin."""
+        return 200, b"application/x-pem-file", self._context.ca_pem
+
+    async def serve(self, scope: Scope, send: Send) -> bool:
+        """Answer if the path is one of ours; say whether it was."""
+        route = self.routes.get(scope["path"])
+        if route is None:
+            return False
+        if scope["method"] not in ("GET", "HEAD"):
+            await refuse(send, MethodNotAllowed(f"{scope['path']} is only read"), self._context.me)
+            self.requests.counts[scope["path"], 405] += 1
+            return True
+        status, content_type, body = route()
+        headers: Headers = [
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            (b"x-aware-node", self._context.me.encode()),
+        ]
+        await answer(send, status, headers, body)
+        self.requests.counts[scope["path"], status] += 1
+        return True
+
+
+class WorkerApp:
+    """ASGI application of a worker."""
+
+    def __init__(self, context: NodeContext, public: Public | None = None) -> None:
+        self._context = context
+        self.public = public or Public(context)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or connection."""
+        if scope["type"] == "websocket":
+            await self._turn_away(receive, send)
+        elif scope["type"] == "http" and not await self.public.serve(scope, send):
+            await self._redirect(scope, send)
+
+    async def _redirect(self, scope: Scope, send: Send) -> None:
+        queen = self._context.queen_url()
+        self.public.requests.counts["redirect", 307 if queen else 503] += 1
+        if queen is None:
+            await refuse(send, NoQueen(), self._context.me)
+            return
+        headers: Headers = [
+            (b"location", queen.encode() + target(scope)),
+            (b"x-aware-queen", queen.encode()),
+            (b"x-aware-node", self._context.me.encode()),
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"0"),
+        ]
+        await answer(send, 307, headers, b"")
+
+    async def _turn_away(self, receive: Receive, send: Send) -> None:
+        """Accept and close at once: only so does the client get to read why."""
+        await receive()
+        queen = self._context.queen_url()
+        code = POLICY_VIOLATION if queen else TRY_AGAIN_LATER
+        reason = f"queen {queen}" if queen else "no queen"
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": code, "reason": reason[:_MAX_REASON]})
+
+
+def target(scope: Scope) -> bytes:
+    """Path and query as they were sent. Always starts with a slash, so it can never change a URL's host."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope.get("query_string", b"")
+    if not path.startswith(b"/"):
+        path = b"/" + path
+    return path + (b"?" + query if query else b"")

@@ -1,0 +1,1 @@
+"""What only the queen does. Nothing here is imported on a worker."""

@@ -1,0 +1,112 @@
+"""Letting newcomers in: token checked, certificate signed, record written, all or nothing."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from aware_agent.colony.errors import Conflict, InvalidInput
+from aware_agent.colony.event import Severity
+from aware_agent.colony.node import Record, Status
+from aware_agent.queen.ledger import Ledger, Line
+from aware_agent.security import pki
+from aware_agent.security.joining import JoinAnswer, JoinRequest, NameTaken
+from aware_agent.security.records import CaRecord
+from aware_agent.security.sealed import Sealer
+from aware_agent.security.token import TokenRecord, TokenRefused, check_token, spend
+from aware_agent.store import ops
+
+
+class Admission:
+    """Signs newcomers in. The CA key is opened for each signature and not kept."""
+
+    def __init__(self, ledger: Ledger, sealer: Sealer, secret: bytes, etcd: tuple[str, ...]) -> None:
+        self._ledger = ledger
+        self._sealer = sealer
+        self._secret = secret
+        self._etcd = etcd
+
+    async def join(self, request: JoinRequest, source_address: str) -> JoinAnswer:
+        """Admit a node. Raises TokenRefused, NameTaken, Conflict, CsrRefused, Deposed."""
+        async with self._ledger.writing():
+            now = time.time()
+            token, spent = self._token(request, now)
+            before = self._known(request)
+            ca = self._ca()
+            sans = pki.node_sans(self._ledger.reader.keys.colony, request.name, [request.address])
+            certificate = pki.sign_csr(ca, request.csr.encode(), node_id=request.node_id, sans=sans, now=now)
+            joined_at = before.joined_at if before else now
+            record = self._record(request, before, joined_at)
+            line = Line(
+                "node.joined",
+                request.node_id,
+                f"{request.name} joined from {source_address} with token {token.id}",
+                Severity.NOTICE,
+                {"address": request.address, "token": token.id},
+            )
+            await self._ledger.commit(
+                [
+                    ops.put(self._ledger.key("nodes", request.node_id), msgspec.json.encode(record)),
+                    ops.put(self._ledger.key("tokens", token.id), msgspec.json.encode(spent)),
+                ],
+                [line],
+                request.node_id,
+            )
+        return JoinAnswer(
+            certificate=certificate.decode(),
+            ca=ca.certificate.decode(),
+            colony_secret=self._secret,
+            etcd=self._etcd,
+            joined_at=joined_at,
+        )
+
+    def _token(self, request: JoinRequest, now: float) -> tuple[TokenRecord, TokenRecord]:
+        if request.colony != self._ledger.reader.keys.colony:
+            raise InvalidInput(
+                f"this is colony {self._ledger.reader.keys.colony!r}, not {request.colony!r}", field="colony"
+            )
+        record = self._ledger.reader.many("tokens/", TokenRecord).get(request.token_id)
+        check_token(record, request.token_id, request.secret, name=request.name, now=now)
+        if record is None:  # check_token has refused it already; this tells the type checker
+            raise TokenRefused("the join token is unknown or wrong")
+        return record, spend(record)
+
+    def _known(self, request: JoinRequest) -> Record | None:
+        """The record of an earlier join of the same node. Raises :class:`NameTaken` for anybody else's."""
+        records = self._ledger.reader.records()
+        for record in records.values():
+            if record.name == request.name and record.id != request.node_id:
+                raise NameTaken(
+                    f"the name {request.name!r} belongs to node {record.id}, which is {record.status}",
+                    hint="choose another name, or remove that node first: aware nodes remove",
+                )
+        known = records.get(request.node_id)
+        if known is None:
+            return None
+        if known.key_pin != pki.csr_pin(request.csr.encode()):
+            raise NameTaken(f"node id {request.node_id} belongs to a node with another key")
+        if known.status is Status.READY and request.node_id in self._ledger.reader.presence():
+            raise Conflict(f"node {known.name} is alive already", hint="stop its agent before it joins again")
+        return known
+
+    def _record(self, request: JoinRequest, before: Record | None, joined_at: float) -> Record:
+        """A newcomer is suspect until its presence is seen, so that it is dead if it never shows up."""
+        return Record(
+            id=request.node_id,
+            name=request.name,
+            joined_at=joined_at,
+            status=Status.SUSPECT,
+            status_since=time.time(),
+            cordoned=before.cordoned if before else False,
+            labels=before.labels if before else {},
+            key_pin=pki.csr_pin(request.csr.encode()),
+            term=self._ledger.term,
+        )
+
+    def _ca(self) -> pki.Pair:
+        record = self._ledger.reader.one("ca", CaRecord)
+        if record is None:
+            raise Conflict("this colony has no CA", hint="found it: aware colony found")
+        key = self._sealer.open(record.key, self._ledger.key("ca"))
+        return pki.Pair(certificate=record.certificate.encode(), key=key)

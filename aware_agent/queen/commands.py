@@ -1,0 +1,48 @@
+"""Everything the gateway can change, in one object for one reign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aware_agent.colony.election import Resign
+from aware_agent.queen.access import AccessCommands
+from aware_agent.queen.admission import Admission
+from aware_agent.queen.ledger import Ledger
+from aware_agent.queen.nodes import NodeCommands
+from aware_agent.queen.wishes import WishCommands
+from aware_agent.security.sealed import colony_sealer
+from aware_agent.store.client import EtcdClient
+
+
+class Commands:
+    """The queen's verbs, each one fenced transaction. Errors are AwareError subclasses, Deposed among them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: EtcdClient,
+        *,
+        me: str,
+        secret: bytes,
+        ca_pem: bytes,
+        etcd: tuple[str, ...],
+        tell: Callable[[Resign], None],
+    ) -> None:
+        sealer = colony_sealer(secret)
+        nodes = NodeCommands(ledger, me)
+        wishes = WishCommands(ledger, me, tell)
+        access = AccessCommands(ledger, client, sealer, ca_pem)
+        self.change_node = nodes.change_node
+        self.put_config = nodes.put_config
+        self.remove_node = nodes.remove_node
+        self.plan_spec = wishes.plan_spec
+        self.put_spec = wishes.put_spec
+        self.step_down = wishes.step_down
+        self.transfer = wishes.transfer
+        self.create_token = access.create_token
+        self.revoke_token = access.revoke_token
+        self.list_tokens = access.list_tokens
+        self.put_user = access.put_user
+        self.delete_user = access.delete_user
+        self.revoke_access = access.revoke_access
+        self.join = Admission(ledger, sealer, secret, etcd).join

@@ -1,0 +1,93 @@
+"""The colony's history in memory: events in the order of their revisions."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from aware_agent.colony.event import Event
+from aware_agent.store.keys import Keys
+from aware_agent.store.projection import Projection
+
+EventBatch = Sequence[tuple[int, Event]]
+FOUNDED = "colony.founded"
+ELECTED = "queen.elected"
+
+
+class History:
+    """Reads events from the projection and tells subscribers of new ones. Events of one revision stay together."""
+
+    def __init__(self, projection: Projection, keys: Keys) -> None:
+        self._projection = projection
+        self._prefix = keys.key("events/")
+        self._events: list[tuple[int, Event]] = []
+        self._subscribers: list[Callable[[EventBatch], None]] = []
+        self.reload()
+
+    def reload(self) -> None:
+        """Read everything again (at start, and when the projection was listed anew)."""
+        self._events = sorted((self._read(kv.key) for kv in self._projection.items(self._prefix)), key=_order)
+
+    def changed(self, keys: Sequence[bytes]) -> None:
+        """Tell the history of changed keys: new events are added and announced, trimmed ones are dropped."""
+        mine = [key for key in keys if key.startswith(self._prefix)]
+        fresh = [self._read(key) for key in mine if self._projection.get(key) is not None]
+        if len(fresh) < len(mine):
+            self.reload()
+            return
+        if not fresh:
+            return
+        fresh.sort(key=_order)
+        self._events += fresh
+        self._events.sort(key=_order)
+        for tell in tuple(self._subscribers):
+            tell(fresh)
+
+    def since(self, revision: int, limit: int) -> EventBatch:
+        """At most about ``limit`` events after ``revision``; a revision is never cut in two."""
+        start = bisect_right(self._events, revision, key=lambda item: item[0])
+        end = min(len(self._events), start + limit)
+        while 0 < end < len(self._events) and self._events[end][0] == self._events[end - 1][0]:
+            end += 1
+        return self._events[start:end]
+
+    @property
+    def oldest(self) -> int:
+        """Revision of the oldest event kept; 1 while history is whole, 0 when there is none."""
+        if not self._events:
+            return 0
+        revision, event = self._events[0]
+        return 1 if event.type == FOUNDED else revision
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def cut(self, keep: int) -> str | None:
+        """Id of the first event to keep if more than ``keep`` plus a tenth are there, else None."""
+        if len(self._events) <= keep + keep // 10:
+            return None
+        return sorted(event.id for _, event in self._events)[-keep]
+
+    def subscribe(self, callback: Callable[[EventBatch], None]) -> Callable[[], None]:
+        """Call ``callback`` with new events; returns how to end that."""
+        self._subscribers.append(callback)
+
+        def end() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return end
+
+    def _read(self, key: bytes) -> tuple[int, Event]:
+        kv = self._projection.get(key)
+        assert kv is not None
+        event = msgspec.json.decode(kv.value, type=Event)
+        if event.type == ELECTED:  # written in the transaction whose revision is the term
+            event = msgspec.structs.replace(event, term=kv.mod_revision)
+        return kv.mod_revision, event
+
+
+def _order(item: tuple[int, Event]) -> tuple[int, str]:
+    return item[0], item[1].id

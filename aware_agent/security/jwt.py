@@ -1,0 +1,152 @@
+"""Access and refresh tokens for people and programs: JWT, HS256 with a key derived from the colony secret.
+
+Only the queen's gateway issues and verifies them. Revocation is by ``jti`` and is the caller's look-up: this module
+knows no store. Verifying takes tens of microseconds; a gateway may keep verified tokens until their ``exp``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from aware_agent.colony.errors import AwareError
+from aware_agent.security.derive import derive
+from aware_agent.security.roles import HUMAN_ROLES, Role
+
+Kind = Literal["access", "refresh"]
+ISSUER = "aware"
+ACCESS_TTL_S = 3600.0
+REFRESH_TTL_S = 30 * 86400.0
+LEEWAY_S = 5.0  # queens change and their clocks differ a little
+MAX_CHARACTERS = 4096
+_ALGORITHM = "HS256"  # pinned: the header of a token never chooses
+
+
+class Unauthenticated(AwareError):
+    """Nobody we know: no token, or one that is not valid (any more)."""
+
+    code = "unauthenticated"
+    exit_code = 3
+    status = 401
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks."""
+
+    name: str
+    role: Role
+    jti: str
+    exp: float  # Unix seconds
+    scopes: tuple[str, ...] = ()
+    kind: Kind = "access"
+
+
+class Issued(NamedTuple):
+    """A new token and what it says."""
+
+    token: str
+    principal: Principal
+
+
+class _Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """The claims we insist on; types are checked, others ignored."""
+
+    iss: str
+    aud: str
+    sub: str
+    role: Role
+    kind: Kind
+    jti: str
+    iat: float
+    nbf: float
+    exp: float
+    scopes: tuple[str, ...] = ()
+
+
+class TokenSigner:
+    """Issues and verifies the tokens of one colony."""
+
+    def __init__(self, colony: str, secret: bytes) -> None:
+        self._colony = colony
+        self._key = derive(secret, f"jwt/{colony}")
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"TokenSigner({self._colony!r})"
+
+    def issue(
+        self,
+        name: str,
+        role: Role,
+        *,
+        now: float,
+        ttl_s: float = ACCESS_TTL_S,
+        kind: Kind = "access",
+        scopes: tuple[str, ...] = (),
+        jti: str | None = None,
+    ) -> Issued:
+        """A token for ``name``, valid for ``ttl_s`` seconds from Unix time ``now``. ``jti`` is for tests."""
+        import jwt
+
+        if role not in HUMAN_ROLES:
+            raise ValueError("nodes prove themselves by their certificate, not by a token")
+        claims = _Claims(
+            iss=ISSUER,
+            aud=self._colony,
+            sub=name,
+            role=role,
+            kind=kind,
+            jti=jti or secrets.token_hex(16),
+            iat=int(now),
+            nbf=int(now),
+            exp=int(now + ttl_s),
+            scopes=scopes,
+        )
+        payload: dict[str, Any] = msgspec.to_builtins(claims)
+        return Issued(jwt.encode(payload, self._key, algorithm=_ALGORITHM), _principal(claims))
+
+    def verify(self, token: str, *, now: float, kind: Kind = "access") -> Principal:
+        """Who presents ``token``. Raises :class:`Unauthenticated`; a token of the other kind is refused."""
+        claims = self._decode(token)
+        if claims.iss != ISSUER or claims.aud != self._colony or claims.role not in HUMAN_ROLES:
+            raise Unauthenticated("this token is not of this colony", hint="log in: aware login")
+        if claims.kind != kind:
+            raise Unauthenticated(f"this is a {claims.kind} token, not a {kind} token")
+        if now >= claims.exp + LEEWAY_S:
+            raise Unauthenticated("this token has expired", hint="log in again: aware login")
+        if now < max(claims.nbf, claims.iat) - LEEWAY_S:
+            raise Unauthenticated("this token is not valid yet", hint="are the clocks of the nodes right?")
+        return _principal(claims)
+
+    def _decode(self, token: str) -> _Claims:
+        """Check signature and shape; times are checked by the caller against its own clock."""
+        import jwt
+
+        refused = Unauthenticated("this token is not valid", hint="log in: aware login")
+        if len(token) > MAX_CHARACTERS:
+            raise refused
+        try:
+            payload = jwt.decode(
+                token,
+                self._key,
+                algorithms=[_ALGORITHM],
+                options={
+                    "verify_signature": True,
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_aud": False,
+                    "verify_iss": False,
+                },
+            )
+            return msgspec.convert(payload, _Claims)
+        except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
+            raise refused from error
+
+
+def _principal(claims: _Claims) -> Principal:
+    return Principal(
+        name=claims.sub, role=claims.role, jti=claims.jti, exp=claims.exp, scopes=claims.scopes, kind=claims.kind
+    )

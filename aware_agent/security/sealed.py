@@ -1,0 +1,85 @@
+"""Sealed values: AES-256-GCM envelopes, so that what lies in etcd or its backups tells nothing.
+
+``{"v":1,"kid":"<key id>","n":"<nonce>","c":"<ciphertext and tag>"}``. The etcd key of a value is bound in as
+context: a sealed value copied to another key does not open. Needs ``cryptography``: queen and founder only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from aware_agent.colony.errors import AwareError
+from aware_agent.security.derive import derive
+
+NONCE_BYTES = 12
+_KEY_BYTES = 32
+
+
+class SealBroken(AwareError):
+    """A sealed value does not open: another key, another place, or it was changed."""
+
+    code = "seal-broken"
+    exit_code = 11
+    status = 500
+
+
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    v: int
+    kid: str
+    n: bytes
+    c: bytes
+
+
+class Sealer:
+    """Seals with the current key, opens with any it knows (so keys can be rotated)."""
+
+    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
+        if current not in keys or any(len(key) != _KEY_BYTES for key in keys.values()):
+            raise ValueError("a sealer needs 32-byte keys and the id of one of them")
+        self._keys = dict(keys)
+        self._current = current
+
+    def __repr__(self) -> str:
+        """Without keys."""
+        return f"Sealer(current={self._current!r})"
+
+    def seal(self, plaintext: bytes, context: bytes, *, nonce: bytes | None = None) -> bytes:
+        """Seal ``plaintext`` for the place ``context``. ``nonce`` (12 bytes, never twice) is for tests only."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = os.urandom(NONCE_BYTES) if nonce is None else nonce
+        ciphertext = AESGCM(self._keys[self._current]).encrypt(nonce, plaintext, _bound(self._current, context))
+        return msgspec.json.encode(_Envelope(v=1, kid=self._current, n=nonce, c=ciphertext))
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        """Return the plaintext. Raises :class:`SealBroken`."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        try:
+            envelope = msgspec.json.decode(sealed, type=_Envelope)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SealBroken("a sealed value is damaged") from error
+        key = self._keys.get(envelope.kid)
+        if envelope.v != 1 or key is None:
+            raise SealBroken(
+                f"a value is sealed with key {envelope.kid[:16]!r}, which this node does not have",
+                hint="its colony secret is not the colony's",
+            )
+        try:
+            return AESGCM(key).decrypt(envelope.n, envelope.c, _bound(envelope.kid, context))
+        except (InvalidTag, ValueError) as error:
+            raise SealBroken("a sealed value was changed or moved") from error
+
+
+def colony_sealer(secret: bytes) -> Sealer:
+    """The sealer of a colony; its key id is a fingerprint, so that a rotated secret has another one."""
+    key_id = derive(secret, "seal-key-id", 4).hex()
+    return Sealer({key_id: derive(secret, "seal-key")}, key_id)
+
+
+def _bound(key_id: str, context: bytes) -> bytes:
+    return b"aware-seal/1\0" + key_id.encode() + b"\0" + context

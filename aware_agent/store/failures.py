@@ -1,0 +1,63 @@
+"""What a gRPC failure means for the request that met it. A pure table, because the answers decide about lost writes."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+
+from aware_agent.store.errors import Compacted, LeaseGone, StoreError, StoreRefused
+
+
+class Verdict(Enum):
+    """What the client does next."""
+
+    AUTHENTICATE = "get a new token, then repeat: nothing was written"
+    ELSEWHERE = "repeat at another endpoint: nothing was written"
+    UNKNOWN = "the reply is lost: the request may have been applied"
+    FINAL = "etcd said no: nothing was written, a repetition gets the same answer"
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """A classified failure. ``frozen``: the connection itself may be dead without telling, do not use it again."""
+
+    verdict: Verdict
+    details: str
+    frozen: bool = False
+    error: StoreError | None = None
+
+
+# The token is unknown, expired or older than a change of users; etcd checks it before it applies anything.
+_TOKEN = ("invalid auth token", "auth store is old", "user name is empty")
+# Said by etcd's front door, before the request is proposed to the cluster.
+_UNSENT = ("failed to connect to all addresses", "connections to all backends failing", "too many requests")
+_NO_LEADER = "etcdserver: no leader"
+_TRANSIENT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN", "CANCELLED", "ABORTED"}
+
+
+def classify(code: str, details: str | None) -> Failure:
+    """The meaning of a gRPC status, given by its code's name and its details."""
+    text = " ".join((details or "").split())[:300]
+    if code == "UNAUTHENTICATED" or any(part in text for part in _TOKEN):
+        return Failure(verdict=Verdict.AUTHENTICATE, details=text)
+    if code == "PERMISSION_DENIED" or "invalid user ID or password" in text:
+        return _final(text, StoreRefused(f"etcd refused: {text}", hint="check the etcd user, role and certificate"))
+    if any(part in text for part in _UNSENT) or text == _NO_LEADER:
+        return Failure(verdict=Verdict.ELSEWHERE, details=text)
+    if code in _TRANSIENT:
+        return Failure(verdict=Verdict.UNKNOWN, details=text or code, frozen=code == "DEADLINE_EXCEEDED")
+    return _final(text, _answer(code, text))
+
+
+def _answer(code: str, text: str) -> StoreError:
+    if code == "OUT_OF_RANGE" and "compacted" in text:
+        return Compacted(0)
+    if code == "NOT_FOUND" and "lease" in text:
+        return LeaseGone(0)
+    if "database space exceeded" in text:
+        return StoreError("etcd's database is full", hint="compact and defragment it, or raise its quota")
+    return StoreError(f"etcd: {text or code}")
+
+
+def _final(text: str, error: StoreError) -> Failure:
+    return Failure(verdict=Verdict.FINAL, details=text, error=error)

@@ -1,0 +1,74 @@
+"""Where things live in etcd. All keys of a colony hang below ``/aware/<colony>/``.
+
+==================  ==========================================  ============================
+key                 value                                       written by
+==================  ==========================================  ============================
+``ca``              certificate, sealed private key             founder
+``castes``          ``{caste: [node id]}``                      queen
+``colony``          name, founding time, CA pin                 founder, once
+``config/<id>``     :class:`colony.node.Config`                 queen
+``events/<ulid>``   :class:`colony.event.Event`                 queen (or the winner's campaign)
+``nodes/<id>``      :class:`colony.node.Record`                 queen
+``presence/<id>``   :class:`colony.node.Report`, on a lease     the node
+``queen``           :class:`colony.election.Crown`, on a lease  the winner of a campaign
+``queen-handover``  :class:`colony.election.Handover`           the queen that resigns
+``spec``            :class:`colony.spec.Spec`                   queen
+``tokens/<id>``     join token, verifiers only                  queen
+``users/<name>``    password hash, role                         queen
+``revoked/<jti>``   revoked access token, on a lease            queen
+==================  ==========================================  ============================
+
+A worker watches one range, :meth:`Keys.worker_range`: ``nodes/`` to ``queen-handover`` are neighbours on purpose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Range = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names of one colony."""
+
+    colony: str
+
+    @property
+    def root(self) -> bytes:
+        """The prefix of everything, with its closing slash."""
+        return f"/aware/{self.colony}/".encode()
+
+    def key(self, *parts: str) -> bytes:
+        """``key("nodes", id)`` is ``/aware/<colony>/nodes/<id>``."""
+        return self.root + "/".join(parts).encode()
+
+    def relative(self, key: bytes) -> str:
+        """The part of ``key`` below the colony's prefix."""
+        return key.removeprefix(self.root).decode()
+
+    @property
+    def queen(self) -> bytes:
+        """The one key whose create revision is the term."""
+        return self.key("queen")
+
+    @property
+    def handover(self) -> bytes:
+        """Where a resigning queen names its successor."""
+        return self.key("queen-handover")
+
+    def everything(self) -> Range:
+        """Range of all keys of the colony."""
+        return self.root, prefix_end(self.root)
+
+    def worker_range(self) -> Range:
+        """Range a worker needs: node records, presence, the queen key and the handover key."""
+        return self.key("nodes/"), prefix_end(self.key("queen"))
+
+
+def prefix_end(prefix: bytes) -> bytes:
+    """The first key after all keys that start with ``prefix`` (etcd's range end)."""
+    for index in range(len(prefix) - 1, -1, -1):
+        if prefix[index] < 0xFF:
+            return prefix[:index] + bytes([prefix[index] + 1])
+    return b"\0"

@@ -1,0 +1,35 @@
+"""Lists ranges as of one revision, in pages, so that a large colony does not come in one message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aware_agent.store.client import EtcdClient
+from aware_agent.store.model import KeyValue
+
+PAGE = 2000
+
+KeyRange = tuple[bytes, bytes]
+
+
+async def list_ranges(
+    client: EtcdClient, ranges: Sequence[KeyRange], *, page: int = PAGE
+) -> tuple[int, list[dict[bytes, KeyValue]]]:
+    """The revision, and the keys of each range at exactly that revision.
+
+    :raises Compacted: the revision was compacted between two pages: start again.
+    """
+    revision = 0
+    listed: list[dict[bytes, KeyValue]] = []
+    for start, end in ranges:
+        found: dict[bytes, KeyValue] = {}
+        after = start
+        while True:
+            result = await client.range(after, end, revision=revision, limit=page)
+            revision = revision or result.revision
+            found.update((kv.key, kv) for kv in result.kvs)
+            if not result.more:
+                break
+            after = result.kvs[-1].key + b"\0"
+        listed.append(found)
+    return revision, listed

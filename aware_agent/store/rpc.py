@@ -1,0 +1,80 @@
+"""etcd's messages and methods, from the generated stubs that the ``aetcd`` distribution carries.
+
+``import aetcd.rpc`` runs ``aetcd/__init__``, which loads a whole second client (about 1 MiB in every worker).
+Only the message modules are wanted, so they are loaded below a hollow parent that is taken away again. They stay
+registered under their true names: a later ``import aetcd`` finds them and works as usual.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+# Child processes are started by exec only; gRPC's fork handlers would cost time and print warnings.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+
+def _load() -> tuple[Any, Any]:
+    if "aetcd" in sys.modules:
+        return importlib.import_module("aetcd.rpc.rpc_pb2"), importlib.import_module("aetcd.rpc.kv_pb2")
+    spec = find_spec("aetcd")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("the distribution 'aetcd' is not installed", name="aetcd")
+    home = Path(next(iter(spec.submodule_search_locations)))
+    hollow = {"aetcd": home, "aetcd.rpc": home / "rpc"}
+    for name, path in hollow.items():
+        module = ModuleType(name)
+        module.__path__ = [str(path)]
+        sys.modules[name] = module
+    try:
+        return importlib.import_module("aetcd.rpc.rpc_pb2"), importlib.import_module("aetcd.rpc.kv_pb2")
+    finally:
+        for name in hollow:
+            del sys.modules[name]
+
+
+pb, kv = _load()
+
+
+class Method(NamedTuple):
+    """One remote method: its path and how its messages become bytes and back."""
+
+    path: str
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+
+
+def _method(service: str, name: str, request: str, response: str) -> Method:
+    return Method(
+        f"/etcdserverpb.{service}/{name}",
+        getattr(pb, request).SerializeToString,
+        getattr(pb, response).FromString,
+    )
+
+
+RANGE = _method("KV", "Range", "RangeRequest", "RangeResponse")
+PUT = _method("KV", "Put", "PutRequest", "PutResponse")
+DELETE = _method("KV", "DeleteRange", "DeleteRangeRequest", "DeleteRangeResponse")
+TXN = _method("KV", "Txn", "TxnRequest", "TxnResponse")
+COMPACT = _method("KV", "Compact", "CompactionRequest", "CompactionResponse")
+GRANT = _method("Lease", "LeaseGrant", "LeaseGrantRequest", "LeaseGrantResponse")
+REVOKE = _method("Lease", "LeaseRevoke", "LeaseRevokeRequest", "LeaseRevokeResponse")
+KEEPALIVE = _method("Lease", "LeaseKeepAlive", "LeaseKeepAliveRequest", "LeaseKeepAliveResponse")
+WATCH = _method("Watch", "Watch", "WatchRequest", "WatchResponse")
+STATUS = _method("Maintenance", "Status", "StatusRequest", "StatusResponse")
+AUTHENTICATE = _method("Auth", "Authenticate", "AuthenticateRequest", "AuthenticateResponse")
+
+
+def admin(service: str, name: str) -> Method:
+    """A method that only founding and tests need: ``admin("Auth", "UserAdd")``."""
+    prefix = f"{service}{name}" if service == "Auth" else name
+    return _method(service, name, f"{prefix}Request", f"{prefix}Response")
+
+
+__all__ = ["Method", "admin", "kv", "pb"]

@@ -1,0 +1,332 @@
+"""A real colony on loopback, for benchmarks and tests: etcd and agents as processes, UDP beacons, TLS, join tokens.
+
+::
+
+    async with Lab(nodes=3) as lab:          # etcd runs, the colony is founded
+        await lab.form()                     # all agents run, a queen reigns, everyone is ready
+        queen = await lab.queen()
+        lab.agent(queen["name"]).kill()
+        await lab.new_queen(queen["term"])
+
+Nothing leaves 127.0.0.0/8 and no file lies outside ``lab.directory``, which is removed at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import aware_agent
+from aware_agent.agent.found import found
+from aware_agent.agent.material import Material, make_material
+from aware_agent.colony.spec import CasteSpec, Spec
+from aware_agent.store.client import EtcdClient
+from aware_agent.store.embedded import EmbeddedEtcd, free_ports
+from aware_agent.store.etcd_binary import TlsFiles
+from aware_agent.store.keys import Keys
+from aware_agent.store.lines import Credentials
+from bench.client import Answer, ColonyClient, Unreachable
+from bench.processes import Process, clean_environment
+
+ROOT = Path(aware_agent.__file__).resolve().parent.parent
+ADDRESS = "127.0.0.1"
+Document = dict[str, Any]
+
+
+class LabError(Exception):
+    """The colony did not do what it should; the text holds the last lines of the logs that matter."""
+
+
+class Agent(Process):
+    """One agent process and its files: ``agent.toml``, ``state/``, ``agent.log`` below ``directory``."""
+
+    def __init__(self, name: str, directory: Path, settings: Mapping[str, Any]) -> None:
+        self.name = name
+        self.directory = directory
+        self.state_dir = directory / "state"
+        self.config = directory / "agent.toml"
+        self.settings = dict(settings)
+        argv = [sys.executable, "-m", "aware_agent.daemon", "run", "--config", str(self.config)]
+        super().__init__(argv, directory / "agent.log", cwd=ROOT, env=clean_environment())
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.write_settings()
+
+    @property
+    def url(self) -> str:
+        """Base URL of its gateway."""
+        gateway = self.settings["gateway"]
+        return f"{'https' if gateway.get('tls', True) else 'http'}://{self.settings['address']}:{gateway['port']}"
+
+    def write_settings(self, **changes: Any) -> None:
+        """Write ``agent.toml`` with ``changes`` (sections are merged); it counts from the next start."""
+        for key, value in changes.items():
+            old = self.settings.get(key)
+            self.settings[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+        self.config.write_text(to_toml(self.settings), encoding="utf-8")
+
+
+class Lab:
+    """One colony. ``settings`` is merged into every agent's; ``timing`` only overrides the defaults it names."""
+
+    def __init__(
+        self,
+        nodes: int = 5,
+        *,
+        colony: str = "lab",
+        etcd_members: int = 1,
+        spec: Spec | None = None,
+        tls: bool = True,
+        settings: Mapping[str, Any] | None = None,
+        directory: Path | None = None,
+        etcd_extra: Iterable[str] = (),
+        fsync: bool = False,
+    ) -> None:
+        self.colony = colony
+        self.spec = spec or default_spec(colony, nodes)
+        self.tls = tls
+        self._own_directory = directory is None
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="aware-lab-"))
+        self.material_dir = self.directory / "material"
+        self.token_file = self.directory / "join.token"
+        self.admin_password = secrets.token_urlsafe(18)
+        files = TlsFiles(**{role: self.material_dir / name for role, name in _ETCD_FILES.items()})
+        self.etcd = EmbeddedEtcd(
+            etcd_members, directory=self.directory / "etcd", tls=files, extra=list(etcd_extra), fsync=fsync
+        )
+        self._settings = dict(settings or {})
+        self._ports = free_ports(nodes + 1, taken=[member.client_port for member in self.etcd.members])
+        self.discovery_port = self._ports.pop()
+        self.agents: dict[str, Agent] = {}
+        self._material: Material | None = None
+        self._admin: ColonyClient | None = None
+        self._nodes = nodes
+
+    # Life ------------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Lab:
+        """Start etcd, found the colony and write every agent's settings; no agent runs yet."""
+        try:
+            await self._found()
+            for number in range(1, self._nodes + 1):
+                self.add_agent(f"{self.colony}-{number}")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill everything that runs and remove the directory, unless it was given."""
+        self.close()
+
+    def close(self) -> None:
+        """See :meth:`__aexit__`. Idempotent."""
+        if self._admin is not None:
+            self._admin.close()
+        for agent in self.agents.values():
+            agent.kill_soon()
+        for agent in self.agents.values():
+            agent.kill()
+        self.etcd.close()
+        if self._own_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def material(self) -> Material:
+        """What the colony was founded from."""
+        if self._material is None:
+            raise LabError("the lab was not entered")
+        return self._material
+
+    @property
+    def ca_file(self) -> Path:
+        """The colony's CA certificate."""
+        return self.material_dir / "ca.crt"
+
+    @property
+    def keys(self) -> Keys:
+        """Key names in etcd."""
+        return Keys(self.colony)
+
+    def etcd_client(self) -> EtcdClient:
+        """A client with all rights, as the founder has."""
+        return EtcdClient(self.etcd.endpoints, self.etcd.credentials)
+
+    async def _found(self) -> None:
+        name = f"{self.colony}-1"
+        self._material = material = make_material(
+            self.colony,
+            self.material_dir,
+            etcd_addresses=self.etcd.endpoints,
+            founder_name=name,
+            founder_address=ADDRESS,
+            founder_state=self.directory / "nodes" / name / "state",
+            now=time.time(),
+        )
+        pair = material.founder
+        self.etcd.credentials = Credentials(ca=material.ca.certificate, cert=pair.certificate, key=pair.key)
+        await self.etcd.__aenter__()
+        async with self.etcd_client() as client:
+            await found(client, self.keys, material, self.spec, self.admin_password, now=time.time())
+        self.token_file.touch(mode=0o600)
+        self.token_file.write_text(f"{material.token}\n")
+
+    # Agents ----------------------------------------------------------------------------------------------------------
+
+    def add_agent(self, name: str, **settings: Any) -> Agent:
+        """An agent that will join by token (the first one is the founder's); start it with ``start()``."""
+        port = self._ports.pop() if self._ports else free_ports(1, taken=self._taken())[0]
+        document: dict[str, Any] = {
+            "colony": self.colony,
+            "name": name,
+            "state_dir": str(self.directory / "nodes" / name / "state"),
+            "address": ADDRESS,
+            "token_file": str(self.token_file),
+            "gateway": {"port": port, "tls": self.tls},
+            "discovery": {"port": self.discovery_port},
+            "store": {"production": False},
+            "log": {"format": "text"},
+        }
+        for key, value in {**self._settings, **settings}.items():
+            old = document.get(key)
+            document[key] = {**old, **value} if isinstance(old, dict) else value
+        agent = self.agents[name] = Agent(name, self.directory / "nodes" / name, document)
+        return agent
+
+    def agent(self, name: str) -> Agent:
+        """The agent of that name."""
+        return self.agents[name]
+
+    def running(self) -> list[Agent]:
+        """Agents whose process is there."""
+        return [agent for agent in self.agents.values() if agent.running]
+
+    async def form(self, timeout_s: float = 60.0) -> Document:
+        """Start all agents, founder first, and wait until all are ready; returns the cluster document."""
+        agents = list(self.agents.values())
+        if not agents[0].running:
+            agents[0].start()
+        await self.queen(timeout_s)
+        for agent in agents[1:]:
+            if not agent.running:
+                agent.start()
+        return await self.wait_ready(len(agents), timeout_s)
+
+    async def queen(self, timeout_s: float = 20.0) -> Document:
+        """``/v1/queen`` as soon as somebody reigns and answers: id, name, url, term, since, heir."""
+        return await self.new_queen(0, timeout_s)
+
+    async def new_queen(self, after_term: int, timeout_s: float = 20.0) -> Document:
+        """``/v1/queen`` as soon as the term is newer than ``after_term``."""
+        end = time.monotonic() + timeout_s
+        problem = ""
+        while time.monotonic() < end:
+            try:
+                answer = await self.ask("GET", "/v1/queen", deadline_s=max(0.1, end - time.monotonic()))
+                document: Document = answer.json()
+                if answer.ok and document["term"] > after_term:
+                    return document
+                problem = f"{answer.status} {answer.body[:200]!r}"
+            except Unreachable as error:
+                problem = str(error)
+            await asyncio.sleep(0.01)
+        raise LabError(f"no queen after {timeout_s:g} s: {problem}\n{self.tails()}")
+
+    async def wait_ready(self, count: int, timeout_s: float = 60.0) -> Document:
+        """``/v1/cluster`` as soon as ``count`` nodes are ready and the colony is healthy."""
+        end = time.monotonic() + timeout_s
+        said = "nothing"
+        while time.monotonic() < end:
+            with contextlib.suppress(Unreachable):
+                answer = await self.ask("GET", "/v1/cluster", deadline_s=max(0.1, end - time.monotonic()))
+                said = f"{answer.status} {answer.body[:400]!r}"
+                if answer.ok and answer.json()["size"]["ready"] >= count and answer.json()["status"] == "healthy":
+                    document: Document = answer.json()
+                    return document
+            self._raise_if_dead()
+            await asyncio.sleep(0.05)
+        raise LabError(f"not {count} ready nodes after {timeout_s:g} s: {said}\n{self.tails()}")
+
+    def _raise_if_dead(self) -> None:
+        for agent in self.agents.values():
+            if agent.exit_code not in (None, 0, -9, -15):
+                raise LabError(f"{agent.name} ended with {agent.exit_code}: {agent.tail()}")
+
+    # Clients ---------------------------------------------------------------------------------------------------------
+
+    def client(self, token: str = "") -> ColonyClient:
+        """A client that knows all agents, running or not."""
+        ca = self.material.ca.certificate if self.tls else None
+        return ColonyClient([agent.url for agent in self.agents.values()], ca, token)
+
+    async def admin(self) -> ColonyClient:
+        """The lab's own client, logged in as admin; closed with the lab."""
+        if self._admin is None:
+            self._admin = self.client()
+        self._admin.endpoints = [agent.url for agent in self.running()] or [a.url for a in self.agents.values()]
+        if not self._admin.token:
+            await self._admin.login("admin", self.admin_password)
+        return self._admin
+
+    async def ask(self, method: str, path: str, body: object = None, *, deadline_s: float = 10.0) -> Answer:
+        """One call as admin; logs in again when the token ran out."""
+        client = await self.admin()
+        answer = await client.call(method, path, body, deadline_s=deadline_s)
+        if answer.status == 401:
+            client.token = ""
+            client = await self.admin()
+            answer = await client.call(method, path, body, deadline_s=deadline_s)
+        return answer
+
+    def write_context(self, directory: Path | None = None) -> Path:
+        """A context file for ``aware``, the inventory plugin and the modules; needs :meth:`admin` before."""
+        if self._admin is None or not self._admin.token:
+            raise LabError("log in first: await lab.admin()")
+        directory = directory or self.directory
+        token = directory / "token"
+        token.touch(mode=0o600)
+        token.write_text(self._admin.token)
+        path = directory / "context.json"
+        endpoints = [agent.url for agent in self.agents.values()]
+        names = {"ca_file": str(self.ca_file), "token_file": str(token)}
+        path.write_text(json.dumps({"colony": self.colony, "endpoints": endpoints, **names}))
+        return path
+
+    def tails(self, lines: int = 3) -> str:
+        """The ends of all agents' logs."""
+        return "\n".join(f"--- {agent.name}:\n{agent.tail(lines)}" for agent in list(self.agents.values())[:8])
+
+    def _taken(self) -> list[int]:
+        ports = [agent.settings["gateway"]["port"] for agent in self.agents.values()]
+        return [*ports, self.discovery_port, *(member.client_port for member in self.etcd.members)]
+
+
+_ETCD_FILES = {"ca": "ca.crt", "cert": "etcd.crt", "key": "etcd.key"}
+
+
+def default_spec(colony: str, nodes: int) -> Spec:
+    """As many nodes as there are, of which up to two serve ``web`` and one ``store``; the rest is spare."""
+    castes = {"web": CasteSpec(count=min(2, nodes)), "store": CasteSpec(count=1 if nodes > 2 else 0)}
+    return Spec(colony=colony, size=nodes, castes=castes)
+
+
+def to_toml(document: Mapping[str, Any]) -> str:
+    """Scalars and lists first, then one section for each mapping; deep enough for an agent's settings."""
+    plain = [f"{key} = {json.dumps(value)}" for key, value in document.items() if not isinstance(value, dict)]
+    sections = [
+        "\n".join([f"\n[{key}]", *(f"{name} = {json.dumps(inner)}" for name, inner in value.items())])
+        for key, value in document.items()
+        if isinstance(value, dict)
+    ]
+    return "\n".join([*plain, *sections, ""])

@@ -1,0 +1,200 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The AWARE founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Change a node of a colony."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node
+short_description: Set labels, cordon and configuration of a node, or remove it
+version_added: 0.1.0
+description:
+  - Changes what differs and nothing else. Every write names the revision it was decided on, so a change made meanwhile by somebody else fails instead of being lost.
+author:
+  - The AWARE founders (@aware-colony)
+extends_documentation_fragment:
+  - aware.cluster.gateway
+  - aware.cluster.gateway.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  node:
+    description:
+      - Name or identifier of the node.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) sets what is given for a node that has joined. It does not make nodes.
+      - V(absent) removes the node from the colony.
+    type: str
+    choices: [present, absent]
+    default: present
+  labels:
+    description:
+      - Labels to set. Labels not named stay; a label with value V(null) is removed.
+    type: dict
+  cordoned:
+    description:
+      - Whether the node is kept from new work.
+    type: bool
+  config:
+    description:
+      - Configuration to set. Each of the parts given replaces that part, the other stays.
+    type: dict
+    suboptions:
+      agent:
+        description:
+          - Settings of the agent, such as C(log_level), C(candidate) and C(priority).
+        type: dict
+      vars:
+        description:
+          - Free variables. They reach Ansible as the host variable C(aware_vars).
+        type: dict
+  force:
+    description:
+      - With O(state=absent), remove a node even though it is alive.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Keep new work from a node and label it
+  aware.cluster.node:
+    context: .aware/context.json
+    node: demo-3
+    cordoned: true
+    labels:
+      rack: r7
+      old: null
+
+- name: Configure a node
+  aware.cluster.node:
+    context: .aware/context.json
+    node: demo-3
+    config:
+      agent:
+        log_level: debug
+      vars:
+        http_port: 8080
+
+- name: Forget a node that is gone
+  aware.cluster.node:
+    context: .aware/context.json
+    node: demo-9
+    state: absent
+"""
+
+RETURN = r"""
+node:
+  description: The node after the change. In check mode, as it would be.
+  returned: when O(state=present)
+  type: dict
+  sample: {"name": "demo-3", "cordoned": true, "labels": {"rack": "r7"}}
+config:
+  description: The configuration after the change. In check mode, as it would be.
+  returned: when O(config) is given
+  type: dict
+  sample: {"agent": {"log_level": "debug"}, "vars": {"http_port": 8080}}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aware.cluster.plugins.module_utils._client import Refused
+from ansible_collections.aware.cluster.plugins.module_utils._gateway import argument_spec, if_match, node_path, run_module
+
+
+def work(module, client):
+    """Bring the node to the state asked for."""
+    if module.params["state"] == "absent":
+        return remove(module, client)
+    node = client.get(node_path(module.params["node"]))
+    before, after = {}, {}
+    patch = wanted_patch(module.params, node, before, after)
+    document = client.get(node_path(node["id"], "config")) if module.params["config"] else {}
+    config = wanted_config(module.params["config"], document.get("config") or {}, before, after)
+    changed = before != after
+    if changed and not module.check_mode:
+        write(client, node, patch, config, document)
+        node = client.get(node_path(node["id"]))
+    elif changed:
+        node = dict(node, **dict((key, value) for key, value in after.items() if key != "config"))
+    node.pop("revision", None)
+    result = dict(changed=changed, node=node, diff=dict(before=before, after=after))
+    if config is not None:
+        result["config"] = config
+    return result
+
+
+def wanted_patch(params, node, before, after):
+    """Return the body of the PATCH; note what differs."""
+    patch = {}
+    labels = dict((str(key), None if value is None else str(value)) for key, value in (params["labels"] or {}).items())
+    have = node.get("labels") or {}
+    differ = dict((key, value) for key, value in labels.items() if have.get(key) != value)
+    if differ:
+        merged = dict(have, **differ)
+        before["labels"], patch["labels"] = have, differ
+        after["labels"] = dict((key, value) for key, value in merged.items() if value is not None)
+    if params["cordoned"] is not None and params["cordoned"] != node.get("cordoned"):
+        before["cordoned"], after["cordoned"] = node.get("cordoned"), params["cordoned"]
+        patch["cordoned"] = params["cordoned"]
+    return patch
+
+
+def wanted_config(given, have, before, after):
+    """Return the whole configuration as it shall be, or None when none is asked for; note what differs."""
+    if not given:
+        return None
+    have = dict(agent=have.get("agent") or {}, vars=have.get("vars") or {})
+    config = dict((part, have[part] if given.get(part) is None else given[part]) for part in ("agent", "vars"))
+    if config != have:
+        before["config"], after["config"] = have, config
+    return config
+
+
+def write(client, node, patch, config, document):
+    """Send what differs."""
+    if patch:
+        client.request("PATCH", node_path(node["id"]), body=patch)
+    if config is not None and config != document.get("config"):
+        client.request("PUT", node_path(node["id"], "config"), body=config, headers=if_match(document.get("revision")))
+
+
+def remove(module, client):
+    """Remove the node if there is one."""
+    try:
+        node = client.get(node_path(module.params["node"]))
+    except Refused as exc:
+        if exc.status == 404:
+            return dict(changed=False)
+        raise
+    if not module.check_mode:
+        path = node_path(node["id"]) + ("?force=true" if module.params["force"] else "")
+        try:
+            client.request("DELETE", path)
+        except Refused as exc:  # an answer may be lost and the request sent again
+            if exc.status != 404:
+                raise
+    return dict(changed=True, diff=dict(before=dict(name=node.get("name"), status=node.get("status")), after={}))
+
+
+def main():
+    config = dict(type="dict", options=dict(agent=dict(type="dict"), vars=dict(type="dict")))
+    spec = argument_spec(
+        node=dict(type="str", required=True),
+        state=dict(type="str", choices=["present", "absent"], default="present"),
+        labels=dict(type="dict"),
+        cordoned=dict(type="bool"),
+        config=config,
+        force=dict(type="bool", default=False),
+    )
+    run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()
