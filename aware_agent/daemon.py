@@ -22,7 +22,7 @@ from aware_agent import __version__
 from aware_agent.agent.logs import set_up_logs
 from aware_agent.agent.node import Node
 from aware_agent.agent.settings import Settings, SettingsInvalid, load_settings
-from aware_agent.agent.state import NodeState, StateDir
+from aware_agent.agent.state import StateDir
 from aware_agent.colony.errors import AwareError
 from aware_agent.gateway.server import GatewayServer
 from aware_agent.gateway.switch import GatewaySwitch
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from aware_agent.queen.court import Court, QueenContext
 
 log = logging.getLogger(__name__)
+
+ORIGIN = "AWARE_ORIGIN"  # tells the process that lives how the one that joined found the colony
 
 
 class LateCourt:
@@ -89,26 +91,30 @@ def _load_queens_packages() -> None:
     import aware_agent.gateway.app  # noqa: F401
 
 
-async def live(settings: Settings) -> None:
-    """Join if need be, then live as a member until SIGTERM or SIGINT. Raises AwareError."""
+async def live(settings: Settings) -> str:
+    """Join if need be and return how the colony was found; else live as a member until SIGTERM or SIGINT.
+
+    The process that joined is not the one that lives: joining loads what a running worker never needs again.
+    Raises AwareError.
+    """
     state_dir = StateDir(Path(settings.state_dir))
     state_dir.prepare()
     with state_dir.hold():
         state = state_dir.load()
-        origin = "known"
         if state is None:
-            state, origin = await _join(settings, state_dir)
-        elif state.membership.colony != settings.colony:
+            return await _join(settings, state_dir)
+        if state.membership.colony != settings.colony:
             raise SettingsInvalid(
                 f"{settings.state_dir} is of colony {state.membership.colony!r}, the settings name {settings.colony!r}",
                 hint="correct the settings, or use another state directory",
             )
-        else:
-            state_dir.ensure_identity(settings.name, now=0)
+        state_dir.ensure_identity(settings.name, now=0)
+        origin = os.environ.get(ORIGIN, "known")
         credentials = Credentials(ca=state.ca, cert=state.certificate, key=state.key)
         endpoints = settings.store.endpoints or state.membership.etcd
         async with EtcdClient(endpoints, credentials) as client:
             await _live(Node(settings, state_dir, state, client, origin), state_dir)
+    return ""
 
 
 async def _live(node: Node, state_dir: StateDir) -> None:
@@ -127,7 +133,7 @@ async def _live(node: Node, state_dir: StateDir) -> None:
     log.info("%s stopped", node.name)
 
 
-async def _join(settings: Settings, state_dir: StateDir) -> tuple[NodeState, str]:
+async def _join(settings: Settings, state_dir: StateDir) -> str:
     from aware_agent.agent.join import Newcomer, join
     from aware_agent.discovery.remembered import load_remembered
     from aware_agent.discovery.seek import Found, SeekSettings, search
@@ -151,7 +157,7 @@ async def _join(settings: Settings, state_dir: StateDir) -> tuple[NodeState, str
     newcomer = Newcomer(settings.colony, settings.name, settings.address, settings.url)
     joined = await join(newcomer, state_dir, token, ways, deadline_s=settings.discovery.find_timeout_s)
     log.info("joined colony %s", settings.colony, extra={"fields": {"origin": joined.origin}})
-    return joined.state, joined.origin
+    return joined.origin
 
 
 def _now() -> float:
@@ -199,7 +205,10 @@ def _run(settings: Settings) -> None:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(live(settings))
+        origin = runner.run(live(settings))
+    if origin:
+        command = [sys.executable, "-m", "aware_agent.daemon", *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, ORIGIN: origin})  # noqa: S606 - ourselves again
 
 
 @functools.cache

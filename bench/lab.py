@@ -217,50 +217,53 @@ class Lab:
         agents = list(self.agents.values())
         if not agents[0].running:
             agents[0].start()
-        await self.queen(timeout_s)
+        await self.new_queen(0, timeout_s, strict=True)
         for agent in agents[1:]:
             if not agent.running:
                 agent.start()
-        return await self.wait_ready(len(agents), timeout_s)
+        return await self.wait_ready(len(agents), timeout_s, strict=True)
 
     async def queen(self, timeout_s: float = 20.0) -> Document:
         """``/v1/queen`` as soon as somebody reigns and answers: id, name, url, term, since, heir."""
         return await self.new_queen(0, timeout_s)
 
-    async def new_queen(self, after_term: int, timeout_s: float = 20.0) -> Document:
-        """``/v1/queen`` as soon as the term is newer than ``after_term``."""
+    async def new_queen(self, after_term: int, timeout_s: float = 20.0, *, strict: bool = False) -> Document:
+        """``/v1/queen`` as soon as the term is newer than ``after_term``; ``strict``: fail as soon as an agent does."""
         end = time.monotonic() + timeout_s
         problem = ""
         while time.monotonic() < end:
             try:
-                answer = await self.ask("GET", "/v1/queen", deadline_s=max(0.1, end - time.monotonic()))
+                answer = await self.ask("GET", "/v1/queen", deadline_s=min(1.0, end - time.monotonic()))
                 document: Document = answer.json()
                 if answer.ok and document["term"] > after_term:
                     return document
                 problem = f"{answer.status} {answer.body[:200]!r}"
             except Unreachable as error:
                 problem = str(error)
+            if strict:
+                self._raise_if_dead()
             await asyncio.sleep(0.01)
         raise LabError(f"no queen after {timeout_s:g} s: {problem}\n{self.tails()}")
 
-    async def wait_ready(self, count: int, timeout_s: float = 60.0) -> Document:
-        """``/v1/cluster`` as soon as ``count`` nodes are ready and the colony is healthy."""
+    async def wait_ready(self, count: int, timeout_s: float = 60.0, *, strict: bool = False) -> Document:
+        """``/v1/cluster`` as soon as ``count`` nodes are ready and the colony is healthy; ``strict`` as above."""
         end = time.monotonic() + timeout_s
         said = "nothing"
         while time.monotonic() < end:
             with contextlib.suppress(Unreachable):
-                answer = await self.ask("GET", "/v1/cluster", deadline_s=max(0.1, end - time.monotonic()))
+                answer = await self.ask("GET", "/v1/cluster", deadline_s=min(1.0, end - time.monotonic()))
                 said = f"{answer.status} {answer.body[:400]!r}"
                 if answer.ok and answer.json()["size"]["ready"] >= count and answer.json()["status"] == "healthy":
                     document: Document = answer.json()
                     return document
-            self._raise_if_dead()
+            if strict:
+                self._raise_if_dead()
             await asyncio.sleep(0.05)
         raise LabError(f"not {count} ready nodes after {timeout_s:g} s: {said}\n{self.tails()}")
 
     def _raise_if_dead(self) -> None:
         for agent in self.agents.values():
-            if agent.exit_code not in (None, 0, -9, -15):
+            if (agent.exit_code or 0) > 0:
                 raise LabError(f"{agent.name} ended with {agent.exit_code}: {agent.tail()}")
 
     # Clients ---------------------------------------------------------------------------------------------------------
@@ -270,22 +273,22 @@ class Lab:
         ca = self.material.ca.certificate if self.tls else None
         return ColonyClient([agent.url for agent in self.agents.values()], ca, token)
 
-    async def admin(self) -> ColonyClient:
-        """The lab's own client, logged in as admin; closed with the lab."""
+    async def admin(self, deadline_s: float = 20.0) -> ColonyClient:
+        """The lab's own client, logged in as admin; closed with the lab. Raises :class:`Unreachable`."""
         if self._admin is None:
             self._admin = self.client()
         self._admin.endpoints = [agent.url for agent in self.running()] or [a.url for a in self.agents.values()]
         if not self._admin.token:
-            await self._admin.login("admin", self.admin_password)
+            await self._admin.login("admin", self.admin_password, deadline_s)
         return self._admin
 
     async def ask(self, method: str, path: str, body: object = None, *, deadline_s: float = 10.0) -> Answer:
         """One call as admin; logs in again when the token ran out."""
-        client = await self.admin()
+        client = await self.admin(deadline_s)
         answer = await client.call(method, path, body, deadline_s=deadline_s)
         if answer.status == 401:
             client.token = ""
-            client = await self.admin()
+            client = await self.admin(deadline_s)
             answer = await client.call(method, path, body, deadline_s=deadline_s)
         return answer
 

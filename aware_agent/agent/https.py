@@ -76,8 +76,9 @@ def exchange(
     try:
         headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
         connection.request(method, path, body=body, headers=headers)
-        response = connection.getresponse()
-        content = response.read(limit + 1)
+        # Closed by hand: a response cut off at the limit would keep the socket open.
+        with contextlib.closing(connection.getresponse()) as response:
+            content = response.read(limit + 1)
     except ssl.SSLCertVerificationError as error:
         raise Untrusted(error.verify_code, error.verify_message) from error
     except OSError as error:

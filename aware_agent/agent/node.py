@@ -32,11 +32,11 @@ from aware_agent.colony.errors import AwareError
 from aware_agent.colony.ids import ulid
 from aware_agent.colony.node import AgentConfig, Config, Report
 from aware_agent.colony.succession import line_of_succession
+from aware_agent.discovery.beacon import announce_key
 from aware_agent.discovery.interfaces import choose_links
 from aware_agent.discovery.pace import Pace
 from aware_agent.discovery.remembered import save_remembered
 from aware_agent.discovery.service import AnnounceKeys, BeaconService, Portrait
-from aware_agent.security.derive import derive
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.errors import StoreError
 from aware_agent.store.keys import Keys
@@ -306,7 +306,7 @@ class Node:
             colony=settings.colony,
             links=links,
             port=settings.discovery.port,
-            keys=AnnounceKeys(current="1", keys={"1": derive(self.secret, "beacon/1")}),
+            keys=AnnounceKeys(current="1", keys={"1": announce_key(self.secret)}),
             describe=self._portrait,
             token_key=seek_key,
             pace=self._pace(AgentConfig()),

@@ -163,8 +163,8 @@ def _checked(settings: Settings, path: Path) -> Settings:
         raise refuse("gateway.tls", "may be off only on a loopback address")
     for seed in settings.discovery.seeds:
         parts = urlsplit(seed)
-        if parts.scheme not in ("https", "http") or not parts.hostname:
-            raise refuse("discovery.seeds", f"{seed!r} is not a URL", "https://host:port")
+        if parts.scheme != "https" or not parts.hostname:
+            raise refuse("discovery.seeds", f"{seed!r} is not the URL of a gateway", "https://host:port")
     if not os.path.isabs(settings.state_dir):
         raise refuse("state_dir", f"{settings.state_dir!r} is not an absolute path")
     try:

@@ -32,7 +32,9 @@ class Checkout:
         return self.demo / "context.json"
 
     def node(self, name: str) -> Path:
-        """Directory of one node."""
+        """Directory of one node. Raises :class:`NotFound` for a name that is no directory's."""
+        if Path(name).name != name:
+            raise NotFound(f"no node of the demo is called {name!r}")
         return self.demo / "nodes" / name
 
     def tool(self, name: str) -> str:

@@ -218,7 +218,7 @@ class Gateway:
 
     def _refresh(self) -> bool:
         """Trade the refresh token for a new access token; false when that is not possible."""
-        old = self.context.refresh_token()
+        used, old = self.context.token(), self.context.refresh_token()
         if not old:
             return False
         try:
@@ -226,7 +226,8 @@ class Gateway:
                 "POST", "/v1/auth/refresh", body={"refresh_token": old}, authenticate=False, repeatable=True
             )
         except (NotLoggedIn, Refused):
-            return False
+            # A refresh token is good for one use: another aware beside us may have just used it.
+            return self.context.token() != used
         self.keep_tokens(answer.data)
         return True
 

@@ -54,8 +54,9 @@ def run(
     binary = find_etcd()
     for warning in gate(binary.version, production=False):
         warn(f"warning: {warning}")
+    tls = _tls(tls_dir)
     make_directory(data_dir)
-    argv = etcd_argv(binary, data_dir, client_port, peer_port, tls=_tls(tls_dir), name=name)
+    argv = etcd_argv(binary, data_dir, client_port, peer_port, tls=tls, name=name)
     try:
         os.execv(argv[0], argv)  # noqa: S606 - no shell is the point
     except OSError as error:

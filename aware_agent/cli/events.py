@@ -48,15 +48,15 @@ def events(
 
 
 def history(client: Gateway, since: int, event_type: str | None) -> tuple[int, list[dict[str, Any]]]:
-    """All kept events after ``since``, and the revision up to which they are complete."""
+    """Events after ``since`` (0: all that are kept), and the revision up to which they are complete."""
     found: list[dict[str, Any]] = []
     while True:
         data = client.get("/v1/events", since=since, limit=PAGE, type=event_type).data
-        page = data["events"]
-        found += page
-        if not page or not data["more"]:
-            return max(int(data["revision"]), since), found
-        since = int(page[-1]["revision"])
+        found += data["events"]
+        reached = int(data["revision"])
+        if not data["more"] or reached <= since:
+            return max(reached, since), found
+        since = reached
 
 
 def follow_events(client: Gateway, since: int, event_type: str | None) -> Iterator[dict[str, Any]]:

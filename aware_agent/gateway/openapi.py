@@ -38,7 +38,7 @@ def problem_response(description: str) -> dict[str, Any]:
 def _anything(kind: type) -> dict[str, Any]:
     """The schema of ``object``: a value of the user's own."""
     if kind is object:
-        return {}
+        return {"description": "Any JSON value."}  # msgspec takes an empty schema for none
     raise NotImplementedError
 
 

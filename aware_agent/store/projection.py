@@ -129,7 +129,7 @@ class Projection:
         return self.revision
 
     async def _run(self) -> None:
-        while True:
+        while not self._client.ring.closed:
             try:
                 await self._follow()
             except Compacted as compacted:
@@ -166,7 +166,7 @@ class Projection:
         return Change(kind=change.kind, kv=change.kv, prev=prev)
 
     async def _relist_until_done(self) -> None:
-        while True:
+        while not self._client.ring.closed:
             try:
                 return await self._relist(first=False)
             except StoreError as error:

@@ -71,10 +71,10 @@ STATUS = _method("Maintenance", "Status", "StatusRequest", "StatusResponse")
 AUTHENTICATE = _method("Auth", "Authenticate", "AuthenticateRequest", "AuthenticateResponse")
 
 
-def admin(service: str, name: str) -> Method:
-    """A method that only founding and tests need: ``admin("Auth", "UserAdd")``."""
-    prefix = f"{service}{name}" if service == "Auth" else name
-    return _method(service, name, f"{prefix}Request", f"{prefix}Response")
+def auth_method(name: str) -> Method:
+    """A method of etcd's user administration: ``UserAdd``, ``RoleAdd``, ``AuthEnable`` and their like."""
+    message = name if name.startswith("Auth") else f"Auth{name}"
+    return _method("Auth", name, f"{message}Request", f"{message}Response")
 
 
-__all__ = ["Method", "admin", "kv", "pb"]
+__all__ = ["Method", "auth_method", "kv", "pb"]

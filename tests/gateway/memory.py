@@ -296,9 +296,7 @@ class MemoryCommands:
     async def join(self, request: JoinRequest, source_address: str) -> JoinAnswer:
         self._begin("join", source_address)
         tokens = {record.id: record for record in self.list_tokens()}
-        check_token(
-            tokens.get(request.token_id), request.token_id, request.secret, name=request.name, now=time.time()
-        )
+        check_token(tokens.get(request.token_id), request.token_id, request.secret, name=request.name, now=time.time())
         return JoinAnswer(certificate="c", ca="ca", colony_secret=b"s" * 32, etcd=("127.0.0.1:2379",), joined_at=1.0)
 
     async def create_token(

@@ -11,7 +11,7 @@ from aware_agent.cli.client import Gateway
 from aware_agent.cli.context import load_context
 from aware_agent.cli.errors import NotLoggedIn, OutcomeUnknown, Unreachable
 from aware_agent.colony.errors import Conflict
-from tests.unit.cli_support import Authority, Colony, Reply, colony, free_port, node, problem, queen_document
+from tests.unit.cli_support import Ask, Authority, Colony, Reply, colony, free_port, node, problem, queen_document
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_redirect_to_a_stranger_is_not_followed(demo: Colony) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["http://127.0.0.1:{port}", "//127.0.0.1:{port}", "https://user@127.0.0.1:{port}", "https://[", ""]
+    "location", ["http://127.0.0.1:{port}", "//127.0.0.1:{port}", "https://user@127.0.0.1:{port}", "https://[", "x"]
 )
 def test_a_redirect_away_from_https_is_not_followed(demo: Colony, location: str) -> None:
     worker, queen = demo.gateway(), demo.gateway()
@@ -181,6 +181,23 @@ def test_an_expired_token_is_refreshed_once(demo: Colony) -> None:
     assert demo.token_file.read_text() == "new\n"
     assert demo.token_file.stat().st_mode & 0o777 == 0o600
     assert demo.directory.joinpath("token.refresh").read_text() == "refresh-2\n"
+
+
+def test_another_process_refreshed_first(demo: Colony) -> None:
+    queen = demo.gateway()
+    demo.directory.joinpath("token.refresh").write_text("used-up")
+
+    def used_up(_: Ask) -> Reply:
+        demo.token_file.write_text("new")  # by the other process
+        return problem(401, "unauthenticated")
+
+    queen.routes["POST /v1/auth/refresh"] = used_up
+    queen.routes["GET /v1/queen"] = lambda ask: (
+        Reply({}) if ask.headers["Authorization"] == "Bearer new" else problem(401, "unauthenticated")
+    )
+    with client_of(demo, queen.url) as client:
+        client.get("/v1/queen")
+    assert queen.paths() == ["GET /v1/queen", "POST /v1/auth/refresh", "GET /v1/queen"]
 
 
 def test_without_a_refresh_token_a_refused_token_is_told(demo: Colony) -> None:

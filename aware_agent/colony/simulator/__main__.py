@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from aware_agent.colony.simulator.run import Report, Settings, simulate
+from aware_agent.colony.simulator.transcript import difference
 
 HEAD = "   seed nodes seconds terms campaigns  rush writes refused  vacancy  hand-over  verdict\n"
 
@@ -27,7 +29,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=10.0, help="virtual time of each run, at least 1")
     parser.add_argument("--trace", type=int, default=40, help="lines of history shown of a broken run")
+    parser.add_argument("--replay", metavar="FILE", help="replay a recorded state and show what is different now")
     wish = parser.parse_args(argv)
+    if wish.replay:
+        changed = difference(Path(wish.replay).read_text(encoding="utf-8"))
+        sys.stdout.write(changed or "nothing is different\n")
+        return 1 if changed else 0
     settings = Settings(nodes=wish.nodes, seconds=wish.minutes * 60)
     sys.stdout.write(HEAD)
     for seed in range(wish.first_seed, wish.first_seed + wish.seeds):

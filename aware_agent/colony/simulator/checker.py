@@ -68,7 +68,7 @@ class Checker:
         self.campaigns += 1
         self._rush += 1
         self.largest_rush = max(self.largest_rush, self._rush)
-        if self._rush > 3 + self._disturbed:
+        if self._rush > 2 + self._disturbed:
             self._fail(f"{self._rush} campaigns for one vacancy, with {self._disturbed} disturbances")
 
     def wrote(self, agent: Agent, term: int, done: bool) -> None:
@@ -130,7 +130,7 @@ class Checker:
     def handed_over(self, to: str) -> None:
         """A queen has deleted her own key and named ``to``."""
         heir = self._world.hosts.get(to)
-        if heir and heir.well and not self._world.etcd.down:
+        if heir and heir.well and to in self._world.line and not self._world.etcd.down:
             self._clean_since = self._world.queue.now
 
     def disturbed(self, weight: int = 1) -> None:

@@ -57,6 +57,7 @@ class Trouble:
         """End all faults; most of the dead come back, always a candidate."""
         self.calm = True
         for host in self.world.hosts.values():
+            self.world.checker.disturbed(0 if host.well else 1)
             host.lossy = 0.0
             self._fast(host)
             if host.agent is not None and host.agent.frozen:

@@ -41,7 +41,7 @@ class World:
         self.news: list[News] = []
         self.checker = Checker(self)
         self.etcd = Etcd(self.queue, self._committed)
-        self._line: tuple[str, ...] = ()
+        self.line: tuple[str, ...] = ()
         self._present: dict[str, Report] = {}
         width = len(str(nodes))
         self.hosts = {f"n{i:0{width}}": Host(f"n{i:0{width}}", float(i)) for i in range(1, nodes + 1)}
@@ -61,6 +61,7 @@ class World:
         host.lives += 1
         host.agent = Agent(self, host)
         self.tell(host.id, f"starts, life {host.lives}")
+        self.checker.disturbed()
         host.agent.start()
         return host.agent
 
@@ -115,7 +116,7 @@ class World:
         """The state of the throne and the line now."""
         queen = self.etcd.keys.get(QUEEN)
         crown: Crown | None = queen.value if queen else None
-        return News(self.etcd.revision, True, crown, queen.created if queen else 0, self._last_words(0), self._line)
+        return News(self.etcd.revision, True, crown, queen.created if queen else 0, self._last_words(0), self.line)
 
     def _last_words(self, ended: int) -> Handover | None:
         """The handover, if it speaks of the term that ended; of any term if ``ended`` is 0."""
@@ -130,11 +131,11 @@ class World:
         if throne is None and not present:
             return
         if present:
-            self._line = self._new_line(changes)
+            self.line = self._new_line(changes)
         crown = throne.after.value if throne and throne.after else None
         term = throne.after.created if throne and throne.after else 0
         words = self._last_words(throne.before.created) if throne and throne.before and not crown else None
-        self.news.append(News(revision, throne is not None, crown, term, words, self._line if present else None))
+        self.news.append(News(revision, throne is not None, crown, term, words, self.line if present else None))
         for agent in self.agents():
             self.deliver_later(agent)
 

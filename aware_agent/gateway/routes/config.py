@@ -38,7 +38,7 @@ async def put_config(
     gateway: Here,
     who: Who,
     node: str,
-    if_match: Annotated[str | None, Header()] = None,
+    if_match: Annotated[str | None, Header(description="revision or ETag that was read")] = None,
 ) -> Response:
     """Put the whole configuration; the node applies it and reports the version it runs."""
     body = await read(request, ConfigBody)

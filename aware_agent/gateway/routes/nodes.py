@@ -14,7 +14,7 @@ from aware_agent.gateway.routing import Here, Hot, Who, answer, conditional, end
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["nodes"])
-IfMatch = Annotated[str | None, Header()]
+IfMatch = Annotated[str | None, Header(description="revision or ETag that was read")]
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?")
 MAX_LABELS = 64
 MAX_LABEL_VALUE = 256

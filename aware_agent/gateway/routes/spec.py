@@ -15,7 +15,7 @@ from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, read, 
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["spec"])
-IfMatch = Annotated[str | None, Header()]
+IfMatch = Annotated[str | None, Header(description="revision or ETag that was read")]
 
 
 @endpoint(router, "GET", "/v1/spec", role=Role.VIEWER, answer=SpecDocument)

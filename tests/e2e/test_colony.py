@@ -1,0 +1,183 @@
+"""A whole colony as processes: forms by itself, survives its queen, loses nothing it acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+
+import msgspec
+import pytest
+
+from aware_agent.colony.event import Event
+from aware_agent.colony.spec import CasteSpec, Spec
+from bench.lab import Lab
+from tests.e2e.writer import write_until
+
+pytestmark = pytest.mark.e2e
+
+WISH = Spec(colony="lab", size=5, castes={"web": CasteSpec(count=2), "store": CasteSpec(count=1)})
+
+
+async def inventory(lab: Lab) -> dict[str, object]:
+    """The inventory document without what changes with every reign."""
+    document = (await lab.ask("GET", "/v1/inventory")).json()
+    return {"hosts": sorted(document["hosts"]), "complete": document["complete"]}
+
+
+async def test_five_nodes_form_a_colony_with_castes_and_one_queen() -> None:
+    """Nodes started with nothing but colony name and join token find the others by broadcast and serve castes."""
+    async with Lab(5, spec=WISH) as lab:
+        cluster = await lab.form()
+        assert cluster["size"]["ready"] == 5
+        assert {c["name"]: len(c["assigned"]) for c in cluster["castes"]} == {"web": 2, "store": 1}
+        nodes = (await lab.ask("GET", "/v1/nodes")).json()["nodes"]
+        assert [n["role"] for n in nodes].count("queen") == 1
+        assert {n["origin"] for n in nodes if n["name"] != "lab-1"} == {"broadcast"}
+        groups = (await lab.ask("GET", "/v1/inventory")).json()["groups"]
+        assert len(groups["web"]) == 2
+        assert len(groups["store"]) == 1
+        assert len(groups["spare"]) == 2
+        assert len(groups["aware_queen"]) == 1
+
+
+async def test_killed_queens_lose_nothing_that_was_acknowledged() -> None:
+    """kill -9 of two queens under a fenced writer: terms grow, every acknowledged write was really made, in order."""
+    async with Lab(5, spec=WISH) as lab:
+        await lab.form()
+        before = await inventory(lab)
+        target = (await lab.ask("GET", "/v1/nodes")).json()["nodes"][-1]["id"]
+        stop = asyncio.Event()
+        writer = asyncio.create_task(write_until(lab, target, stop))
+        terms = []
+        for _ in range(2):
+            queen = await lab.queen()
+            terms.append(queen["term"])
+            await asyncio.sleep(1)
+            lab.agent(queen["name"]).kill()
+            successor = await lab.new_queen(queen["term"])
+            assert successor["name"] != queen["name"]
+            assert await inventory(lab) == before
+        terms.append((await lab.queen())["term"])
+        await asyncio.sleep(0.5)
+        stop.set()
+        ledger = await writer
+        assert terms == sorted(set(terms)), ledger.refused
+        assert ledger.acknowledged, ledger.refused[:3]
+        await _check_ledger(lab, target, ledger.acknowledged)
+        assert len({term for _, _, term in ledger.acknowledged}) == 3, "the writer wrote under all three queens"
+
+
+async def _check_ledger(lab: Lab, target: str, acknowledged: list[tuple[int, int, int]]) -> None:
+    """Read each acknowledged revision from etcd's own history and compare."""
+    assert acknowledged
+    revisions = [revision for _, revision, _ in acknowledged]
+    assert revisions == sorted(set(revisions))
+    async with lab.etcd_client() as etcd:
+        for number, revision, _ in acknowledged:
+            kv = await etcd.get(lab.keys.key("config", target), revision=revision)
+            assert kv is not None
+            assert json.loads(kv.value)["vars"]["number"] == number
+
+
+async def test_events_resume_across_queens_without_gap_or_repetition() -> None:
+    """What a reader collects page by page from two queens is exactly etcd's history."""
+    async with Lab(3) as lab:
+        await lab.form()
+        first = (await lab.ask("GET", "/v1/events?since=0&limit=3")).json()["events"]
+        queen = await lab.queen()
+        lab.agent(queen["name"]).kill()
+        await lab.new_queen(queen["term"])
+        seen = list(first)
+        while page := (await lab.ask("GET", f"/v1/events?since={seen[-1]['revision']}&limit=4")).json()["events"]:
+            seen += page
+        async with lab.etcd_client() as etcd:
+            start, end = lab.keys.key("events/"), lab.keys.key("events0")
+            stored = {
+                kv.mod_revision: msgspec.json.decode(kv.value, type=Event)
+                for kv in (await etcd.range(start, end)).kvs
+                if kv.mod_revision <= seen[-1]["revision"]
+            }
+        assert {event["id"] for event in seen} >= {event.id for event in stored.values()}
+        assert len({event["id"] for event in seen}) == len(seen)
+        elected = [event for event in seen if event["type"] == "queen.elected"]
+        assert [event["term"] for event in elected] == [event["revision"] for event in elected]
+
+
+async def test_handover_by_transfer_and_by_shutdown() -> None:
+    """A named successor reigns next; a queen that is stopped hands over to the heir; both keep the inventory."""
+    async with Lab(3) as lab:
+        await lab.form()
+        queen = await lab.queen()
+        nodes = (await lab.ask("GET", "/v1/nodes")).json()["nodes"]
+        last = max((n for n in nodes if n["rank"] is not None), key=lambda n: n["rank"])
+        answer = await lab.ask("POST", "/v1/queen/transfer", {"node": last["name"]})
+        assert answer.status == 202
+        chosen = await lab.new_queen(queen["term"])
+        assert chosen["name"] == last["name"]
+        assert lab.agent(chosen["name"]).stop() == 0
+        third = await lab.new_queen(chosen["term"])
+        assert third["name"] != chosen["name"]
+        kinds = [e["type"] for e in (await lab.ask("GET", "/v1/events?since=0")).json()["events"]]
+        assert kinds.count("queen.stepped-down") == 2
+        left = (await lab.ask("GET", f"/v1/nodes/{chosen['name']}")).json()
+        assert left["status"] == "left"
+
+
+async def test_a_frozen_queen_wakes_up_deposed_and_writes_nothing() -> None:
+    """SIGSTOP for longer than the lease: another reigns; the old queen, woken, steps aside and redirects."""
+    async with Lab(3) as lab:
+        await lab.form()
+        queen = await lab.queen()
+        frozen = lab.agent(queen["name"])
+        frozen.signal(signal.SIGSTOP)
+        successor = await lab.new_queen(queen["term"])
+        frozen.signal(signal.SIGCONT)
+        await lab.wait_ready(3)
+        assert (await lab.queen())["term"] == successor["term"]
+        events = (await lab.ask("GET", "/v1/events?since=0")).json()["events"]
+        late = [e for e in events if e["revision"] > successor["term"] and e["term"] == queen["term"]]
+        assert late == []
+
+
+async def test_configuration_reaches_the_node_and_its_host_variables() -> None:
+    """A config write is versioned, applied by the agent, and seen in the inventory; a stale write is refused."""
+    async with Lab(2) as lab:
+        await lab.form()
+        read = (await lab.ask("GET", "/v1/nodes/lab-2/config")).json()
+        assert read["version"] == 0
+        body = {"config": {"agent": {"log_level": "debug", "priority": 200}, "vars": {"role": "db"}}}
+        first = await lab.ask("PUT", "/v1/nodes/lab-2/config", body)
+        assert first.ok
+        for _ in range(200):
+            node = (await lab.ask("GET", "/v1/nodes/lab-2")).json()
+            if node["config_applied"] and node["priority"] == 200:
+                break
+            await asyncio.sleep(0.05)
+        assert node["config_applied"]
+        hosts = (await lab.ask("GET", "/v1/inventory")).json()["hosts"]
+        assert hosts["lab-2"]["aware_vars"] == {"role": "db"}
+        again = await lab.ask("PUT", "/v1/nodes/lab-2/config", body)
+        assert again.json()["changed"] is False
+
+
+async def test_a_removed_node_stops_and_a_full_restart_keeps_identity() -> None:
+    """DELETE stops the agent with its own exit code; all agents stopped and started are the same nodes."""
+    async with Lab(3) as lab:
+        await lab.form()
+        ids = {n["name"]: n["id"] for n in (await lab.ask("GET", "/v1/nodes")).json()["nodes"]}
+        queen = (await lab.queen())["name"]
+        victim = next(name for name in ids if name != queen)
+        assert (await lab.ask("DELETE", f"/v1/nodes/{victim}")).status == 409
+        assert (await lab.ask("DELETE", f"/v1/nodes/{victim}?force=true")).ok
+        assert lab.agent(victim).wait(20) == 20
+        rest = [agent for agent in lab.agents.values() if agent.name != victim]
+        for agent in rest:
+            assert agent.stop() == 0
+        term = 0
+        for agent in rest:
+            agent.start()
+        document = await lab.new_queen(term)
+        assert document["term"] > 0
+        nodes = (await lab.ask("GET", "/v1/nodes")).json()["nodes"]
+        assert {n["name"]: n["id"] for n in nodes} == {a.name: ids[a.name] for a in rest}

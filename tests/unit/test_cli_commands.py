@@ -1,0 +1,274 @@
+"""Every noun, as a table and as JSON; errors as one line and an exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from aware_agent.cli.main import app
+from tests.unit.cli_support import (
+    Colony,
+    FakeGateway,
+    Reply,
+    cluster_document,
+    colony,
+    node,
+    problem,
+    queen_document,
+)
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Colony]:
+    with colony(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def queen(demo: Colony) -> FakeGateway:
+    fake = demo.gateway()
+    demo.context(fake.url)
+    nodes = [node("demo-1", fake.url, role="queen"), node("demo-2", caste="web", cordoned=True, labels={"disk": "ssd"})]
+    fake.say("GET /v1/cluster", cluster_document(fake.url))
+    fake.say("GET /v1/nodes", {"revision": 42, "term": 7, "nodes": nodes})
+    fake.say("GET /v1/nodes/demo-2", {**nodes[1], "revision": 42})
+    fake.say("GET /v1/queen", queen_document(fake.url))
+    config = {"agent": {"log_level": "debug"}, "vars": {"tier": 1}}
+    fake.say("GET /v1/nodes/demo-2/config", {"revision": 9, "version": 3, "applied": True, "config": config})
+    spec = {"colony": "demo", "size": 2, "castes": {"web": {"count": 1}}}
+    fake.say("GET /v1/spec", {"revision": 5, "spec": spec})
+    hosts = {"demo-1": {"aware_status": "ready"}, "demo-2": {"aware_status": "dead", "aware_zone": "a"}}
+    groups = {"aware_queen": ["demo-1"], "aware_status_dead": ["demo-2"]}
+    members = [fake.url]
+    document = {
+        "revision": 42,
+        "colony": "demo",
+        "complete": True,
+        "members": members,
+        "hosts": hosts,
+        "groups": groups,
+    }
+    fake.say("GET /v1/inventory", document)
+    fake.say("GET /v1/users", {"revision": 1, "users": [{"name": "admin", "role": "admin"}]})
+    token = {
+        "id": "0a",
+        "created_at": 1.0,
+        "created_by": "admin",
+        "expires_at": None,
+        "uses_left": 2,
+        "node_name": None,
+    }
+    fake.say("GET /v1/tokens", {"tokens": [token]})
+    return fake
+
+
+@pytest.fixture
+def aware(demo: Colony) -> Run:
+    def run(*arguments: str, **options: Any) -> Result:
+        environment = {"AWARE_CONTEXT": str(demo.context_file), "AWARE_DEBUG": ""}
+        return CliRunner().invoke(app, list(arguments), env=environment, **options)
+
+    return run
+
+
+READS = [
+    (("status",), ["healthy", "demo-1", "web", "term 7"]),
+    (("nodes", "list"), ["demo-1", "ready,cordoned", "disk=ssd"]),
+    (("nodes", "show", "demo-2"), ["cordoned", "yes", "vcpus=2"]),
+    (("nodes", "config", "get", "demo-2"), ["agent.log_level", "debug", "vars.tier"]),
+    (("queen", "show"), ["demo-1", "demo-2", "7"]),
+    (("spec", "show"), ["colony:", "  web:", "    count: 1"]),
+    (("inventory",), ["@aware_queen:", "|--demo-2 (dead)"]),
+    (("users", "list"), ["admin"]),
+    (("tokens", "list"), ["0a", "never", "any"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), READS)
+def test_reads_as_text(queen: FakeGateway, aware: Run, arguments: tuple[str, ...], expected: list[str]) -> None:
+    result = aware(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.stdout  # not a terminal: no colours
+    for text in expected:
+        assert text in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [arguments for arguments, _ in READS])
+def test_reads_as_json(queen: FakeGateway, aware: Run, arguments: tuple[str, ...]) -> None:
+    result = aware(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    assert isinstance(json.loads(result.stdout), dict)
+
+
+def test_nodes_can_be_chosen(queen: FakeGateway, aware: Run) -> None:
+    shown = json.loads(aware("nodes", "list", "--caste", "web", "--json").stdout)
+    assert [one["name"] for one in shown["nodes"]] == ["demo-2"]
+
+
+def test_inventory_speaks_the_script_protocol(queen: FakeGateway, aware: Run) -> None:
+    document = json.loads(aware("inventory", "--list").stdout)
+    assert document["_meta"]["hostvars"]["demo-2"] == {"aware_status": "dead", "aware_zone": "a"}
+    assert document["aware_queen"] == {"hosts": ["demo-1"]}
+    assert json.loads(aware("inventory", "--host", "demo-1").stdout) == {"aware_status": "ready"}
+    assert aware("inventory", "--host", "nobody").exit_code == 4
+
+
+def test_a_node_cannot_steer_the_terminal(queen: FakeGateway, aware: Run) -> None:
+    evil = node("demo-3", labels={"x": "\x1b]0;owned\x07[red]"})
+    queen.say("GET /v1/nodes", {"nodes": [evil]})
+    result = aware("nodes", "list")
+    assert "\x1b" not in result.stdout
+    assert "[red]" in result.stdout
+
+
+CHANGES = [
+    (("nodes", "cordon", "demo-2"), "PATCH /v1/nodes/demo-2", {"cordoned": True}),
+    (("nodes", "uncordon", "demo-2"), "PATCH /v1/nodes/demo-2", {"cordoned": False}),
+    (
+        ("nodes", "label", "demo-2", "a=1", "b=", "c-"),
+        "PATCH /v1/nodes/demo-2",
+        {"labels": {"a": "1", "b": "", "c": None}},
+    ),
+    (("nodes", "remove", "demo-2"), "DELETE /v1/nodes/demo-2", None),
+    (("queen", "step-down"), "POST /v1/queen/step-down", None),
+    (("queen", "transfer", "demo-2"), "POST /v1/queen/transfer", {"node": "demo-2"}),
+    (("tokens", "revoke", "0a"), "DELETE /v1/tokens/0a", None),
+    (("users", "delete", "bob"), "DELETE /v1/users/bob", None),
+    (("users", "set", "bob", "--role", "operator", "--keep-password"), "PUT /v1/users/bob", {"role": "operator"}),
+]
+
+
+@pytest.mark.parametrize(("arguments", "route", "body"), CHANGES)
+def test_changes(queen: FakeGateway, aware: Run, arguments: tuple[str, ...], route: str, body: Any) -> None:
+    queen.say(route, {"changed": True})
+    assert aware(*arguments).exit_code == 0
+    assert json.loads(aware(*arguments, "--json").stdout) == {"changed": True}
+    assert queen.paths()[-1] == route
+    assert queen.asked[-1].body == body
+
+
+def test_names_are_quoted_whole(queen: FakeGateway, aware: Run) -> None:
+    assert aware("nodes", "show", "../users").exit_code == 4
+    assert queen.paths() == ["GET /v1/nodes/..%2Fusers"]
+
+
+def test_config_set_keeps_the_rest_and_names_the_revision(queen: FakeGateway, aware: Run) -> None:
+    queen.say("PUT /v1/nodes/demo-2/config", {"changed": True, "version": 4})
+    result = aware("nodes", "config", "set", "demo-2", "vars.list=[1,2]", "vars.name=a=b", "agent.log_level-")
+    assert result.exit_code == 0, result.output
+    assert queen.asked[-1].body == {"config": {"agent": {}, "vars": {"tier": 1, "list": [1, 2], "name": "a=b"}}}
+    assert queen.asked[-1].headers["If-Match"] == '"9"'
+
+
+@pytest.mark.parametrize("value", ["tier=1", "vars.=1", "vars", "other.x=1", "vars.x"])
+def test_config_set_refuses_what_it_does_not_understand(queen: FakeGateway, aware: Run, value: str) -> None:
+    assert aware("nodes", "config", "set", "demo-2", value).exit_code == 2
+    assert "PUT /v1/nodes/demo-2/config" not in queen.paths()
+
+
+@pytest.mark.parametrize("label", ["a", "=1", "-", ""])
+def test_labels_that_are_not_understood(queen: FakeGateway, aware: Run, label: str) -> None:
+    assert aware("nodes", "label", "demo-2", label).exit_code == 2
+    assert queen.asked == []
+
+
+def test_token_create(queen: FakeGateway, aware: Run, tmp_path: Path) -> None:
+    queen.say("POST /v1/tokens", {"id": "0b", "token": "aware1.secret"}, 201)
+    assert aware("tokens", "create", "--ttl", "2h", "--uses", "3").stdout == "aware1.secret\n"
+    assert queen.asked[-1].body == {"ttl_s": 7200, "uses": 3, "node_name": None}
+    target = tmp_path / "join.token"
+    result = aware("tokens", "create", "--ttl", "never", "--uses", "0", "--node", "n", "--to-file", str(target))
+    assert queen.asked[-1].body == {"ttl_s": None, "uses": None, "node_name": "n"}
+    assert "secret" not in result.output
+    assert target.read_text() == "aware1.secret\n"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert aware("tokens", "create", "--ttl", "soon").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "exit_code"),
+    [
+        (400, "invalid-input", 2),
+        (401, "unauthenticated", 3),
+        (403, "forbidden", 3),
+        (404, "not-found", 4),
+        (409, "conflict", 5),
+        (412, "precondition-failed", 5),
+        (422, "invalid-input", 2),
+        (429, "too-many-attempts", 8),
+        (500, "internal-error", 1),
+    ],
+)
+def test_errors_are_one_line_with_an_exit_code(
+    queen: FakeGateway, aware: Run, status: int, code: str, exit_code: int
+) -> None:
+    queen.routes["GET /v1/queen"] = lambda _: problem(status, code, "it is\nso", hint="do that")
+    result = aware("queen", "show")
+    assert result.exit_code == exit_code
+    assert result.stderr == "error: it is so (do that)\n"
+    assert result.stdout == ""
+
+
+def test_an_answer_that_is_no_problem_document(queen: FakeGateway, aware: Run) -> None:
+    queen.routes["GET /v1/queen"] = lambda _: Reply(status=502, raw=b"<html>")
+    result = aware("queen", "show")
+    assert (result.exit_code, result.stderr) == (1, "error: the gateway answered 502\n")
+
+
+def test_success_that_is_not_json(queen: FakeGateway, aware: Run) -> None:
+    queen.routes["GET /v1/queen"] = lambda _: Reply(raw=b"<html>")
+    result = aware("queen", "show")
+    assert result.exit_code == 1
+    assert "did not answer with JSON (is this an AWARE gateway?)" in result.stderr
+
+
+def test_the_traceback_is_there_for_those_who_ask(queen: FakeGateway, demo: Colony) -> None:
+    queen.routes["GET /v1/queen"] = lambda _: problem(404, "not-found")
+    program = [sys.executable, "-m", "aware_agent.cli", "queen", "show", "--context", str(demo.context_file)]
+    quiet = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
+    assert (quiet.returncode, quiet.stderr) == (4, "error: no\n")
+    loud = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60, env={"AWARE_DEBUG": "1"})
+    assert loud.returncode == 1
+    assert "Traceback" in loud.stderr
+
+
+def test_usage_errors() -> None:
+    for arguments in (["nodes", "show"], ["nonsense"], ["status", "--nonsense"]):
+        assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(aware: Run, shell: str) -> None:
+    assert "_AWARE_COMPLETE" in aware("completion", shell).stdout
+
+
+def test_completion_works() -> None:
+    environment = {"_AWARE_COMPLETE": "complete_bash", "COMP_WORDS": "aware queen st", "COMP_CWORD": "2"}
+    program = "import sys; sys.argv = ['aware']; from aware_agent.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
+    assert done.stdout.split() == ["step-down"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["nodes", "--help"], ["--version"], ["status", "--context", "/none"]]
+)
+def test_start_is_light(arguments: list[str]) -> None:
+    heavy = "{'httpx', 'grpc', 'cryptography', 'fastapi', 'yaml', 'jwt'}"
+    program = (
+        f"import sys; sys.argv = ['aware', *{arguments}]\n"
+        "from aware_agent.cli.main import main\n"
+        f"try: main()\nfinally: print(sorted(set(sys.modules) & {heavy}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr.splitlines()[-1] == "[]"
