@@ -79,6 +79,7 @@ def exchange(
         # Closed by hand: a response cut off at the limit would keep the socket open.
         with contextlib.closing(connection.getresponse()) as response:
             content = response.read(limit + 1)
+            missing = response.length if len(content) <= limit else 0
     except ssl.SSLCertVerificationError as error:
         raise Untrusted(error.verify_code, error.verify_message) from error
     except OSError as error:
@@ -90,6 +91,8 @@ def exchange(
         connection.close()
     if len(content) > limit:
         raise Unreachable(f"an answer of more than {limit} bytes")
+    if connection.aborted or missing:  # http.client takes the end of the connection for the end of the answer
+        raise Unreachable(f"no whole answer within {timeout_s:.1f} s" if connection.aborted else "an answer cut short")
     return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
 
 
@@ -111,15 +114,22 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(host, port, timeout=timeout_s)
         self._context = context
         self._server_name = server_name
+        self.aborted = False
 
     def connect(self) -> None:
         """Connect and shake hands; the socket is in place before, so that ``abort`` can end a slow handshake."""
         raw = socket.create_connection((self.host, self.port), self.timeout)
-        secure = self._context.wrap_socket(raw, server_hostname=self._server_name, do_handshake_on_connect=False)
+        secure = self._context.wrap_socket(
+            raw,
+            server_hostname=self._server_name,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,  # who cuts the wire must not choose where an answer ends
+        )
         self.sock = secure
         secure.do_handshake()
 
     def abort(self) -> None:
-        """Cut the connection from another thread; whoever reads from it gets an error at once."""
+        """Cut the connection from another thread; whoever reads from it sees its end at once."""
+        self.aborted = True
         with contextlib.suppress(OSError, AttributeError):
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)

@@ -171,4 +171,7 @@ class _Search:
             return JoinFailed(
                 f"the colony could not take this node in: {self._delay}", hint="is its queen up? try again"
             )
-        return NoColonyFound("no node of the colony answered", hint="is a queen up? set discovery.seeds to its address")
+        return NoColonyFound(
+            "no node of the colony answered",
+            hint="is a queen up, is the join token still good, do broadcasts pass? if not, set discovery.seeds",
+        )

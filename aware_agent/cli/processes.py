@@ -32,7 +32,7 @@ def command_line(pid: int) -> list[str]:
 def is_agent(arguments: list[str], config: Path) -> bool:
     """Whether ``arguments`` are those of an agent that runs with ``config``."""
     program = [Path(argument).name for argument in arguments[:3]]
-    ours = any(name in {"aware-agent", "aware_agent.agent.main", "aware_agent.agent"} for name in program)
+    ours = any(name in {"aware-agent", "aware_agent.daemon"} for name in program)
     return ours and str(config) in arguments
 
 

@@ -11,37 +11,37 @@ from aware_agent.security.roles import Role
 from tests.gateway.conftest import As
 from tests.gateway.memory import MemoryContext
 
-V, O, A = Role.VIEWER, Role.OPERATOR, Role.ADMIN
+VIEW, CHANGE, GOVERN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 SPEC = {"colony": "demo", "size": 4}
 # method, path, least role (None: everybody), body
 TABLE: list[tuple[str, str, Role | None, Any]] = [
-    ("GET", "/v1/cluster", V, None),
-    ("GET", "/v1/spec", V, None),
-    ("PUT", "/v1/spec", O, SPEC),
-    ("GET", "/v1/nodes", V, None),
-    ("GET", "/v1/nodes/{node}", V, None),
-    ("PATCH", "/v1/nodes/{node}", O, {"cordoned": True}),
-    ("DELETE", "/v1/nodes/{node}", A, None),
-    ("GET", "/v1/nodes/{node}/config", V, None),
-    ("PUT", "/v1/nodes/{node}/config", O, {"config": {"vars": {"a": 1}}}),
-    ("GET", "/v1/queen", V, None),
-    ("POST", "/v1/queen/step-down", A, None),
-    ("POST", "/v1/queen/transfer", A, {"node": "demo-2"}),
-    ("GET", "/v1/events", V, None),
-    ("GET", "/v1/events/stream", V, None),
-    ("GET", "/v1/inventory", V, None),
+    ("GET", "/v1/cluster", VIEW, None),
+    ("GET", "/v1/spec", VIEW, None),
+    ("PUT", "/v1/spec", CHANGE, SPEC),
+    ("GET", "/v1/nodes", VIEW, None),
+    ("GET", "/v1/nodes/{node}", VIEW, None),
+    ("PATCH", "/v1/nodes/{node}", CHANGE, {"cordoned": True}),
+    ("DELETE", "/v1/nodes/{node}", GOVERN, None),
+    ("GET", "/v1/nodes/{node}/config", VIEW, None),
+    ("PUT", "/v1/nodes/{node}/config", CHANGE, {"config": {"vars": {"a": 1}}}),
+    ("GET", "/v1/queen", VIEW, None),
+    ("POST", "/v1/queen/step-down", GOVERN, None),
+    ("POST", "/v1/queen/transfer", GOVERN, {"node": "demo-2"}),
+    ("GET", "/v1/events", VIEW, None),
+    ("GET", "/v1/events/stream", VIEW, None),
+    ("GET", "/v1/inventory", VIEW, None),
     ("POST", "/v1/auth/token", None, {"username": "a", "password": "b"}),
     ("POST", "/v1/auth/refresh", None, {"refresh_token": "x"}),
-    ("DELETE", "/v1/auth/token", V, None),
-    ("GET", "/v1/auth/me", V, None),
-    ("POST", "/v1/auth/ticket", V, None),
-    ("GET", "/v1/users", A, None),
-    ("GET", "/v1/users/{name}", A, None),
-    ("PUT", "/v1/users/{name}", A, {"role": "viewer", "password": "long enough"}),
-    ("DELETE", "/v1/users/{name}", A, None),
-    ("GET", "/v1/tokens", A, None),
-    ("POST", "/v1/tokens", A, {}),
-    ("DELETE", "/v1/tokens/{token_id}", A, None),
+    ("DELETE", "/v1/auth/token", VIEW, None),
+    ("GET", "/v1/auth/me", VIEW, None),
+    ("POST", "/v1/auth/ticket", VIEW, None),
+    ("GET", "/v1/users", GOVERN, None),
+    ("GET", "/v1/users/{name}", GOVERN, None),
+    ("PUT", "/v1/users/{name}", GOVERN, {"role": "viewer", "password": "long enough"}),
+    ("DELETE", "/v1/users/{name}", GOVERN, None),
+    ("GET", "/v1/tokens", GOVERN, None),
+    ("POST", "/v1/tokens", GOVERN, {}),
+    ("DELETE", "/v1/tokens/{token_id}", GOVERN, None),
     ("POST", "/v1/join", None, {}),
     ("GET", "/healthz", None, None),
     ("GET", "/readyz", None, None),
@@ -75,12 +75,12 @@ async def test_nobody_gets_in_without_a_token(anonymous: httpx.AsyncClient, row:
         assert response.json()["code"] == "unauthenticated"
 
 
-@pytest.mark.parametrize("row", [row for row in GUARDED if row[2] is not V], ids=_name)
+@pytest.mark.parametrize("row", [row for row in GUARDED if row[2] is not VIEW], ids=_name)
 async def test_lower_roles_are_refused_and_change_nothing(
     anonymous: httpx.AsyncClient, context: MemoryContext, as_: As, row: Any
 ) -> None:
     method, path, needed, body = row
-    for role in (V, O) if needed is A else (V,):
+    for role in (VIEW, CHANGE) if needed is GOVERN else (VIEW,):
         response = await anonymous.request(method, _path(path), json=body, headers=as_(role))
         assert response.status_code == 403
         assert response.json()["code"] == "forbidden"

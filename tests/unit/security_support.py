@@ -91,7 +91,8 @@ def tls_server(pair: pki.Pair, handler: Handler, *, date: bool = True) -> Iterat
                 self.send_response_only(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", str(len(reply.body)))
+            if "content-length" not in reply.headers:
+                self.send_header("content-length", str(len(reply.body)))
             self.end_headers()
             self.wfile.write(reply.body)
 

@@ -411,6 +411,14 @@ async def test_an_answer_that_never_ends_is_cut_off(tmp_path: Path, first: bytes
         assert url in await refused(JoinFailed, tmp_path / "state", layers(url), deadline_s=0.8)
 
 
+async def test_an_answer_cut_short_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    """The CA without its end would look like a wrong pin, which is an accusation."""
+    short = HOME.ca.certificate[:-40]
+    cut = Reply(200, short, {"content-length": str(len(HOME.ca.certificate))})
+    with tls_server(HOME.server, lambda *_: cut) as url:
+        assert url in await refused(JoinFailed, tmp_path, layers(url), deadline_s=0.8)
+
+
 async def test_a_repeated_join_is_the_same_node_with_the_same_key(tmp_path: Path) -> None:
     with queen() as (url, mother):
         first = await enter(tmp_path, layers(url))
