@@ -27,6 +27,7 @@ from aware_agent.colony.errors import AwareError
 from aware_agent.gateway.server import GatewayServer
 from aware_agent.gateway.switch import GatewaySwitch
 from aware_agent.gateway.worker import Public, WorkerApp
+from aware_agent.security.files import read_secret
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.lines import Credentials
 
@@ -169,10 +170,10 @@ def _now() -> float:
 def _token_text(settings: Settings) -> str:
     """The join token, from the file the settings name or from ``AWARE_TOKEN``."""
     if settings.token_file:
-        try:
-            return Path(settings.token_file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingsInvalid(f"cannot read token file {settings.token_file}: {error.strerror}") from error
+        raw = read_secret(Path(settings.token_file))
+        if raw is None:
+            raise SettingsInvalid(f"there is no token file {settings.token_file}")
+        return raw.decode(errors="replace")
     text = os.environ.get("AWARE_TOKEN", "")
     if not text:
         raise SettingsInvalid(

@@ -7,12 +7,15 @@ from rich.table import Table
 
 from bench.harness import Record, Run, number
 
+_PAGE = 160  # columns in a file or pipe
 _COLOURS = {"aware": "bold green", "peer": "cyan", "floor": "yellow"}
 
 
 def show(run: Run, console: Console | None = None) -> None:
     """Print all records of ``run``, then what was skipped and why."""
-    console = console or Console(width=None)
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(width=_PAGE)
     table = Table(title=f"bench {run.bench}" + (" --quick" if run.quick else ""), title_justify="left")
     for name in ("what", "settings", "unit", "n", "median", "min - max", "p95", "beside", "load"):
         table.add_column(name, justify="right" if name in ("n", "median", "p95", "load") else "left", overflow="fold")

@@ -22,6 +22,7 @@ from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.colony.node import Labels, LogLevel
 from aware_agent.colony.spec import NAME
 from aware_agent.colony.timing import Timing, check_timing
+from aware_agent.security.joining import check_node_name
 
 
 class SettingsInvalid(AwareError):
@@ -149,9 +150,13 @@ def _checked(settings: Settings, path: Path) -> Settings:
     def refuse(field: str, problem: str, hint: str = "") -> SettingsInvalid:
         return SettingsInvalid(f"settings {path}: {field} {problem}", hint=hint)
 
-    for field, value in (("colony", settings.colony), ("name", settings.name)):
-        if not NAME.match(value):
-            raise refuse(field, f"{value!r} is not a name", "lower-case letters, digits and -, starting with a letter")
+    if not NAME.match(settings.colony):
+        hint = "lower-case letters, digits and -, starting with a letter"
+        raise refuse("colony", f"{settings.colony!r} is not a name", hint)
+    try:
+        check_node_name(settings.name)
+    except InvalidInput as error:
+        raise refuse("name", f"{settings.name!r}: {error.message}") from error
     for field, port in (("gateway.port", settings.gateway.port), ("discovery.port", settings.discovery.port)):
         if not 1 <= port <= 65535:
             raise refuse(field, f"{port} is not a port", "1 to 65535")

@@ -49,6 +49,8 @@ class Checkout:
         environment = dict(os.environ)
         environment.pop("AWARE_CONTEXT", None)  # the demo has its own
         environment["ANSIBLE_CONFIG"] = str(self.root / "ansible.cfg")
+        # What Ansible would discover may be another Python, or a shim that does not run.
+        environment["ANSIBLE_PYTHON_INTERPRETER"] = sys.executable
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
         return environment
 

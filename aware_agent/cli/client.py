@@ -261,7 +261,7 @@ def _trust(context: Context) -> ssl.SSLContext:
 def _load_members(context: Context) -> list[str]:
     try:
         found = msgspec.json.decode(context.members_file.read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError):
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
         return []
     return [url for url in found if origin(url) == url]
 
@@ -292,7 +292,7 @@ def _decode(response: httpx.Response) -> Any:
         return None
     try:
         return msgspec.json.decode(response.content)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if not response.is_success:
             return None
         raise Refused(f"{response.request.url} did not answer with JSON", hint="is this an AWARE gateway?") from error

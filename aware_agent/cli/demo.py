@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,12 +22,12 @@ app = typer.Typer(help="A whole colony on this machine.", no_args_is_help=True)
 
 NEXT = """\
 try next:
-  aware status                       who is there, who reigns
-  aware events --follow              watch what happens (another terminal)
-  aware demo kill-queen              kill -9 the queen and see the heir take over
-  aware nodes cordon demo-2          stop giving work to a node
-  edit inventories/local/cluster.yml, then make demo again
-  make demo-down                     stop; nothing is left behind"""
+  {aware} events --follow      watch what happens (in another terminal)
+  {aware} demo kill-queen      kill -9 the queen and see the heir take over
+  {aware} status               who is there, who reigns
+  make demo                              bring the killed node back; or first edit
+                                         inventories/local/cluster.yml and get what it says
+  make demo-down                         stop; nothing is left behind"""
 
 
 class StepFailed(AwareError):
@@ -48,11 +50,12 @@ def up() -> None:
     inventory = str(checkout.root / "inventories" / "aware.yml")
     _title("who is who, read from the queen: ansible-inventory -i inventories/aware.yml --graph")
     _run(checkout, "ansible-inventory", "-i", inventory, "--graph")
-    _title("Ansible over that inventory: ansible all -i inventories/aware.yml -m ansible.builtin.ping -o")
-    _run(checkout, "ansible", "all", "-i", inventory, "-m", "ansible.builtin.ping", "-o")
+    # The nodes of a demo are processes of this machine: there is no ssh to them.
+    _title("Ansible over that inventory: ansible all -i inventories/aware.yml -c local -m ansible.builtin.ping")
+    _run(checkout, "ansible", "all", "-i", inventory, "-m", "ansible.builtin.ping")
     say("")
     say(f"dashboard: {_queen_url(checkout)}/  user admin, password in {_short(checkout, 'admin.password')}")
-    for line in NEXT.splitlines():
+    for line in NEXT.format(aware=_aware(checkout)).splitlines():
         say(line)
 
 
@@ -156,6 +159,12 @@ def _queen_url(checkout: Checkout) -> str:
 
 def _short(checkout: Checkout, name: str) -> str:
     return str((checkout.demo / name).relative_to(checkout.root))
+
+
+def _aware(checkout: Checkout) -> str:
+    """How to call this command from the checkout."""
+    path = Path(sys.executable).parent / "aware"
+    return str(path.relative_to(checkout.root)) if path.is_relative_to(checkout.root) else str(path)
 
 
 def _title(text: str) -> None:

@@ -67,7 +67,7 @@ def load(directory: Path) -> Material:
         raise InvalidInput(f"{directory} holds no founding material", hint="aware colony material makes it")
     try:
         request = msgspec.json.decode(raw, type=Request)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(
             f"{_request_path(directory)} is damaged: {error}", hint="run aware colony material"
         ) from error

@@ -73,7 +73,8 @@ def whoami(context: ContextOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(data)
     else:
-        print_fields(data.items())
+        left = max(0.0, float(data.get("expires_at", 0.0)) - time.time())
+        print_fields((("name", data["name"]), ("role", data["role"]), ("expires in", f"{left / 60:.0f} min")))
 
 
 def _still_good(client: Gateway, username: str) -> bool:

@@ -184,6 +184,6 @@ def changed_config(config: dict[str, Any], values: list[str]) -> dict[str, Any]:
             continue
         try:
             result[part][key] = msgspec.json.decode(raw)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             result[part][key] = raw
     return result

@@ -11,6 +11,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 STYLES = {
     "healthy": "green",
@@ -65,7 +66,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for row in rows:
         cells = [clean(cell) for cell in row]
         table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in cells))
-    console().print(table)
+    _print(table)
 
 
 def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
@@ -79,7 +80,18 @@ def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
     for name, value in fields:
         text = clean(value)
         table.add_row(name, Text(text, style=STYLES.get(text.partition(" ")[0], "")))
-    console().print(table)
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    """Print ``table``; where nobody sees columns line up on a screen, without the blanks at the ends of lines."""
+    out = console()
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as captured:
+        out.print(table)
+    sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
 
 
 def say(text: str) -> None:

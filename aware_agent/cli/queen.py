@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +38,7 @@ def step_down(context: ContextOption = None, as_json: JsonOption = False) -> Non
     """Let the heir reign."""
     with gateway(context) as client:
         data = client.request("POST", "/v1/queen/step-down").data
-    _told(data, as_json, "the queen steps down")
+    _told(data, as_json)
 
 
 @app.command("transfer")
@@ -50,11 +50,17 @@ def transfer(
     """Hand the reign to a named node."""
     with gateway(context) as client:
         data = client.request("POST", "/v1/queen/transfer", body={"node": node}).data
-    _told(data, as_json, f"the reign goes to {node}")
+    _told(data, as_json)
 
 
-def _told(data: object, as_json: bool, sentence: str) -> None:
+def _told(data: Any, as_json: bool) -> None:
     if as_json:
         print_json(data)
+        return
+    old, heir = data["from"], data.get("to")
+    if heir is None:
+        say(f"{old['name']} steps down; nobody is ready to follow yet")
+    elif heir["id"] == old["id"]:
+        say(f"{old['name']} reigns already; nothing changed")
     else:
-        say(sentence)
+        say(f"{old['name']} hands the reign to {heir['name']}")

@@ -39,7 +39,7 @@ def _decode(path: Path) -> Any:
     text = read_text(path, "spec")
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if path.suffix == ".json":
             raise InvalidInput(f"spec {path} is not JSON: {error}") from error
     try:
@@ -48,5 +48,5 @@ def _decode(path: Path) -> Any:
         raise InvalidInput(
             f"spec {path} is not JSON, and YAML is not installed here", hint="pip install pyyaml"
         ) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"spec {path} is not YAML: {' '.join(str(error).split())}") from error

@@ -26,9 +26,17 @@ class Assignment(msgspec.Struct, frozen=True):
 
 
 def assign(
-    spec: Spec, records: Mapping[str, Record], before: Mapping[str, Sequence[str]], queen: str = ""
+    spec: Spec,
+    records: Mapping[str, Record],
+    before: Mapping[str, Sequence[str]],
+    queen: str = "",
+    *,
+    spare_queen: bool = False,
 ) -> Assignment:
-    """Assign nodes to the castes of ``spec``, changing as little as possible."""
+    """Assign nodes to the castes of ``spec``, changing as little as possible.
+
+    With ``spare_queen`` the queen gets no new work, even if a caste stays short: other nodes are still to come.
+    """
     castes: Castes = {}
     stay = (Status.READY, Status.SUSPECT, *((Status.DEAD,) if spec.policies.replace_dead == "never" else ()))
     taken: set[str] = set()
@@ -36,6 +44,7 @@ def assign(
         kept = _keep(caste, records, dict.fromkeys(before.get(name, ())), taken, stay)
         castes[name] = kept
         taken.update(kept)
+    taken |= {queen} if spare_queen else set()
     free = [r for i, r in records.items() if i not in taken and r.status is Status.READY and not r.cordoned]
     for name in _scarcest_first(spec, castes, free):
         caste = spec.castes[name]

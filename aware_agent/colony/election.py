@@ -142,7 +142,10 @@ Event = Crowned | Vacant | Line | Won | Lost | Failed | Renewed | LeaseLost | Ti
 
 
 class Campaign(msgspec.Struct, frozen=True):
-    """Grant a lease and create the queen key if it is absent; answer with Won, Lost or Failed."""
+    """Grant a lease and create the queen key if it is absent; answer with Won, Lost or Failed.
+
+    Always answer, even while leaving. After Lost and Failed revoke the lease: the transaction may still be on its way.
+    """
 
 
 class Reign(msgspec.Struct, frozen=True):
@@ -152,7 +155,7 @@ class Reign(msgspec.Struct, frozen=True):
 
 
 class Abdicate(msgspec.Struct, frozen=True):
-    """Stop the queen's duties at once. Nothing is written: the term may be over already."""
+    """Stop the queen's duties and renew her lease no more. Nothing is written: the term may be over already."""
 
     term: int
     reason: str
@@ -173,7 +176,7 @@ class Evict(msgspec.Struct, frozen=True):
 
 
 class WakeAt(msgspec.Struct, frozen=True):
-    """Send a Tick at this monotonic time."""
+    """Send a Tick at this monotonic time, or after it. A newer one replaces an older one."""
 
     when: float
 
@@ -301,8 +304,25 @@ def _watching_line(state: Election, event: Line, now: float) -> Decision:
 
 
 def _then(first: Decision, second: Decision) -> Decision:
-    """Both decisions as one; the first sentence is the one worth telling."""
-    return Decision(second.state, first.effects + second.effects, first.sentence or second.sentence)
+    """Both decisions as one, with the first sentence and the last time to wake."""
+    effects = first.effects
+    if any(isinstance(effect, WakeAt) for effect in second.effects):
+        effects = tuple(effect for effect in effects if not isinstance(effect, WakeAt))
+    return Decision(second.state, effects + second.effects, first.sentence or second.sentence)
+
+
+def _ask_again(decision: Decision, now: float) -> Decision:
+    """Campaign after a lease's time unless the watch tells of the throne before.
+
+    What an answer told, and the watch has not, may be over without the watch ever telling: it lists anew after a
+    compaction, and then knows only what is.
+    """
+    state = decision.state
+    place = position(state)
+    if place is None:
+        return decision
+    at = max(now + state.timing.queen_ttl_s + place * state.timing.rank_step_s, state.abstain_until)
+    return _then(decision, Decision(replace(state, campaign_at=at), (WakeAt(at),)))
 
 
 def _keep(state: Election, event: Any, now: float) -> Decision:
@@ -329,10 +349,10 @@ def _wins(state: Election, event: Won, now: float) -> Decision:
         hold_for="",
     )
     if seen > event.term or (seen == event.term and over):  # the watch was faster, and my key is gone again
-        fallen = _abdicate(state, "it was over before I heard that it began")
+        fallen = _abdicate(state, "it was over before I heard that it began", now)
         return _then(fallen, _schedule(fallen.state, now)) if over else fallen
     if end <= now:
-        return _abdicate(state, "the campaign took longer than the lease")
+        return _abdicate(state, "the campaign took longer than the lease", now)
     return Decision(state, (Reign(event.term), WakeAt(end)), f"I am queen of term {event.term}")
 
 
@@ -343,12 +363,7 @@ def _loses(state: Election, event: Lost, now: float) -> Decision:
         if state.seat is None:
             return _schedule(state, now)
         return _sees_queen(state, Crowned(state.seat, state.seat_term), now)
-    decision = _sees_queen(state, Crowned(event.crown, event.term), now)
-    place = position(decision.state)
-    if place is None:
-        return decision
-    at = now + state.timing.queen_ttl_s + place * state.timing.rank_step_s
-    return _then(decision, Decision(replace(decision.state, campaign_at=at), (WakeAt(at),)))
+    return _ask_again(_sees_queen(state, Crowned(event.crown, event.term), now), now)
 
 
 def _fails(state: Election, event: Failed, now: float) -> Decision:
@@ -393,17 +408,18 @@ def _reign_on(state: Election, now: float) -> Decision:
     end = state.deadline - state.timing.margin_s
     if now < end:
         return Decision(state, (WakeAt(end),))
-    return _abdicate(state, "my lease was not renewed in time")
+    return _abdicate(state, "my lease was not renewed in time", now)
 
 
 def _reigning_lease_lost(state: Election, event: LeaseLost, now: float) -> Decision:
-    return _abdicate(state, "my lease is over")
+    return _abdicate(state, "my lease is over", now)
 
 
-def _abdicate(state: Election, reason: str) -> Decision:
+def _abdicate(state: Election, reason: str, now: float) -> Decision:
     term = state.term
     state = replace(state, phase=Phase.WATCHING, term=0, deadline=0.0, last_queen=state.me)
-    return Decision(state, (Abdicate(term, reason),), f"I am no longer queen of term {term}: {reason}")
+    fallen = Decision(state, (Abdicate(term, reason),), f"I am no longer queen of term {term}: {reason}")
+    return fallen if state.seat else _ask_again(fallen, now)
 
 
 def _reigning_sees_queen(state: Election, event: Crowned, now: float) -> Decision:
@@ -412,13 +428,13 @@ def _reigning_sees_queen(state: Election, event: Crowned, now: float) -> Decisio
     state = replace(state, seat=event.crown, seat_term=event.term, known=True)
     if event.term == state.term:
         return Decision(state)
-    return _abdicate(state, f"{event.crown.name} is queen of term {event.term}")
+    return _abdicate(state, f"{event.crown.name} is queen of term {event.term}", now)
 
 
 def _reigning_sees_vacancy(state: Election, event: Vacant, now: float) -> Decision:
     if state.seat is None or state.seat_term != state.term:  # my own key has not come through the watch yet
         return Decision(state)
-    fallen = _abdicate(state, "my key is gone")
+    fallen = _abdicate(state, "my key is gone", now)
     return _then(fallen, _sees_vacancy(fallen.state, event, now))
 
 
@@ -440,7 +456,8 @@ def _hand_over(state: Election, to: str, reason: str, now: float, phase: Phase) 
     state = replace(
         state, phase=phase, term=0, deadline=0.0, abstain_until=until, campaign_at=None, last_queen=state.me
     )
-    return Decision(state, effects, f"I hand term {term} over: {reason}")
+    decision = Decision(state, effects, f"I hand term {term} over: {reason}")
+    return decision if state.seat or phase is Phase.GONE else _ask_again(decision, now)
 
 
 # Gone ------------------------------------------------------------------------------------------------------------

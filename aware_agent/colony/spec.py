@@ -56,7 +56,7 @@ def parse_spec(raw: bytes) -> Spec:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
         raise InvalidInput(f"spec: {message}", field=path.strip("`"), hint="see docs/spec.md") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"spec is not JSON: {error}") from error
     check_spec(spec)
     return spec

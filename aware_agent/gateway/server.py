@@ -24,6 +24,7 @@ from aware_agent.gateway.errors import PortInUse
 Tls = tuple[Path, Path]  # certificate chain, key
 MAX_MESSAGE = 64 * 1024  # bytes a WebSocket client may send at once; clients only ever send a token
 _BACKLOG = 1024
+_SILENCE_MS = 60_000
 
 
 class _Guest(uvicorn.Server):
@@ -90,6 +91,7 @@ class GatewayServer:
             ws_max_size=MAX_MESSAGE,
             ws_per_message_deflate=False,
             log_config=None,
+            log_level="warning",  # below that it logs query strings, and tickets with them
             access_log=False,
             server_header=False,
             proxy_headers=False,
@@ -101,9 +103,9 @@ class GatewayServer:
 
 def _late_websockets(*args: Any, **kwargs: Any) -> asyncio.Protocol:
     """Load the WebSocket protocol when the first client asks for one."""
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    from aware_agent.gateway.ws_protocol import GatewayWebSocket
 
-    return WebSocketsSansIOProtocol(*args, **kwargs)
+    return GatewayWebSocket(*args, **kwargs)
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -114,6 +116,8 @@ def _bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by connections: whoever takes no byte for so long is gone, whatever its kernel says.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_MS)
         listener.bind((host, port))
         listener.listen(_BACKLOG)
     except OSError as error:

@@ -31,8 +31,9 @@ class Admission:
         """Admit a node. Raises TokenRefused, NameTaken, Conflict, CsrRefused, Deposed."""
         async with self._ledger.writing():
             now = time.time()
-            token, spent = self._token(request, now)
-            before = self._known(request)
+            before = self._returning(request)
+            token = self._token(request, now, again=before is not None)
+            self._refuse_others(request, before)
             ca = self._ca()
             sans = pki.node_sans(self._ledger.reader.keys.colony, request.name, [request.address])
             certificate = pki.sign_csr(ca, request.csr.encode(), node_id=request.node_id, sans=sans, now=now)
@@ -48,7 +49,7 @@ class Admission:
             await self._ledger.commit(
                 [
                     ops.put(self._ledger.key("nodes", request.node_id), msgspec.json.encode(record)),
-                    ops.put(self._ledger.key("tokens", token.id), msgspec.json.encode(spent)),
+                    ops.put(self._ledger.key("tokens", token.id), msgspec.json.encode(token)),
                 ],
                 [line],
                 request.node_id,
@@ -61,19 +62,25 @@ class Admission:
             joined_at=joined_at,
         )
 
-    def _token(self, request: JoinRequest, now: float) -> tuple[TokenRecord, TokenRecord]:
+    def _token(self, request: JoinRequest, now: float, *, again: bool) -> TokenRecord:
+        """The token's record after this use. ``again``: a node that was let in before costs no second use."""
         if request.colony != self._ledger.reader.keys.colony:
             raise InvalidInput(
                 f"this is colony {self._ledger.reader.keys.colony!r}, not {request.colony!r}", field="colony"
             )
         record = self._ledger.reader.many("tokens/", TokenRecord).get(request.token_id)
-        check_token(record, request.token_id, request.secret, name=request.name, now=now)
+        check_token(record, request.token_id, request.secret, name=request.name, now=now, again=again)
         if record is None:  # check_token has refused it already; this tells the type checker
             raise TokenRefused("the join token is unknown or wrong")
-        return record, spend(record)
+        return record if again else spend(record)
 
-    def _known(self, request: JoinRequest) -> Record | None:
-        """The record of an earlier join of the same node. Raises :class:`NameTaken` for anybody else's."""
+    def _returning(self, request: JoinRequest) -> Record | None:
+        """The record of an earlier join of the same node: same id, same key."""
+        known = self._ledger.reader.records().get(request.node_id)
+        return known if known and known.key_pin == pki.csr_pin(request.csr.encode()) else None
+
+    def _refuse_others(self, request: JoinRequest, before: Record | None) -> None:
+        """Raise :class:`NameTaken` or Conflict. Only who has shown a good token may learn which names exist."""
         records = self._ledger.reader.records()
         for record in records.values():
             if record.name == request.name and record.id != request.node_id:
@@ -81,14 +88,10 @@ class Admission:
                     f"the name {request.name!r} belongs to node {record.id}, which is {record.status}",
                     hint="choose another name, or remove that node first: aware nodes remove",
                 )
-        known = records.get(request.node_id)
-        if known is None:
-            return None
-        if known.key_pin != pki.csr_pin(request.csr.encode()):
+        if before is None and request.node_id in records:
             raise NameTaken(f"node id {request.node_id} belongs to a node with another key")
-        if known.status is Status.READY and request.node_id in self._ledger.reader.presence():
-            raise Conflict(f"node {known.name} is alive already", hint="stop its agent before it joins again")
-        return known
+        if before and before.status is Status.READY and request.node_id in self._ledger.reader.presence():
+            raise Conflict(f"node {before.name} is alive already", hint="stop its agent before it joins again")
 
     def _record(self, request: JoinRequest, before: Record | None, joined_at: float) -> Record:
         """A newcomer is suspect until its presence is seen, so that it is dead if it never shows up."""

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 ACTOR = "colony"
 CHUNK = 40  # verdicts in one transaction; etcd takes 128 operations by default
 RETRY_S = 0.5
+FORMING_S = 15.0  # how long a new queen waits for others before she serves in a caste herself
 
 _SEVERITY = {
     Status.READY: Severity.INFO,
@@ -43,6 +44,7 @@ class Reconciler:
         self._history = history
         self._me = me
         self._nudged = asyncio.Event()
+        self._began = time.monotonic()
         self.passes = 0
 
     def nudge(self) -> None:
@@ -68,9 +70,12 @@ class Reconciler:
         policies = self._policies()
         async with self._ledger.writing():
             again_at = await self._liveness(policies)
-            await self._castes()
+            short = await self._castes()
             await self._trim(policies)
-        return None if again_at is None else max(0.05, again_at - time.time())
+        waits = [max(0.05, again_at - time.time())] if again_at is not None else []
+        if short and self._forming():
+            waits.append(FORMING_S)
+        return min(waits, default=None)
 
     def _policies(self) -> Policies:
         spec = self._ledger.reader.data().spec
@@ -100,20 +105,27 @@ class Reconciler:
             await self._ledger.commit(changes, lines, ACTOR, compares)
         return judgement.again_at
 
-    async def _castes(self) -> None:
+    def _forming(self) -> bool:
+        return time.monotonic() - self._began < FORMING_S
+
+    async def _castes(self) -> bool:
+        """Assign; returns whether a caste stays short."""
         data = self._ledger.reader.data()
         if data.spec is None:
-            return
+            return False
         records = {node: entry.record for node, entry in data.entries.items()}
-        outcome = assign(data.spec, records, data.castes, self._me)
+        alive = sum(record.status is Status.READY for record in records.values())
+        spare_queen = self._forming() and alive < data.spec.size
+        outcome = assign(data.spec, records, data.castes, self._me, spare_queen=spare_queen)
         if outcome.castes == {name: list(members) for name, members in data.castes.items()}:
-            return
+            return bool(outcome.missing)
         lines = [Line("caste.assigned", data.colony, sentence) for sentence in outcome.sentences[:CHUNK]]
         await self._ledger.commit(
             [ops.put(self._ledger.key("castes"), msgspec.json.encode(outcome.castes))], lines, ACTOR
         )
         for sentence in outcome.sentences:
             log.info(sentence)
+        return bool(outcome.missing)
 
     async def _trim(self, policies: Policies) -> None:
         first_kept = self._history.cut(policies.keep_events)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ import msgspec
 
 from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.colony.ids import ULID
+from aware_agent.colony.spec import NAME
 
 JOIN_PATH = "/v1/join"
 CA_PATH = "/v1/ca"
@@ -18,11 +18,10 @@ CA_PATH = "/v1/ca"
 MAX_REQUEST_BYTES = 16 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_CSR_CHARACTERS = 8 * 1024
-MAX_NODE_NAME = 63
 MAX_URL = 256
 MIN_SECRET_BYTES = 16
-_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-NODE_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+# A node of this name would catch what Ansible means for the controller or for everybody.
+RESERVED_NODE_NAMES = frozenset({"all", "localhost", "ungrouped"})
 T = TypeVar("T")
 
 
@@ -124,10 +123,9 @@ def parse_problem(raw: bytes) -> Problem:
 def check_node_name(name: str) -> None:
     """Raise :class:`InvalidInput` unless ``name`` can be a host name, a certificate name and an inventory name."""
     _require(
-        len(name) <= MAX_NODE_NAME and NODE_NAME.fullmatch(name) is not None,
-        "name",
-        f"is not a host name of at most {MAX_NODE_NAME} lower-case letters, digits, - and .",
+        NAME.fullmatch(name) is not None, "name", "is not a name of lower-case letters, digits and -, from a letter on"
     )
+    _require(name not in RESERVED_NODE_NAMES, "name", f"{name!r} means something else to Ansible")
 
 
 def is_node_url(url: str) -> bool:

@@ -98,9 +98,13 @@ def verifier(token: JoinToken) -> str:
     return derive(token.secret_bytes, f"join-verifier/{token.id}").hex()
 
 
-def check_token(record: TokenRecord | None, token_id: str, secret: str, *, name: str, now: float) -> None:
+def check_token(
+    record: TokenRecord | None, token_id: str, secret: str, *, name: str, now: float, again: bool = False
+) -> None:
     """Raise :class:`TokenRefused` unless ``secret`` opens ``record`` for a node called ``name`` at ``now``.
 
+    ``again``: this very node (same id, same key) was let in before and asks once more, for instance because the
+    answer was lost. Then uses are not counted: do not :func:`spend` another one either.
     An unknown id and a wrong secret cost and say the same; why a genuine token is refused is said in full.
     """
     expected = record.verifier if record and record.id == token_id else _NO_VERIFIER
@@ -108,7 +112,7 @@ def check_token(record: TokenRecord | None, token_id: str, secret: str, *, name:
         raise TokenRefused("the join token is unknown or wrong", hint="ask an admin for a new one: aware token create")
     if record.expires_at is not None and now >= record.expires_at:
         raise TokenRefused(f"join token {record.id} has expired", hint="ask an admin for a new one")
-    if record.uses_left is not None and record.uses_left <= 0:
+    if record.uses_left is not None and record.uses_left <= 0 and not again:
         raise TokenRefused(f"join token {record.id} is used up", hint="ask an admin for a new one")
     if record.node_name is not None and record.node_name != name:
         raise TokenRefused(

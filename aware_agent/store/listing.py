@@ -13,9 +13,9 @@ KeyRange = tuple[bytes, bytes]
 
 
 async def list_ranges(
-    client: EtcdClient, ranges: Sequence[KeyRange], *, page: int = PAGE
+    client: EtcdClient, ranges: Sequence[KeyRange], *, page: int = 0
 ) -> tuple[int, list[dict[bytes, KeyValue]]]:
-    """The revision, and the keys of each range at exactly that revision.
+    """The revision, and the keys of each range at exactly that revision. ``page``: keys per request (0: PAGE).
 
     :raises Compacted: the revision was compacted between two pages: start again.
     """
@@ -25,7 +25,7 @@ async def list_ranges(
         found: dict[bytes, KeyValue] = {}
         after = start
         while True:
-            result = await client.range(after, end, revision=revision, limit=page)
+            result = await client.range(after, end, revision=revision, limit=page or PAGE)
             revision = revision or result.revision
             found.update((kv.key, kv) for kv in result.kvs)
             if not result.more:

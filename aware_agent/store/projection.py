@@ -168,7 +168,8 @@ class Projection:
     async def _relist_until_done(self) -> None:
         while not self._client.ring.closed:
             try:
-                return await self._relist(first=False)
+                await self._relist(first=False)
+                break
             except StoreError as error:
                 await self._fail(error)
 

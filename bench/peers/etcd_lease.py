@@ -11,6 +11,7 @@ import asyncio
 import random
 import sys
 import time
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from aware_agent.store.client import EtcdClient
 from aware_agent.store.keys import prefix_end
 from aware_agent.store.lease import LeaseKeeper
 from aware_agent.store.lines import Credentials
+from aware_agent.store.model import ChangeKind
 from aware_agent.store.watch import watch
 from bench.processes import Process, clean_environment
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from bench.lab import Lab
 
 KEYS = 5
+HOLDER, WAITING, READY = b"holder", b"waiting", b"ready"
 _LIMIT_S = 30.0
 
 
@@ -39,31 +42,35 @@ async def measure(run: Run, what: str, lab: Lab, ttl_s: int, kills: int) -> None
 
 
 async def _kill_once(lab: Lab, prefix: str, ttl_s: int) -> list[float]:
-    holder = _candidate(lab, prefix, ttl_s, "holder")
-    waiting = _candidate(lab, prefix, ttl_s, "waiting")
-    async with lab.etcd_client() as client:
-        revision = (await client.range(prefix.encode(), prefix_end(prefix.encode()), limit=1)).revision
-        created: dict[bytes, float] = {}
-        start = 0.0
-        try:
+    holder = _candidate(lab, prefix, ttl_s, HOLDER.decode())
+    waiting = _candidate(lab, prefix, ttl_s, WAITING.decode())
+    start, end = prefix.encode(), prefix_end(prefix.encode())
+    created: dict[bytes, float] = {}
+    killed_at = 0.0
+    try:
+        async with lab.etcd_client() as client, asyncio.timeout(_LIMIT_S + ttl_s):
+            revision = (await client.range(start, end, limit=1)).revision
             holder.start()
-            async with asyncio.timeout(_LIMIT_S + ttl_s):
-                async for batch in watch(client, prefix.encode(), prefix_end(prefix.encode()), revision + 1):
+            async with aclosing(watch(client, start, end, revision + 1)) as batches:
+                async for batch in batches:
                     now = time.monotonic()
-                    for change in batch.events:
-                        if change.kv.value == b"waiting" and change.kv.version == 1:
-                            created[change.kv.key] = now
-                        elif change.kv.value == b"holder" and change.kv.key.endswith(b"/%d" % (KEYS - 1)):
-                            waiting.start()
-                            await asyncio.sleep(1.5 + random.uniform(0, ttl_s / 3))
-                            start = time.monotonic()
-                            holder.kill()
-                    if len(created) == KEYS:
-                        return [moment - start for moment in created.values()]
-        finally:
-            holder.kill()
-            waiting.kill()
-    raise RuntimeError(f"the watch ended early: {holder.tail()} {waiting.tail()}")
+                    said = [change.kv for change in batch.events if change.kind is ChangeKind.PUT]
+                    created.update({kv.key: now for kv in said if kv.value == WAITING})
+                    if any(kv.key == start + READY and kv.value == HOLDER for kv in said):
+                        waiting.start()
+                    if any(kv.key == start + READY and kv.value == WAITING for kv in said):
+                        created.clear()
+                        await asyncio.sleep(ttl_s / 3 + random.uniform(0, ttl_s / 3))
+                        killed_at = time.monotonic()
+                        holder.kill()
+                    if killed_at and len(created) == KEYS:
+                        return [moment - killed_at for moment in created.values()]
+    except TimeoutError:
+        raise RuntimeError(f"no candidate won: {holder.tail()} {waiting.tail()}") from None
+    finally:
+        holder.kill()
+        waiting.kill()
+    raise RuntimeError("the watch ended")
 
 
 def _candidate(lab: Lab, prefix: str, ttl_s: int, name: str) -> Process:
@@ -75,31 +82,34 @@ def _candidate(lab: Lab, prefix: str, ttl_s: int, name: str) -> Process:
     return Process(argv, lab.directory / f"lease-{name}.log", cwd=ROOT, env=clean_environment())
 
 
-async def _campaign(client: EtcdClient, keeper: LeaseKeeper, key: bytes, name: bytes, ttl_s: int) -> None:
-    """Wait until ``key`` is gone, create it on a lease of our own, keep it."""
-    while True:
+async def _campaign(client: EtcdClient, key: bytes, name: bytes, ttl_s: int, placed: asyncio.Semaphore) -> None:
+    """Hold ``key`` on a lease of our own, or wait until it is gone and create it then."""
+    async with LeaseKeeper(client) as keeper:  # one for each key: one keeper would send all keepalives at one moment
         lease = await keeper.grant(ttl_s)
-        result = await client.txn([ops.absent(key)], [ops.put(key, name, lease=lease.id)])
-        if result.succeeded:
-            await asyncio.Event().wait()
-        async for batch in watch(client, key, key + b"\0", result.revision + 1):
-            if any(change.kind == "DELETE" for change in batch.events):
-                again = await client.txn([ops.absent(key)], [ops.put(key, name, lease=lease.id)])
-                if again.succeeded:
-                    await asyncio.Event().wait()
+        while True:
+            result = await client.txn([ops.absent(key)], [ops.put(key, name, lease=lease.id)])
+            placed.release()
+            if result.succeeded:
+                await asyncio.Event().wait()
+            async with aclosing(watch(client, key, key + b"\0", result.revision + 1)) as batches:
+                async for batch in batches:
+                    if any(change.kind is ChangeKind.DELETE for change in batch.events):
+                        break
 
 
 async def _main(options: argparse.Namespace) -> None:
     read = {name: (Path(options.material) / name).read_bytes() for name in ("ca.crt", "founder.crt", "founder.key")}
     credentials = Credentials(ca=read["ca.crt"], cert=read["founder.crt"], key=read["founder.key"])
     async with EtcdClient([options.endpoint], credentials) as client:
-        keeper = LeaseKeeper(client)
+        placed = asyncio.Semaphore(0)
         async with asyncio.TaskGroup() as group:
             for number in range(KEYS):
                 key = f"{options.prefix}{number}".encode()
-                group.create_task(_campaign(client, keeper, key, options.name.encode(), options.ttl))
-                if options.name == "holder":
-                    await asyncio.sleep(options.ttl / 3 / KEYS)
+                group.create_task(_campaign(client, key, options.name.encode(), options.ttl, placed))
+                await asyncio.sleep(options.ttl / 3 / KEYS if options.name.encode() == HOLDER else 0)
+            for _ in range(KEYS):
+                await placed.acquire()
+            await client.put(options.prefix.encode() + READY, options.name.encode())
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ async def test_wrong_join_token_by_broadcast(lab: Lab, tmp_path: Path) -> None:
     """Nobody answers a token the colony does not know."""
     token = parse_token(lab.token_file.read_text())
     wrong = tmp_path / "token"
+    wrong.touch(mode=0o600)
     wrong.write_text(f"aware1.{token.id}.{'A' * 43}.{token.ca_pin}")
     line = complaint(start(lab, token_file=str(wrong)), 14)
     assert "no node of" in line
@@ -68,6 +69,7 @@ async def test_wrong_join_token_by_seed(lab: Lab, tmp_path: Path) -> None:
     """The queen refuses a token she does not know."""
     token = parse_token(lab.token_file.read_text())
     wrong = tmp_path / "token"
+    wrong.touch(mode=0o600)
     wrong.write_text(f"aware1.{token.id}.{'A' * 43}.{token.ca_pin}")
     seeds = [lab.agent("lab-1").url]
     line = complaint(start(lab, token_file=str(wrong), discovery={"seeds": seeds}), 12)
@@ -79,6 +81,7 @@ async def test_wrong_ca_pin(lab: Lab, tmp_path: Path) -> None:
     """The colony found is not the one the token names: nothing is shown to it."""
     token = parse_token(lab.token_file.read_text())
     wrong = tmp_path / "token"
+    wrong.touch(mode=0o600)
     wrong.write_text(f"aware1.{token.id}.{token.secret}.{'B' * 43}")
     line = complaint(start(lab, token_file=str(wrong)), 13)
     assert "pin" in line.lower() or "CA" in line
@@ -88,6 +91,7 @@ async def test_wrong_ca_pin(lab: Lab, tmp_path: Path) -> None:
 async def test_damaged_join_token(lab: Lab, tmp_path: Path) -> None:
     """Half a token is refused before anything is sent."""
     wrong = tmp_path / "token"
+    wrong.touch(mode=0o600)
     wrong.write_text(lab.token_file.read_text()[:40])
     line = complaint(start(lab, token_file=str(wrong)), 2)
     assert "join token" in line

@@ -139,8 +139,6 @@ CHANGES = [
         {"labels": {"a": "1", "b": "", "c": None}},
     ),
     (("nodes", "remove", "demo-2"), "DELETE /v1/nodes/demo-2", None),
-    (("queen", "step-down"), "POST /v1/queen/step-down", None),
-    (("queen", "transfer", "demo-2"), "POST /v1/queen/transfer", {"node": "demo-2"}),
     (("tokens", "revoke", "0a"), "DELETE /v1/tokens/0a", None),
     (("users", "delete", "bob"), "DELETE /v1/users/bob", None),
     (("users", "set", "bob", "--role", "operator", "--keep-password"), "PUT /v1/users/bob", {"role": "operator"}),
@@ -154,6 +152,24 @@ def test_changes(queen: FakeGateway, aware: Run, arguments: tuple[str, ...], rou
     assert json.loads(aware(*arguments, "--json").stdout) == {"changed": True}
     assert queen.paths()[-1] == route
     assert queen.asked[-1].body == body
+
+
+HANDS_OVER = [
+    ({"id": "b", "name": "demo-2"}, "demo-1 hands the reign to demo-2\n"),
+    ({"id": "a", "name": "demo-1"}, "demo-1 reigns already; nothing changed\n"),
+    (None, "demo-1 steps down; nobody is ready to follow yet\n"),
+]
+
+
+@pytest.mark.parametrize(("heir", "told"), HANDS_OVER)
+def test_handing_over(queen: FakeGateway, aware: Run, heir: Any, told: str) -> None:
+    answer = {"from": {"id": "a", "name": "demo-1"}, "to": heir, "term": 7}
+    queen.say("POST /v1/queen/step-down", answer, 202)
+    queen.say("POST /v1/queen/transfer", answer, 202)
+    assert aware("queen", "step-down").stdout == told
+    assert aware("queen", "transfer", "demo-2").stdout == told
+    assert queen.asked[-1].body == {"node": "demo-2"}
+    assert json.loads(aware("queen", "step-down", "--json").stdout) == answer
 
 
 def test_names_are_quoted_whole(queen: FakeGateway, aware: Run) -> None:

@@ -82,6 +82,17 @@ def test_a_genuine_token_is_refused_with_its_reason(changes: dict[str, object], 
     assert (caught.value.exit_code, caught.value.status) == (12, 403)
 
 
+def test_a_node_that_asks_again_needs_no_further_use_but_all_else() -> None:
+    check_token(record(uses_left=0), TOKEN.id, TOKEN.secret, name="a", now=NOW, again=True)
+    for stored, secret in (
+        (record(expires_at=NOW), TOKEN.secret),
+        (record(), TOKEN.secret[::-1]),
+        (None, TOKEN.secret),
+    ):
+        with pytest.raises(TokenRefused):
+            check_token(stored, TOKEN.id, secret, name="a", now=NOW, again=True)
+
+
 def test_unknown_and_wrong_say_the_same_even_of_an_expired_token() -> None:
     other = make_token(PIN, b"\1" * RANDOM_BYTES)
     said = set()

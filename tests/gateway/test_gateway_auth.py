@@ -1,0 +1,217 @@
+"""Logging in, staying in, being thrown out."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import msgspec
+import pytest
+
+from aware_agent.gateway import authority as authority_module
+from aware_agent.gateway.app import QueenApp
+from aware_agent.security.jwt import TokenSigner, Unauthenticated
+from aware_agent.security.records import UserRecord
+from aware_agent.security.roles import Role
+from tests.gateway.conftest import As
+from tests.gateway.memory import COLONY, PASSWORD, MemoryContext
+
+LOGIN = {"username": "otto", "password": PASSWORD}
+
+
+class Clock:
+    """Unix time that only moves when told."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(app: QueenApp) -> Clock:
+    clock = Clock(app.gateway.authority.now())
+    app.gateway.authority._clock = clock
+    return clock
+
+
+async def test_log_in_use_refresh_and_log_out(anonymous: httpx.AsyncClient) -> None:
+    tokens = (await anonymous.post("/v1/auth/token", json=LOGIN)).json()
+    assert tokens["token_type"] == "Bearer"
+    assert tokens["role"] == "operator"
+    anonymous.headers["authorization"] = f"Bearer {tokens['access_token']}"
+    assert (await anonymous.get("/v1/auth/me")).json()["name"] == "otto"
+    fresh = (await anonymous.post("/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]})).json()
+    assert fresh["access_token"] != tokens["access_token"]
+    used = await anonymous.post("/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert used.status_code == 401
+    assert (await anonymous.delete("/v1/auth/token")).status_code == 200
+    for _ in range(2):
+        assert (await anonymous.get("/v1/cluster")).status_code == 401
+    anonymous.headers["authorization"] = f"Bearer {fresh['access_token']}"
+    assert (await anonymous.get("/v1/cluster")).status_code == 200
+
+
+async def test_a_refresh_token_is_used_once_even_at_the_same_time(anonymous: httpx.AsyncClient) -> None:
+    tokens = (await anonymous.post("/v1/auth/token", json=LOGIN)).json()
+    body = {"refresh_token": tokens["refresh_token"]}
+    answers = await asyncio.gather(*(anonymous.post("/v1/auth/refresh", json=body) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
+
+
+async def test_an_access_token_refreshes_nothing_and_a_refresh_token_opens_nothing(
+    anonymous: httpx.AsyncClient,
+) -> None:
+    tokens = (await anonymous.post("/v1/auth/token", json=LOGIN)).json()
+    wrong = await anonymous.post("/v1/auth/refresh", json={"refresh_token": tokens["access_token"]})
+    assert wrong.status_code == 401
+    header = {"authorization": f"Bearer {tokens['refresh_token']}"}
+    assert (await anonymous.get("/v1/cluster", headers=header)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "login", [{"username": "otto", "password": "wrong"}, {"username": "nobody", "password": PASSWORD}]
+)
+async def test_a_failed_login_does_not_say_what_was_wrong(anonymous: httpx.AsyncClient, login: object) -> None:
+    response = await anonymous.post("/v1/auth/token", json=login)
+    assert response.status_code == 401
+    assert response.json()["detail"] == "user name or password is wrong"
+
+
+async def test_lock_out_grows_and_ends(anonymous: httpx.AsyncClient, clock: Clock) -> None:
+    wrong = {"username": "otto", "password": "wrong"}
+    for _ in range(5):
+        assert (await anonymous.post("/v1/auth/token", json=wrong)).status_code == 401
+    waits = []
+    for _ in range(3):
+        # While locked out even the right password is refused.
+        locked = await anonymous.post("/v1/auth/token", json=LOGIN)
+        assert locked.status_code == 429
+        assert locked.json()["code"] == "too-many-attempts"
+        waits.append(int(locked.headers["retry-after"]))
+        clock.now += waits[-1]
+        assert (await anonymous.post("/v1/auth/token", json=wrong)).status_code == 401
+    assert waits == [5, 10, 20]
+    other = {"username": "vera", "password": PASSWORD}
+    assert (await anonymous.post("/v1/auth/token", json=other)).status_code == 200
+    clock.now += 1000
+    assert (await anonymous.post("/v1/auth/token", json=LOGIN)).status_code == 200
+
+
+async def test_guesses_sent_at_once_are_counted_each(anonymous: httpx.AsyncClient) -> None:
+    wrong = {"username": "otto", "password": "wrong"}
+    answers = await asyncio.gather(*(anonymous.post("/v1/auth/token", json=wrong) for _ in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 7
+
+
+async def test_wrong_join_tokens_lock_their_source_out(anonymous: httpx.AsyncClient) -> None:
+    body = {
+        "colony": COLONY,
+        "token_id": "0" * 16,
+        "secret": "x" * 43,
+        "csr": "c",
+        "node_id": "01HF7YAT000000000000000009",
+        "name": "new",
+        "address": "127.0.0.1",
+        "url": "https://127.0.0.1:1",
+    }
+    for _ in range(5):
+        refused = await anonymous.post("/v1/join", json=body)
+        assert refused.status_code == 403
+        assert refused.json()["code"] == "token-refused"
+        assert "x" * 43 not in refused.text
+    assert (await anonymous.post("/v1/join", json=body)).status_code == 429
+
+
+async def test_a_good_join_token_joins(admin: httpx.AsyncClient, anonymous: httpx.AsyncClient) -> None:
+    token = (await admin.post("/v1/tokens", json={})).json()["token"].split(".")
+    body = {
+        "colony": COLONY,
+        "token_id": token[1],
+        "secret": token[2],
+        "csr": "c",
+        "node_id": "01HF7YAT000000000000000009",
+        "name": "new",
+        "address": "127.0.0.1",
+        "url": "https://127.0.0.1:1",
+    }
+    answer = await anonymous.post("/v1/join", json=body)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json()["etcd"] == ["127.0.0.1:2379"]
+
+
+async def test_a_token_ends_with_its_time(admin: httpx.AsyncClient, clock: Clock) -> None:
+    assert (await admin.get("/v1/cluster")).status_code == 200
+    clock.now += 3600 + 10
+    for _ in range(2):
+        assert (await admin.get("/v1/cluster")).status_code == 401
+
+
+async def test_a_lower_role_binds_tokens_given_before(admin: httpx.AsyncClient, context: MemoryContext) -> None:
+    assert (await admin.get("/v1/users")).status_code == 200
+    _change(context, "ada", Role.VIEWER)
+    assert (await admin.get("/v1/users")).status_code == 403
+    assert (await admin.get("/v1/auth/me")).json()["role"] == "viewer"
+
+
+async def test_a_higher_role_does_not_raise_tokens_given_before(
+    anonymous: httpx.AsyncClient, context: MemoryContext, as_: As
+) -> None:
+    headers = as_(Role.VIEWER)
+    _change(context, "vera", Role.ADMIN)
+    assert (await anonymous.get("/v1/users", headers=headers)).status_code == 403
+
+
+async def test_a_deleted_user_is_out_at_once(admin: httpx.AsyncClient, context: MemoryContext) -> None:
+    assert (await admin.get("/v1/cluster")).status_code == 200
+    context.projection.delete(context.keys.key("users", "ada"))
+    for path in ("/v1/cluster", "/v1/auth/me"):
+        assert (await admin.get(path)).status_code == 401
+
+
+async def test_tokens_of_another_colony_or_secret_are_refused(anonymous: httpx.AsyncClient, app: QueenApp) -> None:
+    now = app.gateway.authority.now()
+    for signer in (TokenSigner("other", b"s" * 32), TokenSigner(COLONY, b"t" * 32)):
+        token = signer.issue("ada", Role.ADMIN, now=now).token
+        header = {"authorization": f"Bearer {token}"}
+        assert (await anonymous.get("/v1/cluster", headers=header)).status_code == 401
+
+
+async def test_memory_for_tokens_and_tickets_is_bounded(
+    app: QueenApp, as_: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authority_module, "MAX_CACHED", 8)
+    monkeypatch.setattr(authority_module, "MAX_TICKETS", 8)
+    authority = app.gateway.authority
+    headers = [as_(Role.VIEWER)["authorization"].encode() for _ in range(20)]
+    principals = [authority.authenticate(header) for header in headers]
+    assert len(authority._verified) == 8
+    assert authority.recall(headers[-1]) == principals[-1]
+    tickets = [authority.ticket(principal) for principal in principals]
+    assert len(authority._tickets) == 8
+    authority.redeem(tickets[-1])
+    with pytest.raises(Unauthenticated):
+        authority.redeem(tickets[0])
+
+
+async def test_a_ticket_works_once_and_not_for_long(app: QueenApp, as_: As, clock: Clock) -> None:
+    authority = app.gateway.authority
+    principal = authority.authenticate(as_(Role.VIEWER)["authorization"].encode())
+    ticket = authority.ticket(principal)
+    assert authority.redeem(ticket) == principal
+    with pytest.raises(Unauthenticated):
+        authority.redeem(ticket)
+    late = authority.ticket(principal)
+    clock.now += 31
+    with pytest.raises(Unauthenticated):
+        authority.redeem(late)
+
+
+def _change(context: MemoryContext, name: str, role: Role) -> None:
+    key = context.keys.key("users", name)
+    stored = context.projection.get(key)
+    assert stored
+    record = msgspec.json.decode(stored.value, type=UserRecord)
+    context.projection.put(key, msgspec.structs.replace(record, role=role))

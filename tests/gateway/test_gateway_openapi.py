@@ -1,0 +1,98 @@
+"""The description is valid, and the gateway answers as it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.gateway.memory import MemoryContext
+from tests.gateway.test_gateway_roles import TABLE, _path
+
+
+@pytest.fixture
+async def description(anonymous: httpx.AsyncClient) -> dict[str, Any]:
+    document: dict[str, Any] = (await anonymous.get("/openapi.json")).json()
+    return document
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+def _check(description: dict[str, Any], schema: dict[str, Any], document: Any) -> None:
+    Draft202012Validator({**schema, "components": description["components"]}).validate(document)
+
+
+def test_references_resolve_and_schemas_are_schemas(description: dict[str, Any]) -> None:
+    schemas = description["components"]["schemas"]
+    assert description["openapi"].startswith("3.1")
+    for reference in _references(description):
+        assert reference.removeprefix("#/components/schemas/") in schemas
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    assert "HTTPValidationError" not in schemas
+
+
+def test_every_operation_is_described(description: dict[str, Any]) -> None:
+    identifiers = set()
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            where = f"{method} {path}"
+            assert operation["description"], where
+            assert operation["tags"], where
+            assert "default" in operation["responses"], where
+            assert bool(operation["security"]) == ("x-aware-role" in operation), where
+            assert ("401" in operation["responses"]) >= bool(operation["security"]), where
+            declared = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+            assert declared == {part[1:-1] for part in path.split("/") if part.startswith("{")}, where
+            for status, response in operation["responses"].items():
+                assert response["description"], where
+                if not status.startswith("2"):
+                    assert list(response["content"]) == ["application/problem+json"], where
+            identifiers.add(operation["operationId"])
+    assert len(identifiers) == sum(len(methods) for methods in description["paths"].values())
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if "stream" not in row[1]], ids=lambda row: f"{row[0]} {row[1]}")
+async def test_answers_are_as_described(
+    admin: httpx.AsyncClient, context: MemoryContext, description: dict[str, Any], row: Any
+) -> None:
+    method, path, _, body = row
+    response = await admin.request(method, _path(path), json=body)
+    operation = description["paths"][path][method.lower()]
+    described = operation["responses"][str(response.status_code)]
+    media = response.headers["content-type"].split(";")[0]
+    assert media in described["content"]
+    if media.endswith("json"):
+        _check(description, described["content"][media]["schema"], response.json())
+    if body and response.status_code < 300:
+        _check(description, operation["requestBody"]["content"]["application/json"]["schema"], body)
+
+
+async def test_static_pages_fetch_nothing_elsewhere(anonymous: httpx.AsyncClient) -> None:
+    for path in ("/", "/docs", "/dashboard/app.js", "/dashboard/docs.js", "/dashboard/style.css"):
+        response = await anonymous.get(path)
+        assert response.status_code == 200
+        policy = response.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http:" not in policy
+        assert "https:" not in policy
+        text = response.text.replace("http://www.w3.org", "").replace('["http:", "https:"]', "")
+        assert "http:" not in text
+        assert "https:" not in text
+        for danger in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", " onclick", "style="):
+            assert danger not in text
+        again = await anonymous.get(path, headers={"if-none-match": response.headers["etag"]})
+        assert again.status_code == 304

@@ -1,0 +1,125 @@
+"""The server: a guest in somebody's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import signal
+import socket
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+
+from aware_agent.colony.errors import InvalidInput
+from aware_agent.gateway.asgi import Receive, Scope, Send, answer
+from aware_agent.gateway.errors import PortInUse
+from aware_agent.gateway.server import GatewayServer
+
+
+async def hello(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["path"] == "/slow":
+        await asyncio.sleep(60)
+    await answer(send, 200, [(b"content-length", b"5")], b"hello")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    chain, private = tmp_path / "node.crt", tmp_path / "node.key"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return chain, private
+
+
+async def test_a_port_in_use_is_one_clear_line() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(PortInUse) as refused:
+            await GatewayServer(hello, "127.0.0.1", port).start()
+    assert refused.value.exit_code == 17
+    assert str(port) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["not an address", "192.0.2.1"])
+async def test_an_address_that_is_not_ours(host: str) -> None:
+    with pytest.raises(InvalidInput):
+        await GatewayServer(hello, host, 0).start()
+
+
+async def test_it_leaves_signals_alone_and_stops_twice() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    server = GatewayServer(hello, "127.0.0.1", 0)
+    await server.start()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    async with httpx.AsyncClient() as client:
+        response = await client.get(f"http://127.0.0.1:{server.port}/")
+    assert response.text == "hello"
+    assert "server" not in response.headers
+    assert "date" in response.headers
+    await server.stop()
+    await server.stop()
+    again = GatewayServer(hello, "127.0.0.1", server.port)
+    await again.start()
+    await again.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_stopping_does_not_wait_for_ever() -> None:
+    server = GatewayServer(hello, "127.0.0.1", 0, grace_s=1.0)
+    await server.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+    await writer.drain()
+    async with asyncio.timeout(10):
+        await server.stop()
+        assert b"hello" not in await reader.read()
+    writer.close()
+
+
+async def test_tls_1_2_or_newer(certificate: tuple[Path, Path]) -> None:
+    server = GatewayServer(hello, "127.0.0.1", 0, certificate)
+    await server.start()
+    try:
+        trusting = ssl.create_default_context(cafile=str(certificate[0]))
+        async with httpx.AsyncClient(verify=trusting) as client:
+            url = f"https://localhost:{server.port}/"
+            assert (await client.get(url)).text == "hello"
+            server.reload_tls()
+        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+            old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.open_connection("127.0.0.1", server.port, ssl=old)
+    finally:
+        await server.stop()
+
+
+async def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="certificate"):
+        await GatewayServer(hello, "127.0.0.1", 0, (tmp_path / "no.crt", tmp_path / "no.key")).start()

@@ -1,0 +1,287 @@
+"""Live events over real sockets: resuming, ends with reasons, slow and unwelcome clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+from websockets.asyncio.client import ClientConnection
+
+from aware_agent.gateway import hub, sse, websocket
+from aware_agent.gateway.app import QueenApp
+from aware_agent.security.roles import Role
+from tests.gateway.conftest import As, Live
+from tests.gateway.memory import MemoryContext, node_id
+
+LIMIT_S = 10.0
+
+
+class Reader:
+    """Reads messages of a server-sent event stream."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = response.aiter_lines()
+
+    async def message(self) -> dict[str, str]:
+        """The next message with data; comments are skipped."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(LIMIT_S):
+            async for line in self._lines:
+                if line.startswith(":"):
+                    continue
+                if line:
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+                elif "data" in fields:
+                    return fields
+                else:
+                    fields = {}
+        raise EOFError
+
+    async def comment(self) -> str:
+        async with asyncio.timeout(LIMIT_S):
+            async for line in self._lines:
+                if line.startswith(":"):
+                    return line
+        raise EOFError
+
+
+@asynccontextmanager
+async def events(live: Live, headers: dict[str, str], **parameters: Any) -> AsyncIterator[Reader]:
+    async with (
+        httpx.AsyncClient(base_url=live.url, headers=headers, timeout=LIMIT_S) as client,
+        client.stream("GET", "/v1/events/stream", params=parameters) as response,
+    ):
+        reader = Reader(response)
+        if response.status_code == 200:
+            await reader.comment()
+        yield reader
+
+
+async def _open(app: QueenApp, streams: int) -> None:
+    """Wait until so many streams are open."""
+    async with asyncio.timeout(LIMIT_S):
+        while len(app.gateway.hub) != streams:
+            await asyncio.sleep(0.005)
+
+
+async def test_sse_resumes_without_gap_or_repeat(live: Live, context: MemoryContext, app: QueenApp, as_: As) -> None:
+    for number in range(3):
+        context.emit("node.ready", node_id(number), f"old {number}")
+    async with events(live, as_(Role.VIEWER), since=0) as reader:
+        assert reader.response.headers["content-type"].startswith("text/event-stream")
+        first = [await reader.message() for _ in range(5)]
+        context.emit("node.dead", node_id(1), "new 0")
+        first.append(await reader.message())
+    context.emit("node.left", node_id(1), "while away")
+    headers = {**as_(Role.VIEWER), "last-event-id": first[-1]["id"]}
+    async with events(live, headers, since=0) as reader:
+        first.append(await reader.message())
+        context.emit("node.ready", node_id(1), "back")
+        first.append(await reader.message())
+    assert [int(message["id"]) for message in first] == [revision for revision, _ in context.history]
+    assert [message["event"] for message in first] == [event.type for _, event in context.history]
+    assert [json.loads(message["data"])["message"] for message in first[-3:]] == ["new 0", "while away", "back"]
+
+
+async def test_sse_without_a_start_begins_now(live: Live, context: MemoryContext, app: QueenApp, as_: As) -> None:
+    async with events(live, as_(Role.VIEWER), type="node.") as reader:
+        await _open(app, 1)
+        context.emit("spec.changed", "demo", "not wanted")
+        revision = context.emit("node.ready", node_id(1), "wanted")
+        assert (await reader.message())["id"] == str(revision)
+
+
+async def test_events_of_one_revision_move_the_resume_point_together(
+    live: Live, context: MemoryContext, app: QueenApp, as_: As
+) -> None:
+    revision = context.emit("node.dead", node_id(1), "one", tell=False)
+    context.emit("caste.assigned", node_id(2), "two", revision=revision, tell=False)
+    async with events(live, as_(Role.VIEWER), since=revision - 1) as reader:
+        messages = [await reader.message() for _ in range(2)]
+    assert ["id" in message for message in messages] == [False, True]
+
+
+async def test_a_client_that_leaves_is_forgotten(live: Live, app: QueenApp, as_: As) -> None:
+    async with events(live, as_(Role.VIEWER)):
+        await _open(app, 1)
+    await _open(app, 0)
+
+
+@pytest.mark.parametrize("last", ["x", "-1", "9" * 30])
+async def test_sse_refuses_a_bad_resume_point(live: Live, as_: As, last: str) -> None:
+    async with events(live, {**as_(Role.VIEWER), "last-event-id": last}) as reader:
+        assert reader.response.status_code == 422
+
+
+async def test_sse_of_trimmed_history(live: Live, context: MemoryContext, as_: As) -> None:
+    context.trimmed = 100
+    async with events(live, as_(Role.VIEWER), since=5) as reader:
+        assert reader.response.status_code == 410
+        assert json.loads(await reader.response.aread())["oldest"] == 100
+
+
+async def test_the_end_of_a_reign_ends_streams_with_a_resume_point(
+    live: Live, context: MemoryContext, app: QueenApp, as_: As
+) -> None:
+    headers = as_(Role.VIEWER)
+    async with events(live, headers) as reader, _connect(live, headers) as socket:
+        await _open(app, 2)
+        revision = context.emit("node.ready", node_id(1), "last words")
+        assert (await reader.message())["id"] == str(revision)
+        assert json.loads(await socket.recv())["revision"] == revision
+        await live.switch.end("term 12 ended")
+        last = await reader.message()
+        assert last["event"] == "aware.end"
+        assert json.loads(last["data"]) == {"reason": "term 12 ended", "resume": revision}
+        with pytest.raises(EOFError):
+            await reader.message()
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd
+        assert closed.value.rcvd.code == hub.REIGN_ENDED
+        assert closed.value.rcvd.reason == f"resume after {revision}: term 12 ended"
+    assert len(app.gateway.hub) == 0
+    assert context.subscribers == []
+
+
+async def test_streams_are_alive_and_end_with_their_token(
+    context: MemoryContext, app: QueenApp, as_: As, live: Live
+) -> None:
+    app.gateway.hub._heartbeat_s = 0.05
+    async with events(live, as_(Role.VIEWER)) as reader, _connect(live, as_(Role.ADMIN)) as socket:
+        assert await reader.comment() == ": alive"
+        context.projection.delete(context.keys.key("users", "vera"))
+        context.projection.delete(context.keys.key("users", "ada"))
+        assert "token" in json.loads((await reader.message())["data"])["reason"]
+        assert await _closed(socket) == hub.TOKEN_ENDED
+
+
+def _connect(live: Live, headers: dict[str, str], query: str = "") -> Any:
+    return websockets.connect(f"{live.ws}/v1/events/ws{query}", additional_headers=headers, proxy=None)
+
+
+async def _closed(socket: ClientConnection) -> int:
+    """Read to the end; the close code."""
+    await _read_on(socket)
+    assert socket.close_code is not None
+    return socket.close_code
+
+
+async def _read_on(socket: ClientConnection) -> list[dict[str, Any]]:
+    """All that comes until the connection is closed."""
+    seen: list[dict[str, Any]] = []
+    async with asyncio.timeout(LIMIT_S):
+        try:
+            while True:
+                seen.append(json.loads(await socket.recv()))
+        except websockets.ConnectionClosed:
+            return seen
+
+
+async def test_websocket_resumes(live: Live, context: MemoryContext, app: QueenApp, as_: As) -> None:
+    async with _connect(live, as_(Role.VIEWER), "?since=0") as socket:
+        seen = [json.loads(await socket.recv()) for _ in range(2)]
+        context.emit("node.ready", node_id(1), "live")
+        seen.append(json.loads(await socket.recv()))
+    assert [event["revision"] for event in seen] == [revision for revision, _ in context.history]
+    assert seen[-1]["message"] == "live"
+
+
+async def test_websocket_takes_a_ticket_once(live: Live, app: QueenApp, as_: As) -> None:
+    async with httpx.AsyncClient(base_url=live.url, headers=as_(Role.VIEWER)) as client:
+        ticket = (await client.post("/v1/auth/ticket")).json()["ticket"]
+    async with _connect(live, {}, f"?since=0&ticket={ticket}") as socket:
+        assert json.loads(await socket.recv())["type"] == "colony.founded"
+    async with _connect(live, {}, f"?ticket={ticket}") as socket:
+        assert await _closed(socket) == hub.TOKEN_ENDED
+
+
+async def test_websocket_takes_the_token_as_first_message(live: Live, as_: As) -> None:
+    async with _connect(live, {}, "?since=0") as socket:
+        await socket.send(json.dumps({"token": as_(Role.VIEWER)["authorization"].split()[1]}))
+        assert json.loads(await socket.recv())["type"] == "colony.founded"
+
+
+@pytest.mark.parametrize("message", ['{"token": "nonsense"}', "{}", "no json", '{"token": 5}'])
+async def test_websocket_refuses_strangers(live: Live, message: str) -> None:
+    async with _connect(live, {}) as socket:
+        await socket.send(message)
+        assert await _closed(socket) == hub.TOKEN_ENDED
+
+
+async def test_websocket_does_not_wait_for_a_token_for_ever(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "TOKEN_TIMEOUT_S", 0.05)
+    async with _connect(live, {}) as socket:
+        assert await _closed(socket) == hub.TOKEN_ENDED
+
+
+async def test_websocket_says_what_is_wrong_with_the_start(live: Live, context: MemoryContext, as_: As) -> None:
+    context.trimmed = 100
+    async with _connect(live, as_(Role.VIEWER), "?since=5") as socket:
+        assert await _closed(socket) == hub.TRIMMED
+    async with _connect(live, as_(Role.VIEWER), "?since=x") as socket:
+        assert await _closed(socket) == websocket.UNSUPPORTED
+
+
+async def test_no_more_streams_than_there_is_room_for(
+    live: Live, app: QueenApp, as_: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "MAX_STREAMS", 1)
+    async with events(live, as_(Role.VIEWER)):
+        await _open(app, 1)
+        async with events(live, as_(Role.VIEWER)) as second:
+            assert second.response.status_code == 503
+        async with _connect(live, as_(Role.VIEWER)) as socket:
+            assert await _closed(socket) == websocket.TRY_AGAIN_LATER
+
+
+async def test_a_client_that_does_not_read_is_dropped(
+    live: Live, context: MemoryContext, app: QueenApp, as_: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fills its socket and then its queue; others go on, memory stays bounded, it learns where to resume."""
+    monkeypatch.setattr(websocket, "SEND_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(sse, "SEND_TIMEOUT_S", 0.3)
+    slow = websockets.connect(
+        f"{live.ws}/v1/events/ws", additional_headers=as_(Role.VIEWER), proxy=None, max_queue=1, max_size=None
+    )
+    async with slow as socket, events(live, as_(Role.ADMIN)) as reader:
+        await _open(app, 2)
+        big = "x" * 100_000
+        sent = 0
+        async with asyncio.timeout(30):
+            while len(app.gateway.hub) == 2:
+                context.emit("node.ready", node_id(1), big)
+                sent += 1
+                await reader.message()
+        seen = await _read_on(socket)
+        assert socket.close_code == hub.TOO_SLOW
+        assert socket.close_reason
+        resume = int(socket.close_reason.split(":")[0].removeprefix("resume after "))
+        assert resume <= seen[-1]["revision"]
+        assert [event["revision"] for event in seen] == [r for r, _ in context.history[2:]][: len(seen)]
+        assert len(app.gateway.hub) == 1
+    assert sent > 1
+
+
+async def test_a_queue_that_overflows_ends_the_stream(context: MemoryContext, app: QueenApp) -> None:
+    items = app.gateway.hub.follow(0, "", lambda: True)
+    first = await anext(items)
+    assert first
+    for number in range(hub.MAX_QUEUED + 1):
+        context.emit("node.ready", node_id(1), str(number))
+    rest = [item async for item in items]
+    end = rest[-1]
+    assert isinstance(end, hub.End)
+    assert end.code == hub.TOO_SLOW
+    assert end.resume == context.history[1][0] or end.resume < context.history[-1][0]
+    # Nothing was skipped: what follows the resume point was not delivered, what precedes it was.
+    delivered = [line.revision for item in [first, *rest[:-1]] for line in item or []]  # type: ignore[union-attr]
+    assert delivered == [revision for revision, _ in context.history if revision <= end.resume]

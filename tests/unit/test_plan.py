@@ -1,0 +1,75 @@
+"""Plans say in sentences what would follow."""
+
+from __future__ import annotations
+
+from colony_support import a_record, records
+
+from aware_agent.colony.node import Status
+from aware_agent.colony.plan import plan
+from aware_agent.colony.spec import CasteSpec, Policies, Requirements, Spec
+
+THREE = records(*(a_record(f"n{i}", joined_at=float(i)) for i in (1, 2, 3)))
+BASE = Spec(colony="c", size=3, castes={"web": CasteSpec(count=1)})
+
+
+def change(**fields: object) -> Spec:
+    return Spec(**{"colony": "c", "size": 3, "castes": BASE.castes, **fields})  # type: ignore[arg-type]
+
+
+def test_the_first_spec() -> None:
+    outcome = plan(None, BASE, THREE, {}, queen="n1")
+    assert outcome.changed
+    assert outcome.steps == ("first spec: 3 nodes", "n2 joins caste web")
+    assert (outcome.missing_nodes, outcome.surplus_nodes) == (0, 0)
+
+
+def test_the_same_spec_changes_nothing() -> None:
+    outcome = plan(BASE, BASE, THREE, {"web": ["n2"]})
+    assert not outcome.changed
+    assert outcome.steps == ()
+
+
+def test_growing() -> None:
+    after = change(size=5, castes={"web": CasteSpec(count=2), "store": CasteSpec(count=1)})
+    outcome = plan(BASE, after, THREE, {"web": ["n2"]}, queen="n1")
+    assert outcome.steps == (
+        "size 3 -> 5",
+        "new caste store: 1 nodes",
+        "caste web: 1 -> 2 nodes",
+        "n3 joins caste store",
+        "n1 joins caste web",
+        "2 nodes are missing and have to be provisioned",
+    )
+    assert outcome.missing_nodes == 2
+
+
+def test_shrinking() -> None:
+    outcome = plan(BASE, change(size=1, castes={}), THREE, {"web": ["n2"]})
+    assert outcome.steps == (
+        "size 3 -> 1",
+        "caste web ends; its nodes become spare",
+        "n2 leaves caste web",
+        "2 nodes are more than wanted; remove them when you like",
+    )
+    assert outcome.surplus_nodes == 2
+
+
+def test_requirements_and_policies() -> None:
+    after = change(
+        castes={"web": CasteSpec(count=1, requires=Requirements(vcpus=1))}, policies=Policies(dead_after_s=20)
+    )
+    assert plan(BASE, after, THREE, {"web": ["n2"]}).steps == (
+        "caste web: requirements change",
+        "policies change",
+        "n2 leaves caste web",
+    )
+
+
+def test_the_dead_and_those_who_left_do_not_count() -> None:
+    given = {
+        **THREE,
+        "n2": a_record("n2", status=Status.DEAD),
+        "n3": a_record("n3", status=Status.LEFT),
+        "n4": a_record("n4", status=Status.SUSPECT),
+    }
+    assert plan(BASE, BASE, given, {"web": ["n1"]}).missing_nodes == 1
