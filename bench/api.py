@@ -1,4 +1,4 @@
-"""Reads of the queen's gateway, a real agent, beside a bare ASGI application that serves the same bytes in the same run.
+"""Reads of the queen's gateway, a real agent, beside a bare ASGI application that serves the same bytes.
 
 Bare and ours take turns, so that other work on the machine meets both. CPU per request hardly depends on such work.
 """
@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from aware_agent.colony.spec import Spec
 from aware_agent.store.embedded import free_ports
 from bench.harness import Run
-from bench.lab import Lab, LabError
+from bench.lab import ADDRESS, Lab, LabError
 from bench.load import Load, load
 from bench.measure import cpu_seconds
 from bench.peers.bare_asgi import Bare
+from bench.plain_gateway import plain_gateway
 from bench.population import populate
+from bench.processes import Process
 
 
 class Case(NamedTuple):
@@ -43,53 +44,57 @@ def add_arguments(parser: Any) -> None:
 
 
 async def measure(run: Run, options: argparse.Namespace) -> None:
-    """Plain HTTP first, then TLS; a colony of its own for each."""
+    """One colony; its gateway over TLS in the queen, and over plain HTTP in a process of its own."""
     seconds = options.seconds or (2 if run.quick else 4)
     repeat = options.repeat or (3 if run.quick else 5)
-    for tls in (False, True):
-        spec = Spec(colony="lab", size=1)
-        async with Lab(nodes=1, tls=tls, spec=spec) as lab:
-            run.say(f"colony with {'TLS' if tls else 'plain HTTP'}")
-            await lab.form()
-            present = 1
-            for nodes in sorted({case.nodes for case in CASES}):
-                async with lab.etcd_client() as client:
-                    await populate(client, lab.keys, nodes - present, first=present)
-                present = nodes
-                await lab.wait_ready(nodes)
-                await _measure_cases(run, lab, [c for c in CASES if c.nodes == nodes], tls, seconds, repeat)
+    async with Lab(nodes=1, spec=Spec(colony="lab", size=1)) as lab:
+        await lab.form()
+        present = 1
+        for nodes in sorted({case.nodes for case in CASES}):
+            run.say(f"{nodes} nodes")
+            async with lab.etcd_client() as client:
+                await populate(client, lab.keys, nodes - present, first=present)
+            present = nodes
+            await lab.wait_ready(nodes)
+            for case in (case for case in CASES if case.nodes == nodes):
+                await _measure_case(run, lab, case, seconds, repeat)
 
 
-async def _measure_cases(run: Run, lab: Lab, cases: Sequence[Case], tls: bool, seconds: float, repeat: int) -> None:
-    queen = lab.agents["lab-1"]
-    bodies = {case.path: (await lab.ask("GET", case.path)).body for case in cases}
-    bare = Bare(lab, bodies, free_ports(1)[0], tls=tls)
-    bare.process.start()
+async def _measure_case(run: Run, lab: Lab, case: Case, seconds: float, repeat: int) -> None:
+    ports = free_ports(3)
+    body = (await lab.ask("GET", case.path)).body
+    bares = {tls: Bare(lab, {case.path: body}, ports[tls], tls=tls) for tls in (False, True)}
+    plain = plain_gateway(lab, ports[2])
+    helpers = [plain, *(bare.process for bare in bares.values())]
     try:
-        await _wait_for(bare)
-        client = await lab.admin()
-        headers = {"Authorization": f"Bearer {client.token}"}
-        for case in cases:
+        for helper, port in zip(helpers, (ports[2], ports[0], ports[1]), strict=True):
+            helper.start()
+            await _wait_for(port, helper)
+        token = (await lab.admin()).token
+        for tls, bare in bares.items():
+            queen = lab.agents["lab-1"]
+            url, process = (queen.url, queen) if tls else (f"http://{ADDRESS}:{ports[2]}", plain)
             ours: list[tuple[Load, float]] = []
             floor: list[tuple[Load, float]] = []
             for _ in range(repeat):
                 floor.append(await _load(bare.url, bare.process.pid, case, seconds, {}))
-                ours.append(await _load(queen.url, queen.pid, case, seconds, headers))
-            _record(run, case, tls, len(bodies[case.path]), floor, ours)
+                headers = {"Authorization": f"Bearer {token}"}
+                ours.append(await _load(url, process.pid, case, seconds, headers))
+            _record(run, case, tls, len(body), floor, ours)
     finally:
-        bare.process.kill()
+        for helper in helpers:
+            helper.kill()
 
 
-async def _wait_for(bare: Bare) -> None:
-    host, port = bare.url.rpartition("/")[2].split(":")
+async def _wait_for(port: int, process: Process) -> None:
     for _ in range(500):
         try:
-            _, writer = await asyncio.open_connection(host, int(port))
+            _, writer = await asyncio.open_connection(ADDRESS, port)
             writer.close()
             return
         except OSError:
             await asyncio.sleep(0.02)
-    raise LabError(f"the bare application does not start: {bare.process.tail()}")
+    raise LabError(f"no server on port {port}: {process.tail()}")
 
 
 async def _load(url: str, pid: int, case: Case, seconds: float, headers: dict[str, str]) -> tuple[Load, float]:
@@ -111,13 +116,20 @@ def _record(
 ) -> None:
     label = f"{case.path}, {case.nodes} nodes, {case.connections} connections, {'TLS' if tls else 'HTTP'}"
     settings = f"{size:,} bytes, {ours[0][0].tool}"
-    for unit, pick in (
-        ("req/s", lambda pair: pair[0].rate),
-        ("ms p50", lambda pair: pair[0].p50),
-        ("ms p95", lambda pair: pair[0].p95),
-        ("ms p99", lambda pair: pair[0].p99),
-        ("CPU us/req", lambda pair: pair[1]),
-    ):
-        name = f"bare ASGI: {label}"
-        run.record(name, [pick(pair) for pair in floor], unit=unit, kind="floor", settings=settings)
-        run.record(label, [pick(pair) for pair in ours], unit=unit, kind="aware", settings=settings, against=[name])
+    name = f"bare ASGI: {label}"
+    for unit in ("req/s", "ms p50", "ms p95", "ms p99", "CPU us/req"):
+        run.record(name, _values(floor, unit), unit=unit, kind="floor", settings=settings)
+        run.record(label, _values(ours, unit), unit=unit, kind="aware", settings=settings, against=[name])
+
+
+def _values(loads: list[tuple[Load, float]], unit: str) -> list[float]:
+    match unit:
+        case "req/s":
+            return [outcome.rate for outcome, _ in loads]
+        case "ms p50":
+            return [outcome.p50 for outcome, _ in loads]
+        case "ms p95":
+            return [outcome.p95 for outcome, _ in loads]
+        case "ms p99":
+            return [outcome.p99 for outcome, _ in loads]
+    return [cpu for _, cpu in loads]

@@ -1,4 +1,4 @@
-"""HTTP load: wrk where it is installed, else a small client of our own. Closed loop, keep-alive, one GET again and again."""
+"""HTTP load: wrk where it is installed, else a small client of our own. Closed loop, keep-alive, the same GET."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ import msgspec
 from bench.harness import percentile
 
 _SCRIPT = """done = function(summary, latency, requests)
+  local e = summary.errors
   io.write(string.format("BENCH %d %d %d %f %f %f\\n", summary.requests, summary.duration,
-    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout,
+    e.connect + e.read + e.write + e.status + e.timeout,
     latency:percentile(50), latency:percentile(95), latency:percentile(99)))
 end
 """
@@ -151,6 +152,7 @@ class _Client(asyncio.Protocol):
 
 async def _run_own(url: str, connections: int, seconds: float, headers: Mapping[str, str]) -> Load:
     parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 0
     tls: ssl.SSLContext | None = None
     if parts.scheme == "https":
         tls = ssl.create_default_context()
@@ -163,7 +165,7 @@ async def _run_own(url: str, connections: int, seconds: float, headers: Mapping[
     loop = asyncio.get_running_loop()
     start = time.perf_counter()
     made = [
-        await loop.create_connection(lambda: _Client(request, latencies, errors), parts.hostname, parts.port, ssl=tls)
+        await loop.create_connection(lambda: _Client(request, latencies, errors), host, port, ssl=tls)
         for _ in range(connections)
     ]
     await asyncio.sleep(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -136,14 +137,8 @@ def build_view(data: ColonyData) -> ColonyView:
 
 def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
     """Sort key that puts demo-2 before demo-10."""
-    parts: list[tuple[int, int | str]] = []
-    text = ""
-    for char in name + "\0":
-        if text and char.isdecimal() != text[-1].isdecimal():
-            parts.append((0, int(text)) if text.isdecimal() else (1, text))
-            text = ""
-        text += char
-    return tuple(parts)
+    parts = re.findall(r"\d+|\D+", name)
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts)
 
 
 def _queen(data: ColonyData) -> QueenView | None:

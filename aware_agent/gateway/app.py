@@ -19,7 +19,7 @@ from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.errors import MethodNotAllowed, NoSuchRoute
 from aware_agent.gateway.idempotency import Once
 from aware_agent.gateway.metrics import Family, gauge
-from aware_agent.gateway.reads import HOT, accepts_gzip
+from aware_agent.gateway.reads import HOT, NODES, accepts_gzip
 from aware_agent.gateway.routes import (
     auth,
     cluster,
@@ -59,13 +59,14 @@ class QueenApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
         if scope["type"] == "http":
-            if scope["method"] == "GET" and scope["path"] in HOT and await self._fast(scope, send):
-                return
-            await self._slow(scope, receive, send)
+            path = scope["path"]
+            hot = path if path in HOT else "/v1/nodes/{node}" if path.startswith(NODES) else None
+            if hot is None or scope["method"] != "GET" or not await self._fast(scope, send, hot):
+                await self._slow(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._inner(scope, receive, send)
 
-    async def _fast(self, scope: Scope, send: Send) -> bool:
+    async def _fast(self, scope: Scope, send: Send, resource: str) -> bool:
         """Answer a hot read whose token was verified before. Everything unusual is left to the routes."""
         authorization = if_none_match = encoding = None
         for name, value in scope["headers"]:
@@ -78,14 +79,15 @@ class QueenApp:
         gateway = self.gateway
         if authorization is None or gateway.authority.recall(authorization) is None:
             return False
-        path = scope["path"]
         try:
-            prepared = gateway.reads.get(path)
+            prepared = gateway.reads.get(scope["path"])
         except AwareError:
+            return False
+        if prepared is None:
             return False
         gzipped = encoding is not None and accepts_gzip(encoding)
         status = await prepared.send(send, if_none_match=if_none_match, gzipped=gzipped)
-        gateway.public.requests.counts[path, status] += 1
+        gateway.public.requests.counts[resource, status] += 1
         return True
 
     async def _slow(self, scope: Scope, receive: Receive, send: Send) -> None:

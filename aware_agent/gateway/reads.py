@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +12,15 @@ import msgspec
 
 from aware_agent import __version__
 from aware_agent.colony.inventory import build_inventory
-from aware_agent.colony.node import Status
-from aware_agent.colony.view import ColonyView
+from aware_agent.colony.node import Config, Status
+from aware_agent.colony.view import ColonyView, NodeView
 from aware_agent.gateway import preconditions
 from aware_agent.gateway.asgi import Headers, Message, Send
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.documents import (
     CasteDocument,
     ClusterDocument,
+    ConfigDocument,
     NodeName,
     NodesDocument,
     QueenDocument,
@@ -26,7 +28,10 @@ from aware_agent.gateway.documents import (
     SpecDocument,
 )
 from aware_agent.gateway.errors import NoQueen
+from aware_agent.store.keys import Keys
 
+NODES = "/v1/nodes/"
+MAX_PREPARED = 2048
 _INLINE = 128 * 1024  # bytes; longer bodies are compressed in a thread
 _LEVEL = 4  # a third of the time of gzip's default level for 3 % more bytes
 
@@ -93,28 +98,63 @@ class Prepared:
 
 
 class Reads:
-    """The hot resources of one queen. Holds the answers of one picture only."""
+    """The hot resources of one queen. Holds the answers of one picture only, and not more than ``MAX_PREPARED``."""
 
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
+        self._keys = Keys(context.view().colony)
         self._view: ColonyView | None = None
         self._prepared: dict[str, Prepared] = {}
+        self._index: dict[str, NodeView] | None = None
 
-    def get(self, path: str) -> Prepared:
-        """The answer of the hot resource at ``path`` (see :data:`HOT`) now."""
+    def get(self, path: str) -> Prepared | None:
+        """The answer of the hot resource at ``path`` now: one of :data:`HOT`, a node or its config; else None.
+
+        None also for a node that is not there or a name that several have: the routes know what to say then.
+        """
         view = self._context.view()
         if view is not self._view:
-            self._view, self._prepared = view, {}
-        prepared = self._prepared.get(path)
-        if prepared is None:
-            prepared = self._prepared[path] = self._prepare(path, view)
+            self._view, self._prepared, self._index = view, {}, None
+        return self._prepared.get(path) or self._prepare(path, view)
+
+    def _prepare(self, path: str, view: ColonyView) -> Prepared | None:
+        made = self._document(path, view)
+        if made is None:
+            return None
+        document, revision = made
+        body = msgspec.json.encode(document)
+        tag = preconditions.etag(revision, body)
+        if len(self._prepared) >= MAX_PREPARED:
+            self._prepared.clear()
+        prepared = Prepared(body, tag=tag, revision=view.revision, term=view.term, node=self._context.me)
+        self._prepared[path] = prepared
         return prepared
 
-    def _prepare(self, path: str, view: ColonyView) -> Prepared:
-        body = msgspec.json.encode(HOT[path](view))
-        revision = view.spec_revision if path == "/v1/spec" else view.revision
-        tag = preconditions.etag(revision, body)
-        return Prepared(body, tag=tag, revision=view.revision, term=view.term, node=self._context.me)
+    def _document(self, path: str, view: ColonyView) -> tuple[Any, int] | None:
+        """The document at ``path`` and the revision its tag is of."""
+        if path in HOT:
+            return HOT[path](view), (view.spec_revision if path == "/v1/spec" else view.revision)
+        name, _, part = path.removeprefix(NODES).partition("/")
+        node = self._find(name, view)
+        if node is None or part not in ("", "config") or path.endswith("/"):
+            return None
+        return self._config(node) if part else (node, node.revision)
+
+    def _find(self, name: str, view: ColonyView) -> NodeView | None:
+        if self._index is None:
+            names = Counter(node.name for node in view.nodes)
+            self._index = {node.name: node for node in view.nodes if names[node.name] == 1}
+            self._index.update((node.id, node) for node in view.nodes)
+        return self._index.get(name)
+
+    def _config(self, node: NodeView) -> tuple[ConfigDocument, int]:
+        stored = self._context.projection.get(self._keys.key("config", node.id))
+        revision = stored.mod_revision if stored else 0
+        config = msgspec.json.decode(stored.value, type=Config) if stored else Config()
+        document = ConfigDocument(
+            revision=revision, version=node.config_version, applied=node.config_applied, config=config
+        )
+        return document, revision
 
 
 def cluster(view: ColonyView) -> ClusterDocument:

@@ -29,7 +29,8 @@ Handler = Callable[..., Awaitable[Response]]
 _WRITES = ("PUT", "PATCH", "DELETE", "POST")
 
 
-def gateway_of(connection: HTTPConnection) -> Gateway:
+# Dependencies are coroutines although they wait for nothing: FastAPI runs plain functions in a thread.
+async def gateway_of(connection: HTTPConnection) -> Gateway:
     """The gateway a request came to."""
     gateway: Gateway = connection.app.state.gateway
     return gateway
@@ -38,7 +39,7 @@ def gateway_of(connection: HTTPConnection) -> Gateway:
 Here = Annotated[Gateway, Depends(gateway_of)]
 
 
-def principal_of(request: HTTPConnection) -> Principal:
+async def principal_of(request: HTTPConnection) -> Principal:
     """Who asks; only on routes with a role."""
     principal: Principal = request.state.principal
     return principal
@@ -100,7 +101,8 @@ def _gate(role: Role) -> Callable[[Request], Awaitable[None]]:
     async def gate(request: Request) -> None:
         authorization = request.headers.get("authorization")
         raw = authorization.encode("latin-1") if authorization else None
-        principal = gateway_of(request).authority.authenticate(raw)
+        gateway = await gateway_of(request)
+        principal = gateway.authority.authenticate(raw)
         require(principal.role, role)
         request.state.principal = principal
 
@@ -151,22 +153,15 @@ def answer(
     return response
 
 
-def conditional(gateway: Gateway, request: Request, document: Any, revision: int) -> Response:
-    """A JSON answer with ETag, or 304 when the client has it."""
-    response = answer(gateway, document, revision=revision)
-    header = request.headers.get("if-none-match")
-    if header and preconditions.none_match(header.encode("latin-1"), response.headers["etag"].encode()):
-        kept = {k: v for k, v in response.headers.items() if k not in ("content-length", "content-type")}
-        return Response(status_code=304, headers=kept)
-    return response
-
-
 class Hot(Response):
     """A pre-serialised answer."""
 
     def __init__(self, gateway: Gateway, path: str) -> None:
         super().__init__()
-        self._prepared = gateway.reads.get(path)
+        prepared = gateway.reads.get(path)
+        if prepared is None:
+            raise NotFound(f"nothing is at {path}")
+        self._prepared = prepared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send it as this request wants it."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from aware_agent.agent.node import Node
 from aware_agent.agent.reader import ColonyReader
-from aware_agent.colony.errors import AwareError, Deposed
+from aware_agent.colony.errors import Deposed
 from aware_agent.colony.view import ColonyView
 from aware_agent.queen.commands import Commands
 from aware_agent.queen.history import EventBatch, History
@@ -173,6 +173,16 @@ class Court:
 
     async def _serve(self, term: int) -> None:
         """One reign, from the first look at the colony to its end by cancellation."""
+        try:
+            await self._reconcile(term)
+        except Deposed as error:
+            log.warning(error.message)
+        except Exception:  # a bug here must not leave a queen that reigns but does nothing
+            log.exception("the queen's duties broke")
+            self._node.fail_reign()
+
+    async def _reconcile(self, term: int) -> None:
+        """Open the gateway and do the steady work, both on a picture that contains this reign's beginning."""
         assert self._mirror is not None
         reader = await asyncio.shield(self._mirror)
         history = self._history
@@ -190,14 +200,8 @@ class Court:
             tell=self._node.resign,
         )
         self._door.begin(self._make_app(QueenContext(self._node, reader, history, commands)))
-        reconciler = self._reconciler = Reconciler(ledger, history, self._node.id)
-        try:
-            await reconciler.run()
-        except Deposed as error:
-            log.warning(error.message)
-        except AwareError:
-            log.exception("the queen's steady work ended")
-            self._node.fail_reign()
+        self._reconciler = Reconciler(ledger, history, self._node.id)
+        await self._reconciler.run()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -39,7 +39,7 @@ restapi: {{listen: "127.0.0.1:{rest}", connect_address: "127.0.0.1:{rest}"}}
 etcd3: {{host: "{etcd}"}}
 bootstrap:
   dcs: {{ttl: 30, loop_wait: 10, retry_timeout: 10, maximum_lag_on_failover: 1048576}}
-  initdb: [{{encoding: UTF8}}, {{auth: trust}}, nosync]
+  initdb: [{{encoding: UTF8}}, {{auth: trust}}]
   pg_hba: ["local all all trust", "host all all 127.0.0.1/32 trust", "host replication all 127.0.0.1/32 trust"]
 postgresql:
   listen: "127.0.0.1:{port}"

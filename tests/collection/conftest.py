@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.plugins.loader import init_plugin_loader
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parents[2]
+# Before anything imports from ansible_collections: only then does Ansible's own loader find our plugins.
+init_plugin_loader([str(ROOT / "collections")])
 TOKEN = "access-token-of-a-test"
 
 

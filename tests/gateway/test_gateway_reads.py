@@ -16,7 +16,7 @@ from tests.gateway.memory import MemoryContext, node_id
 PLAIN = {"accept-encoding": "identity"}
 
 
-@pytest.mark.parametrize("path", sorted(HOT))
+@pytest.mark.parametrize("path", [*sorted(HOT), "/v1/nodes/demo-2", "/v1/nodes/demo-2/config"])
 async def test_fast_path_and_route_answer_alike(admin: httpx.AsyncClient, app: QueenApp, path: str) -> None:
     """The first request with a token goes through FastAPI, the next past it."""
     authorization = admin.headers["authorization"].encode()

@@ -86,11 +86,11 @@ async def test_a_restart_that_forgets_all_tokens_is_survived() -> None:
         await client.put(MINE, b"1", lease=lease.id)
         projection = Projection(client, [(MINE, MINE_END)])
         await projection.start()
+        start = lease.deadline
         etcd.members[0].kill()
         etcd.members[0].start()
         revision = await client.put(MINE, b"2", lease=lease.id)
         assert await projection.wait_revision(revision, WAIT_S)
-        start = lease.deadline
         await until(lambda: lease.deadline > start)
         await projection.aclose()
 

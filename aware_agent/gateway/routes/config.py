@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Header, Request, Response
 
-from aware_agent.colony.node import Config
 from aware_agent.gateway.documents import ConfigBody, ConfigChange, ConfigDocument
-from aware_agent.gateway.routing import Here, Who, answer, conditional, endpoint, find_node, read, revision_of, write
+from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, read, revision_of, write
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["nodes"])
 
 
 @endpoint(router, "GET", "/v1/nodes/{node}/config", role=Role.VIEWER, answer=ConfigDocument)
-async def read_config(request: Request, gateway: Here, node: str) -> Response:
+async def read_config(gateway: Here, node: str) -> Response:
     """What an operator set for this node; ``revision`` 0 means nothing yet."""
-    found = find_node(gateway, node)
-    key = gateway.keys.key("config", found.id)
-    stored = gateway.context.projection.get(key)
-    document = ConfigDocument(
-        revision=revision_of(gateway, key),
-        version=found.config_version,
-        applied=found.config_applied,
-        config=msgspec.json.decode(stored.value, type=Config) if stored else Config(),
-    )
-    return conditional(gateway, request, document, document.revision)
+    return Hot(gateway, f"/v1/nodes/{find_node(gateway, node).id}/config")
 
 
 @endpoint(

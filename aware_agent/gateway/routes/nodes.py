@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.view import NodeView
 from aware_agent.gateway.documents import Change, NodeChange, NodePatch, NodesDocument
-from aware_agent.gateway.routing import Here, Hot, Who, answer, conditional, endpoint, find_node, read, settle, write
+from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, read, settle, write
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["nodes"])
@@ -27,10 +27,9 @@ async def list_nodes(gateway: Here) -> Response:
 
 
 @endpoint(router, "GET", "/v1/nodes/{node}", role=Role.VIEWER, answer=NodeView)
-async def read_node(request: Request, gateway: Here, node: str) -> Response:
+async def read_node(gateway: Here, node: str) -> Response:
     """One node, by id or name. Its ``revision`` is for If-Match."""
-    found = find_node(gateway, node)
-    return conditional(gateway, request, found, found.revision)
+    return Hot(gateway, f"/v1/nodes/{find_node(gateway, node).id}")
 
 
 @endpoint(router, "PATCH", "/v1/nodes/{node}", role=Role.OPERATOR, body=NodePatch, answer=NodeChange, also=[412])

@@ -11,7 +11,8 @@ module: node
 short_description: Set labels, cordon and configuration of a node, or remove it
 version_added: 0.1.0
 description:
-  - Changes what differs and nothing else. Every write names the revision it was decided on, so a change made meanwhile by somebody else fails instead of being lost.
+  - Changes what differs and nothing else. A configuration is written with the revision it was decided on, so that a change made
+    meanwhile by somebody else makes the task fail instead of being lost.
 author:
   - The AWARE founders (@aware-colony)
 extends_documentation_fragment:

@@ -25,11 +25,15 @@ _TAKEN = frozenset(
     "joiner namespace self super loop caller varargs kwargs".split())
 # A key of this name may be an attribute of the mapping to Jinja: let Jinja say.
 _DICT_ATTRIBUTES = frozenset(dir(dict))
-MISSING = object()
 
 
 class Unsure(Exception):
     """The short way is not certain to give what Jinja gives."""
+
+
+def exact(value: Any) -> type:
+    """The very type: subclasses of text and dictionaries carry Ansible's trust or are lazy templates, and go to Jinja."""
+    return type(value)
 
 
 def plain_path(expression: Any) -> tuple | None:
@@ -46,7 +50,7 @@ def look_up(path: tuple, variables: dict) -> Any:
     """Return the value at ``path``. Raises Unsure when only Jinja can tell."""
     value: Any = variables
     for name in path:
-        if type(value) is not dict or name not in value:
+        if exact(value) is not dict or name not in value:
             raise Unsure(name)
         value = value[name]
     if not _is_data(value):
@@ -56,7 +60,7 @@ def look_up(path: tuple, variables: dict) -> Any:
 
 def _is_data(value: Any, depth: int = 8) -> bool:
     """True for values templating would give back as they are: no tagged, lazy or template-like thing in them."""
-    kind = type(value)
+    kind = exact(value)
     if kind is str:
         return "{" not in value
     if kind in _SIMPLE:
@@ -65,7 +69,7 @@ def _is_data(value: Any, depth: int = 8) -> bool:
         return False
     if kind is list:
         return all(_is_data(item, depth - 1) for item in value)
-    return kind is dict and all(type(key) is str and _is_data(item, depth - 1) for key, item in value.items())
+    return kind is dict and all(exact(key) is str and _is_data(item, depth - 1) for key, item in value.items())
 
 
 class Keyed:
@@ -81,12 +85,12 @@ class Keyed:
         """Note the groups of ``host``. Raises Unsure or AnsibleParserError, then nothing was noted."""
         value = look_up(self.path, variables)
         try:
-            known = self._known.get(value) if type(value) is str else None
+            known = self._known.get(value) if exact(value) is str else None
         except TypeError:
             known = None
         if known is None:
             known = self._names(value)
-            if type(value) is str:
+            if exact(value) is str:
                 self._known[value] = known
         for name in known:
             self.members.setdefault(name, []).append(host)
@@ -184,7 +188,7 @@ class Constructed:
                 if path is None:
                     raise Unsure(text)
                 answer = look_up(path, self._seen(path, host, given))
-                if type(answer) is not bool:
+                if exact(answer) is not bool:
                     raise Unsure(text)
                 if answer:
                     joined.setdefault(safe, []).append(host)
