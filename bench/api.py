@@ -27,11 +27,18 @@ class Case(NamedTuple):
     path: str
     nodes: int
     connections: int
+    gzip: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries beside the token."""
+        return {"Accept-Encoding": "gzip"} if self.gzip else {}
 
 
 CASES = (
     Case("/v1/inventory", 100, 50),
     Case("/v1/cluster", 1000, 200),
+    Case("/v1/nodes", 1000, 200, gzip=True),
     Case("/v1/nodes", 1000, 200),
     Case("/v1/inventory", 1000, 200),
 )
@@ -62,7 +69,8 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
 
 async def _measure_case(run: Run, lab: Lab, case: Case, seconds: float, repeat: int) -> None:
     ports = free_ports(3)
-    body = (await lab.ask("GET", case.path)).body
+    await lab.queen()
+    body = (await (await lab.admin()).call("GET", case.path, headers=case.headers)).body
     bares = {tls: Bare(lab, {case.path: body}, ports[tls], tls=tls) for tls in (False, True)}
     plain = plain_gateway(lab, ports[2])
     helpers = [plain, *(bare.process for bare in bares.values())]
@@ -78,8 +86,8 @@ async def _measure_case(run: Run, lab: Lab, case: Case, seconds: float, repeat: 
             floor: list[tuple[Load, float]] = []
             for _ in range(repeat):
                 floor.append(await _load(bare.url, bare.process.pid, case, seconds, {}))
-                headers = {"Authorization": f"Bearer {token}"}
-                ours.append(await _load(url, process.pid, case, seconds, headers))
+                authorized = {"Authorization": f"Bearer {token}", **case.headers}
+                ours.append(await _load(url, process.pid, case, seconds, authorized))
             _record(run, case, tls, len(body), floor, ours)
     finally:
         for helper in helpers:
@@ -114,8 +122,9 @@ def _record(
     floor: list[tuple[Load, float]],
     ours: list[tuple[Load, float]],
 ) -> None:
-    label = f"{case.path}, {case.nodes} nodes, {case.connections} connections, {'TLS' if tls else 'HTTP'}"
-    settings = f"{size:,} bytes, {ours[0][0].tool}"
+    scheme = ("TLS" if tls else "HTTP") + (", gzip" if case.gzip else "")
+    label = f"{case.path}, {case.nodes} nodes, {case.connections} connections, {scheme}"
+    settings = f"{size:,} bytes{' of gzip' if case.gzip else ''}, {ours[0][0].tool}"
     name = f"bare ASGI: {label}"
     for unit in ("req/s", "ms p50", "ms p95", "ms p99", "CPU us/req"):
         run.record(name, _values(floor, unit), unit=unit, kind="floor", settings=settings)

@@ -127,6 +127,7 @@ class ColonyClient:
         self._tls = ssl.create_default_context(cadata=ca.decode()) if ca else None
         self._connections: dict[str, Connection] = {}
         self._queen = ""
+        self._silent: set[str] = set()
 
     async def __aenter__(self) -> ColonyClient:
         """Nothing is opened before it is needed."""
@@ -211,15 +212,17 @@ class ColonyClient:
                     return None, f"sent to {endpoint!r}, which is no member"
         except Unreachable as error:
             self._queen = "" if self._queen == endpoint else self._queen
+            self._silent.add(endpoint)
             return None, str(error)
         if answer.status in (307, 503):
             return None, f"{endpoint}: {answer.status} {answer.body[:200]!r}"
         self._queen = endpoint
+        self._silent.discard(endpoint)
         return answer, ""
 
     def _order(self) -> list[str]:
-        first = [self._queen] if self._queen in self.endpoints else []
-        return first + [endpoint for endpoint in self.endpoints if endpoint not in first]
+        """The last queen first; those that did not answer last time last, or a frozen one would cost every call."""
+        return sorted(self.endpoints, key=lambda endpoint: (endpoint != self._queen, endpoint in self._silent))
 
 
 def _base(location: str) -> str:

@@ -22,6 +22,7 @@ from aware_agent.store.client import EtcdClient
 from aware_agent.store.keys import Keys
 from aware_agent.store.lines import Credentials
 from aware_agent.store.projection import Projection
+from aware_agent.store.subscription import ProjectionBatch
 from bench.lab import ADDRESS, ROOT, Lab
 from bench.processes import Process, clean_environment
 
@@ -59,7 +60,11 @@ async def _serve(state_dir: Path, port: int) -> None:
         projection = Projection(client, [keys.everything()])
         await projection.start()
         reader = ColonyReader(projection, keys)
-        projection.listen(lambda batch: reader.changed(batch.revision, [change.kv.key for change in batch.changes]))
+
+        def on_batch(batch: ProjectionBatch) -> None:
+            reader.changed(batch.revision, [change.kv.key for change in batch.changes])
+
+        projection.listen(on_batch)
         host = cast("Any", _Host(state.identity.id, state.membership.secret, state.ca))
         context = QueenContext(host, reader, History(projection, keys), cast("Any", None))
         await GatewayServer(create_queen_app(context), ADDRESS, port).start()

@@ -46,4 +46,5 @@ def _cells(record: Record) -> list[str]:
 
 
 def _ratios(record: Record) -> list[str]:
-    return [f"{number(ratio)} x {name}" for name, ratio in record.ratios.items()]
+    """Names before a colon are enough: ``bare ASGI: /v1/nodes ...`` is the row above."""
+    return [f"{number(ratio)} x {name.partition(': ')[0]}" for name, ratio in record.ratios.items()]

@@ -24,7 +24,7 @@ _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _KEPT_PATHS = ("/v1/nodes/", "/v1/spec", "/v1/queen/")
 MAX_KEPT = 1024
 MAX_KEY = 128
-MAX_BODY = 64 * 1024
+MAX_BODY = 16 * 1024
 
 
 class Reply(msgspec.Struct, frozen=True):

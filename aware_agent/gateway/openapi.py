@@ -19,6 +19,10 @@ The gateway of an AWARE colony. It lives on the queen; every other node answers 
 * Reads carry `ETag` (`"<revision>-<hash>"`), `X-Aware-Revision` and `X-Aware-Term`; `If-None-Match` gives `304`.
 * Writes take `If-Match` with a revision or ETag (`412` when it changed since) and `Idempotency-Key`, which the queen
   keeps in memory for her reign.
+* `/v1/events/ws` is the WebSocket twin of `/v1/events/stream`: one EventDocument a message, `?since=` and `?type=`
+  as there, the token by `Authorization`, by `?ticket=` (POST /v1/auth/ticket) or as first message
+  `{"token": "..."}`. Close codes: 1012 the reign ended, 4401 the token does not hold, 4410 history was trimmed, 4429
+  too slow; the reason names the revision to resume after. A worker closes with 1008 and `queen <url>`.
 * Errors are `application/problem+json` with a stable `code`.
 """
 

@@ -71,6 +71,22 @@ def test_a_chosen_python_that_is_too_old(checkout: Path) -> None:
     assert "is not Python 3.11 or newer" in done.stderr
 
 
+def test_a_checkout_that_was_moved_gets_a_new_environment(checkout: Path) -> None:
+    fake_python(checkout, '#!/bin/sh\n[ "$2" = venv ] && echo "$*" >> "$(dirname "$0")/made"\nexit 0\n')
+    python = checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    assert run(checkout).returncode == 0
+    assert not (checkout / "tools" / "made").exists()  # what is there already is used
+    (checkout / ".venv" / ".aware-place").write_text("/elsewhere\n")
+    assert run(checkout).returncode == 0
+    assert (checkout / "tools" / "made").read_text() == "-m venv --clear .venv\n"
+    assert (checkout / ".venv" / ".aware-place").read_text() == f"{checkout}\n"
+    assert run(checkout).returncode == 0
+    assert (checkout / "tools" / "made").read_text().count("\n") == 1
+
+
 def test_a_finished_setup_is_not_repeated(checkout: Path) -> None:
     fake_python(checkout, "#!/bin/sh\nexit 0\n")
     (checkout / ".venv" / "bin").mkdir(parents=True)

@@ -81,7 +81,7 @@ def test_an_unfenced_write_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_campaign_that_does_not_compare_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It overwrites the key, so that its create revision, the term, does not grow."""
+    """It overwrites the key of a queen that still reigns."""
     real = Etcd.txn
 
     def careless(self: Etcd, key: str, created: int, puts: Any, deletes: tuple[str, ...] = ()) -> int:
@@ -89,6 +89,18 @@ def test_a_campaign_that_does_not_compare_is_noticed(monkeypatch: pytest.MonkeyP
         return real(self, key, found.created if found and key in puts else created, puts, deletes)
 
     monkeypatch.setattr(Etcd, "txn", careless)
+    assert "still acts under it" in first_broken().verdict
+
+
+def test_terms_that_do_not_grow_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store comes back from an old backup."""
+    real = Etcd.change_leader
+
+    def restore(self: Etcd, duration: float) -> None:
+        real(self, duration)
+        self.revision = 0
+
+    monkeypatch.setattr(Etcd, "change_leader", restore)
     assert " after term " in first_broken().verdict
 
 
@@ -118,14 +130,15 @@ def test_a_herd_is_noticed() -> None:
 
 
 def test_a_colony_that_never_recovers_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody campaigns again once a campaign has failed."""
+    """From the second minute on nobody cares for a vacant throne."""
+    for kind in (election.Vacant, election.Line):
+        real = election._TABLE[Phase.WATCHING, kind]
 
-    def give_up(state: Election, event: election.Failed, now: float) -> Decision:
-        return Decision(election.replace(state, phase=Phase.WATCHING), (), f"giving up: {event.reason}")
+        def idle(state: Election, event: Any, now: float, real: Any = real) -> Decision:
+            return real(state, event, now) if now < 60 else Decision(election.replace(state, line=()))
 
-    monkeypatch.setitem(election._TABLE, (Phase.CAMPAIGNING, election.Failed), give_up)
-    broken = first_broken(Settings(nodes=3, seconds=300.0), seeds=100)
-    assert "there is no queen" in broken.verdict
+        monkeypatch.setitem(election._TABLE, (Phase.WATCHING, kind), idle)
+    assert "there is no queen" in first_broken().verdict
 
 
 def test_a_slow_hand_over_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,16 +66,18 @@ def test_a_queen_cut_off_stops_before_her_successor_begins() -> None:
     assert world.checker.refused == 0, "she did not even try"
 
 
-def test_a_frozen_queen_acts_once_on_waking_and_is_refused() -> None:
+def test_a_frozen_queen_acts_on_waking_and_is_refused() -> None:
     world = settled_colony()
     queen, term = queen_of(world), world.etcd.keys[QUEEN].created
     queen.freeze()
     wait_for_another(world, term, 10)
     assert queen.duty == term, "she does not know yet"
     queen.thaw()
+    world.run(0)
+    assert queen.duty == 0, "what piled up ends her duties"
     world.run(1)
-    assert world.checker.refused == 1
-    assert queen.duty == 0
+    assert world.checker.refused >= 1
+    assert world.checker.disagreement() == ""
 
 
 def test_a_clean_shutdown_leaves_the_throne_empty_for_milliseconds() -> None:
@@ -118,9 +120,10 @@ def test_without_etcd_there_is_no_queen_and_afterwards_exactly_one() -> None:
 
 def test_nothing_changes_while_nothing_is_wrong() -> None:
     world = settled_colony(nodes=20)
+    campaigns = world.checker.campaigns
     world.run(600)
     assert world.checker.terms == 1
-    assert world.checker.campaigns <= 2
+    assert world.checker.campaigns == campaigns
 
 
 # The simulated etcd has etcd's habits ----------------------------------------------------------------------------

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 WRITE_EVERY_S = 0.5
 LIST_AGAIN_S = 0.5
+BATCHED = 0.2  # share of deliveries that hide what was between
 LATENESS_S = (0.0001, 0.01)  # how late an event loop rings its timers
 
 
@@ -95,8 +96,7 @@ class Agent:
             return
         news, self._seen = result
         self.watching = True
-        self._tell_throne(news)
-        self.feed(Line(news.line or ()))
+        self._look(news, first=True)
         self._announce()
         self.world.queue.after(0, self.world.deliver_later, self)
 
@@ -165,29 +165,27 @@ class Agent:
     # Watch -------------------------------------------------------------------------------------------------------
 
     def read_news(self) -> None:
-        """Catch up with the watch, or list again when it cannot resume."""
-        if self.relist:
+        """Catch up: revision by revision, or at one go as after a compaction or when etcd sends a large batch."""
+        if self.relist or self.world.random.random() < BATCHED:
             self.relist = False
             self._seen = len(self.world.news)
-            latest = self.world.latest()
-            if latest.term != self._known_term:
-                self._tell_throne(latest)
-            self.feed(Line(latest.line or ()))
+            self._look(self.world.latest())
         while self.alive and self._seen < len(self.world.news):
-            news = self.world.news[self._seen]
             self._seen += 1
-            if news.throne:
-                self._tell_throne(news)
-            if news.line is not None:
-                self.feed(Line(news.line))
+            self._look(self.world.news[self._seen - 1])
 
-    def _tell_throne(self, news: News) -> None:
+    def _look(self, news: News, first: bool = False) -> None:
+        """Draw the consequences of what the copy of the store shows now; what it never showed is never told."""
+        if news.line is not None:
+            self.feed(Line(news.line))
+        if not first and (not news.throne or news.term == self._known_term):
+            return
         ended, self._known_term = self._known_term, news.term
         if news.crown:
             self.feed(Crowned(news.crown, news.term))
-            return
-        fits = news.handover is not None and news.handover.term == ended
-        self.feed(Vacant(news.handover if fits else None))
+        else:
+            fits = news.handover is not None and news.handover.term == ended
+            self.feed(Vacant(news.handover if fits else None))
 
     # Election ----------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Request, Response
 
@@ -27,14 +29,15 @@ class Doorman:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
 
-    async def check(self, password: str, stored: str | None) -> bool:
-        """Whether ``password`` is right; hashed in a thread. Raises :class:`Busy`."""
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn. Raises :class:`Busy` at once when too many wait."""
         if self._waiting >= MAX_WAITING:
             raise Busy("too many logins at once", retry_after=2)
         self._waiting += 1
         try:
             async with self._slots:
-                return await asyncio.to_thread(verify_password, password, stored)
+                yield
         finally:
             self._waiting -= 1
 
@@ -43,16 +46,18 @@ class Doorman:
 async def log_in(request: Request, gateway: Here) -> Response:
     """Trade user name and password for tokens. Five failures lock the user out from that address for a while."""
     login = await read(request, Login)
-    now = gateway.authority.now()
     source = request.client.host if request.client else ""
     key = ("login", login.username[:64], source)
-    gateway.lockout.check(key, now)
-    # Counted before the password is checked: of many guesses sent at once none is free.
-    gateway.lockout.failed(key, now)
-    user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
     doorman: Doorman = request.app.state.doorman
-    if not await doorman.check(login.password, user.password_hash if user else None) or user is None:
-        raise Unauthenticated("user name or password is wrong")
+    async with doorman.turn():
+        now = gateway.authority.now()
+        gateway.lockout.check(key, now)
+        # Counted before the password is checked: of many guesses sent at once none is free.
+        gateway.lockout.failed(key, now)
+        user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
+        stored = user.password_hash if user else None
+        if not await asyncio.to_thread(verify_password, login.password, stored) or user is None:
+            raise Unauthenticated("user name or password is wrong")
     gateway.lockout.succeeded(key)
     return _issue(gateway, user.name, user.role)
 

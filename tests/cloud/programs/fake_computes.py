@@ -9,10 +9,13 @@ One process instead of N saves some 100 MB and 4 s of CPU each. Tests steer sing
 import shlex
 import sys
 
-import os_vif
-from nova.cmd import compute  # noqa: F401  its package patches the standard library for eventlet: must be first
+from nova.cmd import compute  # noqa: F401  this package patches the standard library for eventlet: it must be first
+
+# isort: split
 import eventlet
+import nova.conf
 import nova.db.main.api
+import os_vif
 from nova import config, exception, objects, service, utils
 from nova.compute import rpcapi as compute_rpcapi
 from nova.conductor import rpcapi as conductor_rpcapi

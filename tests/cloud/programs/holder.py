@@ -20,23 +20,23 @@ def mount(*arguments):
 
 
 def make_mounts(directory, settings):
-    """Private /sys (the bridge agent reads /sys/class/net), /run/netns, /run/libvirt and name resolution."""
+    """Private /sys (the bridge agent reads /sys/class/net), /run (netns, libvirt, locks) and name resolution."""
+    hosts, resolver = Path(os.path.realpath("/etc/hosts")), Path(os.path.realpath("/etc/resolv.conf"))
     mount("-t", "sysfs", "sysfs", "/sys")
-    for path in ("/run/netns", "/run/libvirt"):
-        mounted_over(Path(path))
-    hosts, resolver = directory / "hosts", directory / "resolv.conf"
-    hosts.write_text(f"127.0.0.1 localhost\n{settings['ip']} {settings['hostname']}\n")
+    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    for name in ("netns", "libvirt", "lock"):
+        Path("/run", name).mkdir()
+    own_file(hosts, directory / "hosts", f"127.0.0.1 localhost\n{settings['ip']} {settings['hostname']}\n")
     # A lookup that leaves the namespace would wait for nothing: RabbitMQ would start 40 s later.
-    resolver.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
-    mount("--bind", str(hosts), os.path.realpath("/etc/hosts"))
-    mount("--bind", str(resolver), os.path.realpath("/etc/resolv.conf"))
+    own_file(resolver, directory / "resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
 
 
-def mounted_over(path):
-    """A tmpfs at a directory of /run that may not exist on this machine; /run itself is made private for it."""
-    if not path.is_dir():
-        raise SystemExit(f"{path} is missing: are the packages installed?")
-    mount("-t", "tmpfs", "tmpfs", str(path))
+def own_file(target, source, text):
+    """Show ``text`` in place of the machine's file; the target may have vanished below the new /run."""
+    source.write_text(text)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.touch()
+    mount("--bind", str(source), str(target))
 
 
 def make_links(settings):
