@@ -48,11 +48,10 @@ def children(pid: int) -> list[int]:
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run of a program took. Seconds and MiB."""
+    """What one run of a program took, in seconds, and what it said."""
 
     wall: float
     cpu: float
-    peak_mib: float
     code: int
     output: bytes
     errors: str

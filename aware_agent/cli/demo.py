@@ -22,12 +22,11 @@ app = typer.Typer(help="A whole colony on this machine.", no_args_is_help=True)
 
 NEXT = """\
 try next:
-  {aware} events --follow      watch what happens (in another terminal)
-  {aware} demo kill-queen      kill -9 the queen and see the heir take over
-  {aware} status               who is there, who reigns
-  make demo                              bring the killed node back; or first edit
-                                         inventories/local/cluster.yml and get what it says
-  make demo-down                         stop; nothing is left behind"""
+  {aware} events --follow    watch what happens (in another terminal)
+  {aware} demo kill-queen    kill -9 the queen and see the heir take over
+  {aware} status             who is there, who reigns
+  make demo        bring the killed node back; or first edit inventories/local/cluster.yml and get what it says
+  make demo-down   stop; nothing is left behind"""
 
 
 class StepFailed(AwareError):

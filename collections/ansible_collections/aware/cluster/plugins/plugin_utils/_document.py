@@ -19,7 +19,7 @@ _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")
 _VARIABLE = re.compile(r"^aware_[a-z0-9_]{1,120}$")
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1", "all", "ungrouped"))
 # What the plugin itself says; a remote host may not speak in its name.
-OWN_VARIABLES = frozenset(("aware_inventory_stale", "aware_inventory_age_s", "aware_inventory_revision", "aware_inventory_term", "aware_colony"))
+OWN_VARIABLES = frozenset(("aware_inventory_stale", "aware_inventory_age_s", "aware_inventory_revision"))
 NOWHERE = "refused.invalid"  # RFC 6761: never resolves, so nothing is reached by accident
 
 

@@ -1,0 +1,178 @@
+"""CPU seconds of ``ansible-inventory --list``: a real gateway with many nodes, beside what ansible-core itself needs.
+
+CPU time instead of wall time, because other work on the machine hardly changes it. Every output is parsed and its
+hosts are counted: an inventory that came back short or empty is an error here, not a fast result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from aware_agent.colony.spec import Spec
+from aware_agent.store.embedded import free_ports
+from bench.harness import Run
+from bench.lab import ROOT, Document, Lab, LabError
+from bench.measure import Cost, run_costed
+from bench.peers import openstack_cloud
+from bench.population import populate
+from bench.processes import clean_environment
+
+_LIMIT_S = 600.0
+KEYED = [{"key": "aware_zone", "prefix": "zone"}, {"key": "aware_labels.tier", "prefix": "tier"}]
+
+
+def add_arguments(parser: Any) -> None:
+    """Options of this benchmark."""
+    parser.add_argument("--hosts", type=int, action="append", help="how many; repeatable (default 1000 and 10000)")
+    parser.add_argument("--repeat", type=int, default=0, help="runs of each row (default 5; quick 3, 1 above 2,000)")
+
+
+async def measure(run: Run, options: argparse.Namespace) -> None:
+    """One colony that grows."""
+    async with Lab(nodes=1, spec=Spec(colony="lab", size=1)) as lab:
+        await lab.form()
+        bench = _Bench(run, lab, options.repeat)
+        await bench.floor()
+        present = 1
+        for hosts in sorted(options.hosts or (1000, 10000)):
+            run.say(f"{hosts} hosts")
+            async with lab.etcd_client() as client:
+                await populate(client, lab.keys, hosts - present, first=present)
+            present = hosts
+            await lab.wait_ready(hosts, 120)
+            await bench.measure(hosts)
+
+
+class _Bench:
+    """Files and rows of one run."""
+
+    def __init__(self, run: Run, lab: Lab, repeat: int) -> None:
+        self._run = run
+        self._lab = lab
+        self._asked = repeat
+        self._directory = lab.directory / "inventory"
+        self._directory.mkdir()
+        self._program = Path(sys.executable).parent / "ansible-inventory"
+        if not self._program.exists():
+            raise LabError("ansible-core is not installed (pip install aware-agent[ansible])")
+
+    async def floor(self) -> None:
+        """What ansible-inventory costs with nothing to do."""
+        await self._row("ansible-core: one host (host_list)", ["-i", "a,"], 1, "floor", settings="what starting costs")
+
+    async def measure(self, hosts: int) -> None:
+        """All rows with that many hosts, ours last."""
+        document: Document = (await self._lab.ask("GET", "/v1/inventory", deadline_s=60)).json()
+        script = self._write_script(document)
+        constructed = self._write("constructed.yml", {"plugin": "ansible.builtin.constructed", **_keyed()})
+        label = f"{hosts:,} hosts"
+        names = {
+            "script": f"ansible-core: script, {label}",
+            "constructed": f"ansible-core: script + constructed, keyed groups, {label}",
+            "openstack": f"openstack.cloud: keyed groups, {label}",
+        }
+        await self._row(names["script"], ["-i", str(script)], hosts, "floor", settings="same hosts and groups, no HTTP")
+        sources = ["-i", str(script), "-i", str(constructed)]
+        await self._row(names["constructed"], sources, hosts, "peer", settings="2 keyed groups by Constructable")
+        await self._run.peer(names["openstack"], lambda: self._openstack(names["openstack"], hosts))
+        self._lab.write_context(self._directory)
+        ours = {"plugin": "aware.cluster.gateway", "context": "context.json", "stale_path": "stale"}
+        plain = self._write("plain.aware.yml", ours)
+        keyed = self._write("keyed.aware.yml", {**ours, **_keyed()})
+        settings = "real queen over TLS"
+        await self._row(
+            f"aware.cluster.gateway, {label}", ["-i", str(plain)], hosts, "aware", settings, [names["script"]]
+        )
+        name = f"aware.cluster.gateway, keyed groups, {label}"
+        await self._row(name, ["-i", str(keyed)], hosts, "aware", f"{settings}, 2 keyed groups", [*names.values()])
+
+    async def _openstack(self, name: str, hosts: int) -> None:
+        path = await asyncio.to_thread(openstack_cloud.collections)
+        port = free_ports(1)[0]
+        with ExitStack() as stack:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=self._directory)))
+            cloud = openstack_cloud.fake_cloud(port, hosts, directory / "cloud.log")
+            stack.callback(cloud.kill)
+            cloud.start()
+            await asyncio.sleep(2)
+            config = openstack_cloud.write_files(directory, port)
+            settings = f"{openstack_cloud.version(path)}, fake Keystone and Nova, expand_hostvars false, 2 keyed groups"
+            await self._row(name, ["-i", str(config)], hosts, "peer", settings, collections=path)
+
+    async def _row(
+        self,
+        what: str,
+        sources: list[str],
+        hosts: int,
+        kind: Any,
+        settings: str = "",
+        against: list[str] | None = None,
+        collections: Path = ROOT / "collections",
+    ) -> None:
+        repeat = self._asked or ((1 if hosts > 2000 else 3) if self._run.quick else 5)
+        environment = self._environment(collections)
+        costs = [
+            await asyncio.to_thread(_list, [str(self._program), *sources], self._directory, environment, hosts)
+            for _ in range(repeat)
+        ]
+        wall = sorted(cost.wall for cost in costs)[len(costs) // 2]
+        self._run.record(
+            what,
+            [cost.cpu for cost in costs],
+            unit="CPU s",
+            kind=kind,
+            settings=settings,
+            against=against or [],
+            wall_s=wall,
+        )
+
+    def _environment(self, collections: Path) -> Mapping[str, str]:
+        config = self._directory / "ansible.cfg"
+        config.write_text("[inventory]\nunparsed_is_failed = true\nany_unparsed_is_failed = true\n")
+        return {
+            **clean_environment(),
+            "ANSIBLE_CONFIG": str(config),
+            "ANSIBLE_COLLECTIONS_PATH": str(collections),
+            "ANSIBLE_LOCAL_TEMP": str(self._directory / "tmp"),
+            "HOME": str(self._directory),
+        }
+
+    def _write_script(self, document: Document) -> Path:
+        """What a dynamic inventory script would print, printed by ``cat``."""
+        groups = {name: {"hosts": members} for name, members in document["groups"].items()}
+        data = self._directory / "script.json"
+        data.write_text(json.dumps({"_meta": {"hostvars": document["hosts"]}, **groups}))
+        script = self._directory / "script.sh"
+        script.write_text(f"#!/bin/sh\nexec cat {shlex.quote(str(data))}\n")
+        script.chmod(0o700)
+        return script
+
+    def _write(self, name: str, document: Mapping[str, Any]) -> Path:
+        path = self._directory / name
+        path.write_text(json.dumps(document))
+        return path
+
+
+def _keyed() -> dict[str, Any]:
+    return {"strict": True, "keyed_groups": KEYED}
+
+
+def _list(argv: list[str], directory: Path, environment: Mapping[str, str], hosts: int) -> Cost:
+    """One run. Raises :class:`LabError` when it fails or does not list all hosts."""
+    cost = run_costed([*argv, "--list"], cwd=directory, env=environment, timeout_s=_LIMIT_S)
+    if cost.code:
+        raise LabError(f"{argv[-1]}: exit code {cost.code}: {cost.errors[-500:]}")
+    listed = json.loads(cost.output)
+    names = {name for group in listed.values() if isinstance(group, dict) for name in group.get("hosts", ())}
+    if len(names) != hosts:
+        raise LabError(f"{argv[-1]}: {len(names)} hosts were listed instead of {hosts}: {cost.errors[-500:]}")
+    return cost
