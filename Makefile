@@ -38,7 +38,7 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 
 test-collection: setup ## ansible-test, ansible-lint, antsibull and the built tarball
-	@./scripts/test-collection
+	@$(BIN)/python scripts/collection-checks
 
 bench: setup ## figures beside those of peers; BENCH="failover api" chooses, BENCHFLAGS="--json"
 	@for name in $(or $(BENCH),failover api inventory footprint formation); do \
@@ -51,4 +51,4 @@ clean: ## remove what tests and tools leave
 
 distclean: clean ## remove the virtual environment as well
 	@if [ -d .aware ]; then echo "error: a demo is here; make demo-down first" >&2; exit 1; fi
-	rm -rf $(VENV) $(VENV).lock
+	rm -rf $(VENV) $(VENV).lock .venv-checks

@@ -23,7 +23,7 @@ from bench.harness import Run
 from bench.lab import ROOT, Document, Lab, LabError
 from bench.measure import Cost, run_costed
 from bench.peers import openstack_cloud
-from bench.population import populate
+from bench.population import TIERS, ZONES, populate
 from bench.processes import clean_environment
 
 _LIMIT_S = 600.0
@@ -38,7 +38,8 @@ def add_arguments(parser: Any) -> None:
 
 async def measure(run: Run, options: argparse.Namespace) -> None:
     """One colony that grows."""
-    async with Lab(nodes=1, spec=Spec(colony="lab", size=1)) as lab:
+    real = {"zone": ZONES[0], "labels": {"tier": TIERS[0]}}
+    async with Lab(nodes=1, spec=Spec(colony="lab", size=1), settings=real) as lab:
         await lab.form()
         bench = _Bench(run, lab, options.repeat)
         await bench.floor()
@@ -170,7 +171,7 @@ def _list(argv: list[str], directory: Path, environment: Mapping[str, str], host
     """One run. Raises :class:`LabError` when it fails or does not list all hosts."""
     cost = run_costed([*argv, "--list"], cwd=directory, env=environment, timeout_s=_LIMIT_S)
     if cost.code:
-        raise LabError(f"{argv[-1]}: exit code {cost.code}: {cost.errors[-500:]}")
+        raise LabError(f"{argv[-1]}: exit code {cost.code}: {cost.errors[-1500:]}")
     listed = json.loads(cost.output)
     names = {name for group in listed.values() if isinstance(group, dict) for name in group.get("hosts", ())}
     if len(names) != hosts:

@@ -68,7 +68,6 @@ def run_costed(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeou
     return Cost(
         wall=wall,
         cpu=cpu,
-        peak_mib=0.0,
         code=done.returncode,
         output=done.stdout,
         errors=done.stderr.decode("utf-8", "replace"),

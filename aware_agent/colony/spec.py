@@ -85,11 +85,11 @@ def check_spec(spec: Spec) -> None:
 
 
 def _check_caste(name: str, caste: CasteSpec) -> None:
-    if not CASTE.match(name) or name in RESERVED_CASTES:
+    if not CASTE.match(name) or name in RESERVED_CASTES or name.startswith("aware_"):
         raise InvalidInput(
             f"spec: caste {name!r} cannot be a group name",
             field=f"castes.{name}",
-            hint="lower-case letters, digits and _, not one of " + ", ".join(sorted(RESERVED_CASTES)),
+            hint="lower-case letters, digits and _, not aware_... and not one of " + ", ".join(sorted(RESERVED_CASTES)),
         )
     if caste.count < 0:
         raise InvalidInput(

@@ -138,6 +138,8 @@ class Authority:
         user = self.user(principal.name)
         if user is None:
             raise Unauthenticated("the user of this token is gone", hint="log in as somebody else")
+        if principal.iat < int(user.password_at):
+            raise Unauthenticated("the password changed since this token was issued", hint="log in again: aware login")
         if not allows(user.role, principal.role):
             principal = msgspec.structs.replace(principal, role=user.role)
         return principal

@@ -91,6 +91,7 @@ class AccessCommands:
                 password_hash=password_hash or (before.password_hash if before else ""),
                 created_at=before.created_at if before else now,
                 changed_at=now,
+                password_at=now if before and password_hash else (before.password_at if before else 0.0),
             )
             if before and before.role == after.role and password_hash is None:
                 return self._ledger.unchanged()

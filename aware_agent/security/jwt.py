@@ -39,6 +39,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     jti: str
     exp: float  # Unix seconds
+    iat: float = 0.0  # when it was issued, whole Unix seconds
     scopes: tuple[str, ...] = ()
     kind: Kind = "access"
 
@@ -148,5 +149,11 @@ class TokenSigner:
 
 def _principal(claims: _Claims) -> Principal:
     return Principal(
-        name=claims.sub, role=claims.role, jti=claims.jti, exp=claims.exp, scopes=claims.scopes, kind=claims.kind
+        name=claims.sub,
+        role=claims.role,
+        jti=claims.jti,
+        exp=claims.exp,
+        iat=claims.iat,
+        scopes=claims.scopes,
+        kind=claims.kind,
     )

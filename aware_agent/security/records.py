@@ -34,6 +34,7 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     password_hash: str  # see password.hash_password
     created_at: float  # Unix seconds
     changed_at: float = 0.0
+    password_at: float = 0.0  # when the password was changed; tokens issued before are refused. 0: never
 
     def __repr__(self) -> str:
         """Without the hash."""

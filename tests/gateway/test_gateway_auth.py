@@ -164,6 +164,25 @@ async def test_a_higher_role_does_not_raise_tokens_given_before(
     assert (await anonymous.get("/v1/users", headers=headers)).status_code == 403
 
 
+async def test_a_changed_password_ends_all_tokens_given_before(
+    anonymous: httpx.AsyncClient, app: QueenApp, context: MemoryContext, clock: Clock
+) -> None:
+    tokens = (await anonymous.post("/v1/auth/token", json=LOGIN)).json()
+    anonymous.headers["authorization"] = f"Bearer {tokens['access_token']}"
+    assert (await anonymous.get("/v1/cluster")).status_code == 200
+    user = app.gateway.authority.user("otto")
+    assert user is not None
+    clock.now += 5
+    changed = msgspec.structs.replace(user, password_at=clock.now)
+    context.projection.put(app.gateway.keys.key("users", "otto"), changed)
+    assert (await anonymous.get("/v1/cluster")).status_code == 401
+    refused = await anonymous.post("/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert refused.status_code == 401
+    again = (await anonymous.post("/v1/auth/token", json=LOGIN)).json()
+    anonymous.headers["authorization"] = f"Bearer {again['access_token']}"
+    assert (await anonymous.get("/v1/cluster")).status_code == 200
+
+
 async def test_a_deleted_user_is_out_at_once(admin: httpx.AsyncClient, context: MemoryContext) -> None:
     assert (await admin.get("/v1/cluster")).status_code == 200
     context.projection.delete(context.keys.key("users", "ada"))

@@ -58,9 +58,7 @@ def main(count, arguments):
     launcher = oslo_service.ServiceLauncher(CONF)
     for number in range(1, count + 1):
         launcher.launch_service(
-            service.Service.create(
-                host=f"fake{number}", binary="nova-compute", topic=compute_rpcapi.RPC_TOPIC
-            )
+            service.Service.create(host=f"fake{number}", binary="nova-compute", topic=compute_rpcapi.RPC_TOPIC)
         )
     launcher.wait()
 

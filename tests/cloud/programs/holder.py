@@ -1,7 +1,7 @@
 """Process 1 of the cloud's namespaces: makes the private mounts and links, then reaps until it is killed.
 
-Run by ``unshare`` as ``holder.py aware-cloud-holder DIRECTORY JSON``. When it ends, the kernel ends every process of the
-cloud and removes every bridge, tap and namespace with it. It says "ready" when set up, and its process name then is
+Run by ``unshare`` as ``holder.py aware-cloud-holder DIRECTORY JSON``. When it ends, the kernel ends every process of
+the cloud and removes every bridge, tap and namespace with it. It says "ready" when set up, and its process name then is
 ``aware-cloud`` (that is how others know, should the one who started it be gone).
 """
 

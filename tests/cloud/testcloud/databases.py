@@ -91,9 +91,7 @@ def nova(settings: Settings, run: Run) -> None:
     manage("cell_v2", "map_cell0", "--database_connection", database_url(settings, "nova_cell0"))
     manage("db", "sync")
     connection = database_url(settings, "nova")
-    manage(
-        "cell_v2", "create_cell", "--name", "cell1", "--database_connection", connection, "--transport-url", RABBIT
-    )
+    manage("cell_v2", "create_cell", "--name", "cell1", "--database_connection", connection, "--transport-url", RABBIT)
 
 
 def neutron(settings: Settings, run: Run) -> None:

@@ -53,7 +53,9 @@ def start(settings: Settings) -> int:
     if pid := find(settings.directory):
         return pid
     end(settings.directory)  # one whose starter was killed and which never got ready
-    told = json.dumps({name: getattr(settings, name) for name in ("hostname", "ip", "gateway", "flat_outer", "flat_inner")})
+    told = json.dumps(
+        {name: getattr(settings, name) for name in ("hostname", "ip", "gateway", "flat_outer", "flat_inner")}
+    )
     holder = [PYTHON, "-I", str(HERE / "programs" / "holder.py"), NAME, str(settings.directory), told]
     new = ["--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--mount-proc", "--propagation", "private"]
     process = subprocess.Popen(
@@ -69,7 +71,9 @@ def start(settings: Settings) -> int:
     if pid is None:
         end(settings.directory)
         reason = said or "it said nothing for 30 s"
-        raise CloudError(f"namespaces cannot be made (root with CAP_SYS_ADMIN is needed; containers: privileged): {reason}")
+        raise CloudError(
+            f"namespaces cannot be made (root with CAP_SYS_ADMIN is needed; containers: privileged): {reason}"
+        )
     return pid
 
 

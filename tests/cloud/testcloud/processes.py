@@ -17,7 +17,7 @@ from testcloud.settings import CloudError, Settings
 
 
 def birth(pid: int) -> int | None:
-    """When a process began (ticks since boot), None when it is gone or a zombie. Tells a pid from its later namesake."""
+    """When a process began (ticks since boot; tells it from a later namesake), None when it is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from testcloud.settings import Settings
 
-UWSGI = (
+UWSGI = shlex.split(
     "uwsgi_python3 --plugins python3 --master --lazy-apps --enable-threads --die-on-term --buffer-size 65535 "
     "--need-app --listen 100 --disable-logging --add-header Connection:close"
-).split()
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +26,12 @@ class Service:
 
 def mariadb(settings: Settings) -> Service:
     """Only its socket; nothing is flushed, for a crash of the machine ends a test cloud anyway."""
-    options = (
+    options = shlex.split(
         "--user=root --skip-networking --skip-name-resolve --max-connections=1000 --performance-schema=OFF "
         "--innodb-flush-method=nosync --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --skip-log-bin "
         "--innodb-buffer-pool-size=256M --innodb-log-file-size=64M "
         "--character-set-server=utf8mb3 --collation-server=utf8mb3_general_ci"
-    ).split()
+    )
     home = settings.directory
     places = [f"--datadir={home}/mysql", f"--socket={home}/mysql.sock", f"--pid-file={home}/mysql.pid"]
     return Service(name="mariadb", argv=["mariadbd", "--no-defaults", *options, *places])
@@ -58,7 +59,7 @@ def rabbitmq(settings: Settings) -> Service:
 
 def infrastructure(settings: Settings) -> list[Service]:
     """What everything else leans on."""
-    memcached = "memcached -u root -l 127.0.0.1 -p 11211 -m 64".split()
+    memcached = shlex.split("memcached -u root -l 127.0.0.1 -p 11211 -m 64")
     return [
         mariadb(settings),
         rabbitmq(settings),
@@ -66,12 +67,17 @@ def infrastructure(settings: Settings) -> list[Service]:
     ]
 
 
+def uwsgi(address: str, processes: int, threads: int, program: str) -> list[str]:
+    """A WSGI program behind uwsgi's own HTTP."""
+    size = ["--processes", str(processes), "--threads", str(threads)]
+    return [*UWSGI, "--http-socket", address, *size, "--wsgi-file", program]
+
+
 def keystone(settings: Settings) -> Service:
     """Identity; two processes, for everybody asks it all the time."""
     return Service(
         name="keystone",
-        argv=[*UWSGI, *"--http-socket 0.0.0.0:5000 --processes 2 --threads 4".split()]
-        + ["--wsgi-file", "/usr/bin/keystone-wsgi-public"],
+        argv=uwsgi("0.0.0.0:5000", 2, 4, "/usr/bin/keystone-wsgi-public"),
         env={"OS_KEYSTONE_CONFIG_FILES": f"{settings.etc}/keystone.conf"},
         port=5000,
     )
@@ -81,8 +87,7 @@ def placement(settings: Settings) -> Service:
     """Inventory of the computes."""
     return Service(
         name="placement",
-        argv=[*UWSGI, *"--http-socket 0.0.0.0:8778 --processes 1 --threads 8".split()]
-        + ["--wsgi-file", "/usr/bin/placement-api"],
+        argv=uwsgi("0.0.0.0:8778", 1, 8, "/usr/bin/placement-api"),
         env={"OS_PLACEMENT_CONFIG_DIR": f"{settings.etc}/placement"},
         port=8778,
     )
@@ -138,7 +143,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "HOME": str(settings.directory / "home"),
         "TMPDIR": str(settings.directory / "tmp"),
-        "PYTHONPYCACHEPREFIX": "",
         "PYTHONDONTWRITEBYTECODE": "1",
         "XTABLES_LOCKFILE": str(settings.run / "xtables.lock"),
     }

@@ -1,0 +1,116 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The AWARE founders
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the OpenStack modules have in common: options, the connection, and one place where errors become messages."""
+from __future__ import annotations
+
+import importlib.metadata
+import traceback
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused
+
+try:
+    import openstack
+    from keystoneauth1 import exceptions as keystone_exceptions
+    from openstack import exceptions as sdk_exceptions
+except ImportError:
+    HAS_OPENSTACKSDK = False
+    OPENSTACKSDK_ERROR = traceback.format_exc()
+else:
+    HAS_OPENSTACKSDK = True
+    OPENSTACKSDK_ERROR = None
+
+LEAST_SDK = (4, 0)
+
+
+def argument_spec(**more: Any) -> dict:
+    """Return the options of the doc fragment aware.cluster.openstack, and those of the module."""
+    spec = dict(
+        cloud=dict(type="raw"),
+        auth=dict(type="dict", no_log=True),
+        auth_type=dict(type="str"),
+        region_name=dict(type="str"),
+        validate_certs=dict(type="bool", aliases=["verify"]),
+        ca_cert=dict(type="path", aliases=["cacert"]),
+        client_cert=dict(type="path", aliases=["cert"]),
+        client_key=dict(type="path", no_log=False, aliases=["key"]),
+        interface=dict(type="str", choices=["admin", "internal", "public"], default="public", aliases=["endpoint_type"]),
+        api_timeout=dict(type="int", default=60),
+        retry_timeout=dict(type="float", default=60.0),
+    )
+    spec.update(more)
+    return spec
+
+
+def run_module(module: AnsibleModule, work: Callable) -> None:
+    """Call ``work(module, cloud)``, which returns the result, and leave with it or with one clear line.
+
+    A result with ``failed`` leaves through fail_json, so that what was done by then is told as well.
+    """
+    _check_sdk(module)
+    try:
+        result = work(module, Cloud(_connect(module.params), retry_s=module.params["retry_timeout"]))
+    except CloudError as exc:
+        module.fail_json(msg=_explained(exc, module.params), **getattr(exc, "facts", {}))
+    except keystone_exceptions.Unauthorized as exc:
+        module.fail_json(msg="the cloud refused the credentials (%s): check %s" % (_line(exc), _source(module.params)))
+    except (sdk_exceptions.SDKException, keystone_exceptions.ClientException) as exc:
+        module.fail_json(msg="%s, with %s" % (_line(exc), _source(module.params)))
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+def _check_sdk(module: AnsibleModule) -> None:
+    if not HAS_OPENSTACKSDK:
+        module.fail_json(msg=missing_required_lib("openstacksdk >= %d.%d" % LEAST_SDK), exception=OPENSTACKSDK_ERROR)
+    version = importlib.metadata.version("openstacksdk")
+    if version_tuple(version) < LEAST_SDK:
+        module.fail_json(msg="openstacksdk %s is too old, %d.%d or newer is needed" % ((version,) + LEAST_SDK))
+
+
+def version_tuple(version: str) -> tuple:
+    """First two numbers of a version; what is not a number counts as 0."""
+    parts = (version.split(".") + ["0", "0"])[:2]
+    return tuple(int(part) if part.isdigit() else 0 for part in parts)
+
+
+def _connect(params: dict) -> Any:
+    """Connect as clouds.yaml, the options or the OS_* variables say; nothing is sent before the first request."""
+    names = dict(auth="auth", auth_type="auth_type", region_name="region_name", validate_certs="verify", ca_cert="cacert",
+                 client_cert="cert", client_key="key", api_timeout="api_timeout", interface="interface")
+    given = dict((names[name], params[name]) for name in names if params[name] is not None)
+    cloud = params["cloud"]
+    if isinstance(cloud, dict):
+        given = dict(cloud, **given)
+    elif cloud is not None:
+        given["cloud"] = str(cloud)
+    given.update(app_name="aware.cluster", load_yaml_config=not isinstance(cloud, dict), load_envvars=cloud is None)
+    return openstack.connect(**given)
+
+
+def _source(params: dict) -> str:
+    cloud = params["cloud"]
+    if isinstance(cloud, dict):
+        return "option cloud"
+    if cloud is not None:
+        return "cloud %r of clouds.yaml" % str(cloud)
+    return "option auth" if params["auth"] else "the OS_* environment variables or clouds.yaml"
+
+
+def _explained(exc: CloudError, params: dict) -> str:
+    hint = ""
+    if isinstance(exc, Refused):
+        hint = {
+            401: "; the credentials of %s are no longer good" % _source(params),
+            403: "; the project's quota or the role of %s does not allow it" % _source(params),
+            406: "; this cloud is older than OpenStack Rocky (compute microversion 2.64), which is needed",
+        }.get(exc.status, "")
+    return str(exc) + hint
+
+
+def _line(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:500] or exc.__class__.__name__
