@@ -28,7 +28,10 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], what: str = "th
 
 
 class Proxy:
-    """Forwards TCP to one target. ``frozen``: connections stay open and silent. ``mute``: replies are swallowed."""
+    """Forwards TCP to one target. ``frozen``: connections stay open and silent. ``mute``: replies are swallowed.
+
+    :meth:`mute_present` and :meth:`freeze_present` do so to the connections there are, not to those that come.
+    """
 
     def __init__(self, target: str) -> None:
         host, port = target.rsplit(":", 1)
@@ -37,9 +40,11 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._port = 0
+        self._frozen: set[int] = set()
+        self._muted: set[int] = set()
+        self._serial = 0
         self.frozen = False
         self.mute = False
-        self.forwarded = 0  # bytes that reached the target
 
     @property
     def endpoint(self) -> str:
@@ -57,6 +62,14 @@ class Proxy:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
+    def freeze_present(self) -> None:
+        """Black-hole what is connected now."""
+        self._frozen = set(range(self._serial))
+
+    def mute_present(self) -> None:
+        """Swallow the replies on what is connected now."""
+        self._muted = set(range(self._serial))
+
     async def cut(self) -> None:
         """Break all connections and refuse new ones."""
         if self._server is not None:
@@ -73,12 +86,14 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         self._writers.add(writer)
+        number, self._serial = self._serial, self._serial + 1
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
             self._writers.add(far_writer)
             try:
                 await asyncio.gather(
-                    self._pump(reader, far_writer, lambda: False), self._pump(far_reader, writer, lambda: self.mute)
+                    self._pump(number, reader, far_writer, lambda: False),
+                    self._pump(number, far_reader, writer, lambda: self.mute or number in self._muted),
                 )
             finally:
                 self._writers.discard(far_writer)
@@ -91,15 +106,13 @@ class Proxy:
             writer.transport.abort()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, swallow: Callable[[], bool]
+        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, swallow: Callable[[], bool]
     ) -> None:
         while data := await reader.read(65536):
-            while self.frozen:
+            while self.frozen or number in self._frozen:
                 await asyncio.sleep(0.02)
             if swallow():
                 continue
-            if writer.get_extra_info("peername") == self._target:
-                self.forwarded += len(data)
             writer.write(data)
             with contextlib.suppress(ConnectionError):
                 await writer.drain()

@@ -142,16 +142,26 @@ async def test_when_nobody_listens_surely_nothing_was_written() -> None:
 
 
 async def test_a_lost_reply_to_a_transaction_is_an_unknown_outcome(shared_etcd: EmbeddedEtcd, prefix: bytes) -> None:
-    async with Proxy(shared_etcd.endpoints[0]) as proxy, EtcdClient([proxy.endpoint], timeout_s=0.5) as client:
+    async with Proxy(shared_etcd.endpoints[0]) as proxy, EtcdClient([proxy.endpoint], timeout_s=1.0) as client:
         await client.put(prefix, b"0")
-        proxy.mute = True
+        proxy.mute_present()
         with pytest.raises(StoreUnreachable) as error:
             await client.txn([], [ops.put(prefix, b"1")])
         assert error.value.maybe_applied
-        proxy.mute = False
         kv = await client.get(prefix)
         assert kv is not None
         assert (kv.value, kv.version) == (b"1", 2)  # applied, and not repeated
+
+
+async def test_a_lost_reply_to_a_put_is_repeated(shared_etcd: EmbeddedEtcd, prefix: bytes) -> None:
+    async with Proxy(shared_etcd.endpoints[0]) as proxy:
+        async with EtcdClient([proxy.endpoint], timeout_s=1.0, deadline_s=20.0) as client:
+            await client.put(prefix, b"0")
+            proxy.mute_present()
+            await client.put(prefix, b"1")
+            kv = await client.get(prefix)
+            assert kv is not None
+            assert (kv.value, kv.version) == (b"1", 3)
 
 
 async def test_a_transaction_of_reads_is_repeated(shared_etcd: EmbeddedEtcd, prefix: bytes) -> None:
@@ -166,23 +176,12 @@ async def test_a_transaction_of_reads_is_repeated(shared_etcd: EmbeddedEtcd, pre
 
 async def test_a_black_holed_connection_is_replaced(shared_etcd: EmbeddedEtcd, prefix: bytes) -> None:
     """The only endpoint: the old connection stays dead, a new one works."""
-    async with Proxy(shared_etcd.endpoints[0]) as proxy, EtcdClient([proxy.endpoint], timeout_s=0.5) as client:
-        await client.put(prefix, b"0")
-        line_before = client.ring._lines[0]
-        proxy.frozen = True
-        with pytest.raises(StoreUnreachable) as error:
-            await client.call(*_put(prefix, b"1"), deadline_s=1.2)
-        assert error.value.maybe_applied
-        assert client.ring._lines[0] is not line_before
-        proxy.frozen = False
-        await client.put(prefix, b"2")
-        await until(lambda: not client.ring._retired and not client.ring._closing, "dead lines are closed")
-
-
-def _put(key: bytes, value: bytes) -> tuple[object, object]:
-    from aware_agent.store import rpc
-
-    return rpc.PUT, rpc.pb.PutRequest(key=key, value=value)
+    async with Proxy(shared_etcd.endpoints[0]) as proxy:
+        async with EtcdClient([proxy.endpoint], timeout_s=0.5, deadline_s=20.0) as client:
+            await client.put(prefix, b"0")
+            proxy.freeze_present()
+            assert await client.get(prefix) is not None
+            await until(lambda: not client.ring._retired and not client.ring._closing, "dead lines are closed")
 
 
 async def test_closing_ends_requests_under_way(shared_etcd: EmbeddedEtcd) -> None:
@@ -197,6 +196,20 @@ async def test_closing_ends_requests_under_way(shared_etcd: EmbeddedEtcd) -> Non
             await request
         with pytest.raises(StoreError, match="closed"):
             await client.get(b"k")
+
+
+async def test_a_cancelled_request_stays_cancelled_when_the_client_closes(shared_etcd: EmbeddedEtcd) -> None:
+    async with Proxy(shared_etcd.endpoints[0]) as proxy:
+        client = EtcdClient([proxy.endpoint], timeout_s=20.0, deadline_s=20.0)
+        await client.get(b"k")
+        proxy.frozen = True
+        request = asyncio.create_task(client.get(b"k"))
+        await asyncio.sleep(0.1)
+        closing = asyncio.create_task(client.aclose())
+        request.cancel()
+        await closing
+        with pytest.raises(asyncio.CancelledError):
+            await request
 
 
 async def test_cancelling_a_request_is_a_cancellation(shared_etcd: EmbeddedEtcd) -> None:

@@ -130,7 +130,9 @@ class Checker:
     def handed_over(self, to: str) -> None:
         """A queen has deleted her own key and named ``to``."""
         heir = self._world.hosts.get(to)
-        if heir and heir.well and to in self._world.line and not self._world.etcd.down:
+        if heir is None or heir.agent is None or not heir.well or to not in self._world.line:
+            return
+        if heir.agent.state.phase is Phase.WATCHING and not self._world.etcd.down:
             self._clean_since = self._world.queue.now
 
     def disturbed(self, weight: int = 1) -> None:

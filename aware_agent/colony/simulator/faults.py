@@ -7,6 +7,7 @@ from random import Random
 
 import msgspec
 
+from aware_agent.colony.election import Phase
 from aware_agent.colony.simulator.host import Host
 from aware_agent.colony.simulator.news import QUEEN
 from aware_agent.colony.simulator.world import World
@@ -65,6 +66,8 @@ class Trouble:
             if host.cut:
                 self._mend(host)
         for host in self.world.hosts.values():
+            if host.agent is not None and host.agent.state.phase is Phase.GONE:
+                host.agent.crash()  # on its way out
             lonely = host.candidate and not any(h.up and h.candidate for h in self.world.hosts.values())
             if not host.up and (lonely or self.world.random.random() < 0.7):
                 self.world.start(host)

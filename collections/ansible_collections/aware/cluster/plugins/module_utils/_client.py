@@ -143,10 +143,10 @@ class GatewayClient:
         """Return the known member a redirect names, or None; the token never goes to a stranger."""
         if not location:
             return None
-        parts = urlsplit(location)
         try:
+            parts = urlsplit(location)
             target = normal_url("%s://%s" % (parts.scheme, parts.netloc))
-        except ContextError:
+        except (ContextError, ValueError):
             target = ""
         if target in self._bases:
             return target
@@ -205,8 +205,9 @@ class GatewayClient:
             return {}
         return document if isinstance(document, dict) else {}
 
-    def _read(self, response: Any, end: float, limit: int = MAX_BODY) -> bytes:
+    def _read(self, response: Any, end: float, limit: int = 0) -> bytes:
         """Read a whole body, unpacked, within limit and deadline; a short body is an error, never an answer."""
+        limit = limit or MAX_BODY
         packed = "gzip" in str(response.headers.get("Content-Encoding") or "").lower()
         unpack = zlib.decompressobj(wbits=31) if packed else None
         parts, size, raw = [], 0, 0

@@ -102,11 +102,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in order, the servers that stay, what makes the wish impossible, and what the user should know."""
+    """Steps in order, and the servers that stay.
+
+    With ``problems`` nothing may be done. ``failures`` are servers that stay although they failed: the run goes on and fails in the end.
+    """
 
     steps: tuple = ()
     keep: tuple = ()
     problems: tuple = ()
+    failures: tuple = ()
     warnings: tuple = ()
 
     def of(self, *kinds: str) -> list:
@@ -122,6 +126,12 @@ def make_plan(wish: Wish, servers: Iterable, foreign: Iterable = ()) -> Plan:
 def node_name(colony: str, index: int) -> str:
     """Name of a node; the same index has the same name, always."""
     return "%s-%d" % (colony, index)
+
+
+def failure(server: Server) -> str:
+    """What to tell about a server in ERROR."""
+    reason = server.fault or "Nova gives no reason"
+    return "server %s (%s) is in ERROR: %s; set replace_failed to replace it" % (server.name, server.id, reason)
 
 
 def own_marks(wish: Wish, index: int, caste: str) -> dict:
@@ -156,7 +166,11 @@ class _Planner:
             if server.status in ODD:
                 self.warnings.append("server %s is %s; it counts, and is left as it is" % (server.name, server.status))
         steps = self.deletes + marks + starts + creates
-        return Plan(tuple(steps), tuple(sorted(self.live, key=lambda server: server.index)), tuple(self.problems), tuple(self.warnings))
+        keep = tuple(sorted(self.live, key=lambda server: server.index))
+        return Plan(tuple(steps), keep, tuple(self.problems), tuple(map(failure, self._failed())), tuple(self.warnings))
+
+    def _failed(self) -> list:
+        return [server for server in self.live if server.status == "ERROR"]
 
     # -- removing
 
@@ -205,12 +219,9 @@ class _Planner:
             self.warnings.append("size is %d, so others are made for %s" % (self.wish.size, ", ".join(sorted(room))))
 
     def _drop_failed(self) -> None:
-        for server in [server for server in self.live if server.status == "ERROR"]:
-            if self.wish.replace_failed:
+        if self.wish.replace_failed:
+            for server in [server for server in self.live if server.status == "ERROR"]:
                 self._drop(server, "it failed: %s" % (server.fault or "Nova gives no reason"))
-            elif len(self.live) <= self.wish.size:
-                self.problems.append("server %s (%s) is in ERROR: %s; set replace_failed to replace it" % (
-                    server.name, server.id, server.fault or "Nova gives no reason"))
 
     def _shrink(self) -> None:
         while len(self.live) > self.wish.size:

@@ -1,0 +1,162 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The AWARE founders
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""Servers of a colony: which are ours, how they are asked for, and what Ansible needs to reach them."""
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Mapping
+
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import Server, Size, Step, Wish, node_name, own_marks
+
+
+def colony_tag(colony: str) -> str:
+    """The tag all servers of a colony carry."""
+    return "aware:%s" % colony
+
+
+def is_owned(raw: Mapping, colony: str) -> bool:
+    """True if tag and metadata both say so; one alone may be a copy or a mistake."""
+    return colony_tag(colony) in (raw.get("tags") or ()) and (raw.get("metadata") or {}).get("aware_colony") == colony
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is there: ``owned`` servers, their documents by id, and the names of ``foreign`` ones that look alike."""
+
+    owned: tuple
+    raw: Mapping
+    foreign: frozenset = frozenset()
+
+
+def find(cloud: Cloud, colony: str) -> Found:
+    """List by tag, for servers that were renamed, and by name, for servers of others; both at once."""
+    pattern = "^%s-[0-9]+$" % re.escape(colony).replace("\\-", "-")
+    with ThreadPoolExecutor(2) as pool:
+        named = pool.submit(cloud.pages, "compute", "/servers/detail", "servers", {"name": pattern})
+        tagged = list_owned(cloud, colony)
+        foreign = [raw["name"] for raw in named.result() if not is_owned(raw, colony) and raw["status"] not in ("DELETED", "SOFT_DELETED")]
+    # One of ours that was made between the two lists is in the second only, and the tag is never missing then.
+    return Found(tuple(read_server(raw, colony) for raw in tagged), dict((raw["id"], raw) for raw in tagged), frozenset(foreign))
+
+
+def list_owned(cloud: Cloud, colony: str) -> list:
+    """Documents of all servers of the colony, in one request (and one for each thousand)."""
+    found = cloud.pages("compute", "/servers/detail", "servers", {"tags": colony_tag(colony)})
+    return [raw for raw in found if is_owned(raw, colony) and index_of(raw, colony) > 0]
+
+
+def index_of(raw: Mapping, colony: str) -> int:
+    """Index from the metadata or, when they are not written yet, from the name; 0 when there is none."""
+    text = str((raw.get("metadata") or {}).get("aware_index") or "")
+    if not text.isdigit():
+        match = re.match(r"^%s-(\d+)$" % re.escape(colony), raw.get("name") or "")
+        text = match.group(1) if match else "0"
+    return int(text)
+
+
+def read_server(raw: Mapping, colony: str) -> Server:
+    """Server from Nova's document."""
+    marks, flavor, index = raw.get("metadata") or {}, raw.get("flavor") or {}, index_of(raw, colony)
+    size = Size(int(flavor.get("vcpus") or 0), int(flavor.get("ram") or 0), int(flavor.get("disk") or 0))
+    return Server(
+        id=raw["id"], name=node_name(colony, index), index=index, status=raw["status"], caste=marks.get("aware_caste") or "",
+        zone=raw.get("OS-EXT-AZ:availability_zone") or "", created=raw.get("created") or "", size=size,
+        task=raw.get("OS-EXT-STS:task_state") or "", fault=" ".join(str((raw.get("fault") or {}).get("message") or "").split()),
+        marks=marks, tags=tuple(raw.get("tags") or ()))
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """All that is the same for new servers, with identifiers instead of names. ``flavors`` are by caste."""
+
+    wish: Wish
+    image: str
+    flavors: Mapping
+    networks: tuple = ()
+    ports: tuple = ()  # of nodes 1, 2, ...
+    security_groups: tuple = ()
+    key_name: str = ""
+    server_group: str = ""
+    config_drive: bool = False
+    user_data: str = ""
+    boot_volume: Mapping = field(default_factory=dict)
+    term: Any = None
+
+    def body(self, step: Step) -> dict:
+        """Request for one server."""
+        marks = own_marks(self.wish, step.index, step.caste)
+        return self._request(step, node_name(self.wish.colony, step.index), marks)
+
+    def body_of_many(self, steps: list) -> dict:
+        """Request for all servers of a new colony at once. Nova names them ``<colony>-1`` and so on; what differs is written later."""
+        marks = dict((key, value) for key, value in own_marks(self.wish, 0, "").items() if key not in ("aware_node", "aware_index", "aware_caste"))
+        body = self._request(steps[0], self.wish.colony, marks)
+        body["server"].update(min_count=len(steps), max_count=len(steps))
+        return body
+
+    def _request(self, step: Step, name: str, marks: dict) -> dict:
+        server: dict = dict(name=name, flavorRef=self.flavors[step.caste].id, metadata=dict(marks), tags=sorted(self.wish.tags))
+        if self.term is not None:
+            server["metadata"]["aware_term"] = str(self.term)
+        if self.boot_volume:
+            server["block_device_mapping_v2"] = [self._volume()]
+        else:
+            server["imageRef"] = self.image
+        server["networks"] = self._interfaces(step.index)
+        if self.security_groups:
+            server["security_groups"] = [dict(name=group) for group in self.security_groups]
+        for key, value in (("key_name", self.key_name), ("availability_zone", step.zone), ("config_drive", self.config_drive)):
+            if value:
+                server[key] = value
+        if self.user_data:
+            server["user_data"] = base64.b64encode(self.user_data.encode()).decode()
+        body: dict = {"server": server}
+        if self.server_group:
+            body["os:scheduler_hints"] = {"group": self.server_group}
+        return body
+
+    def _interfaces(self, index: int) -> list:
+        own = [dict(port=self.ports[index - 1])] if 0 < index <= len(self.ports) else []
+        return own + [dict(uuid=network) for network in self.networks]
+
+    def _volume(self) -> dict:
+        volume = dict(boot_index=0, uuid=self.image, source_type="image", destination_type="volume",
+                      volume_size=self.boot_volume["size_gib"], delete_on_termination=self.boot_volume.get("delete_on_termination", True))
+        if self.boot_volume.get("type"):
+            volume["volume_type"] = self.boot_volume["type"]  # microversion 2.67, asked for when it is used
+        return volume
+
+
+def may_be_many(blueprint: Blueprint, steps: list, names: Any) -> bool:
+    """True if one request can make them all: a new colony whose servers differ in nothing but name and caste."""
+    if len(steps) < 2 or names or blueprint.ports or [step.index for step in steps] != list(range(1, len(steps) + 1)):
+        return False
+    return len({(step.zone, blueprint.flavors[step.caste].id) for step in steps}) == 1
+
+
+def address_of(raw: Mapping, network: str = "", floating: bool = True) -> str:
+    """The address to reach a server at: floating first, then IPv4, then IPv6; of ``network`` if one is named."""
+    best = []
+    for name, entries in sorted((raw.get("addresses") or {}).items()):
+        for entry in entries:
+            kind = entry.get("OS-EXT-IPS:type") or "fixed"
+            if kind == "floating" and not floating or kind == "fixed" and network and name != network:
+                continue
+            best.append((kind != "floating", ipaddress.ip_address(entry["addr"]).version, entry["addr"]))
+    return min(best)[2] if best else ""
+
+
+def host_of(server: Server, raw: Mapping, network: str = "") -> dict:
+    """Arguments for ansible.builtin.add_host."""
+    groups = ["aware_bootstrap"] + ([server.caste] if server.caste else ["spare"])
+    return dict(
+        name=server.name, ansible_host=address_of(raw, network), groups=groups, aware_index=server.index, aware_caste=server.caste,
+        aware_zone=server.zone, aware_address=address_of(raw, network, floating=False), aware_server_id=server.id,
+        aware_server_status=server.status, aware_vcpus=server.size.vcpus, aware_ram_mib=server.size.ram_mib, aware_disk_gib=server.size.disk_gib)

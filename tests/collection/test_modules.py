@@ -1,0 +1,155 @@
+"""The modules as Ansible runs them, against a member that is a process."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import TOKEN, FakeColony, FakeMember, Ran
+
+NODE = {"id": "01J1", "name": "demo-3", "labels": {"rack": "r1"}, "cordoned": False, "status": "ready"}
+CONFIG = {"revision": 7, "version": 2, "applied": True, "config": {"agent": {}, "vars": {"a": 1}}}
+QUEEN = {"id": "01J0", "name": "demo-1", "term": 5, "heir": {"id": "01J1", "name": "demo-3"}}
+
+
+@pytest.fixture
+def queen(colony: FakeColony) -> FakeMember:
+    return colony.member()
+
+
+@pytest.fixture
+def module(colony: FakeColony, queen: FakeMember, ansible: Any) -> Callable[..., tuple[Ran, dict[str, Any]]]:
+    """Run one module with ``ansible localhost`` and return its result."""
+
+    def run(name: str, options: dict[str, Any], *flags: str) -> tuple[Ran, dict[str, Any]]:
+        common = {"endpoints": [queen.url], "ca_path": str(colony.ca), "deadline": 3}
+        arguments = json.dumps({**common, **options})
+        # At this verbosity the difference is part of the result that is printed.
+        ran = ansible("ansible", "localhost", "-vvv", "-m", f"aware.cluster.{name}", "-a", arguments, *flags, AWARE_TOKEN=TOKEN)
+        found = re.search(r"^localhost \| [A-Z]+!? => ", ran.out, re.MULTILINE)
+        assert found, ran.out + ran.err
+        return ran, json.JSONDecoder().raw_decode(ran.out[found.end() :])[0]
+
+    return run
+
+
+def writes(queen: FakeMember) -> list[list[Any]]:
+    return [[line[0], line[1], line[4], json.loads(line[5]) if line[5] else None] for line in queen.requests() if line[0] != "GET"]
+
+
+def test_node_changes_what_differs(queen: FakeMember, module: Any) -> None:
+    routes = {
+        "GET /v1/nodes/demo-3": [200, NODE],
+        "GET /v1/nodes/01J1": [200, {**NODE, "cordoned": True}],
+        "GET /v1/nodes/01J1/config": [200, CONFIG],
+        "PATCH /v1/nodes/01J1": [200, {}],
+        "PUT /v1/nodes/01J1/config": [200, {}],
+    }
+    queen.say(routes=routes)
+    wanted = {"node": "demo-3", "cordoned": True, "labels": {"rack": None, "zone": "z1"}, "config": {"vars": {"a": 2}}}
+    _, checked = module("node", wanted, "--check", "--diff")
+    assert checked["changed"] is True
+    assert writes(queen) == []
+    _, done = module("node", wanted, "--diff")
+    assert done["changed"] is True
+    assert done["diff"] == checked["diff"]
+    assert done["diff"]["after"] == {"labels": {"zone": "z1"}, "cordoned": True, "config": {"agent": {}, "vars": {"a": 2}}}
+    patch, put = writes(queen)
+    assert patch == ["PATCH", "/v1/nodes/01J1", None, {"labels": {"rack": None, "zone": "z1"}, "cordoned": True}]
+    assert put == ["PUT", "/v1/nodes/01J1/config", '"7"', {"agent": {}, "vars": {"a": 2}}]
+
+
+def test_node_that_is_right_is_left_alone(queen: FakeMember, module: Any) -> None:
+    queen.say(routes={"GET /v1/nodes/demo-3": [200, NODE], "GET /v1/nodes/01J1/config": [200, CONFIG]})
+    same = {"node": "demo-3", "cordoned": False, "labels": {"rack": "r1", "none": None}, "config": {"vars": {"a": 1}}}
+    assert module("node", same)[1]["changed"] is False
+    assert writes(queen) == []
+
+
+def test_node_absent(queen: FakeMember, module: Any) -> None:
+    queen.say(routes={"GET /v1/nodes/demo-3": [200, NODE], "DELETE /v1/nodes/01J1?force=true": [200, {}]})
+    assert module("node", {"node": "demo-3", "state": "absent", "force": True})[1]["changed"] is True
+    assert module("node", {"node": "demo-9", "state": "absent"})[1]["changed"] is False
+    assert [line[:2] for line in writes(queen)] == [["DELETE", "/v1/nodes/01J1?force=true"]]
+
+
+def test_hostile_node_name_stays_one_path_element(queen: FakeMember, module: Any) -> None:
+    ran, result = module("node_info", {"node": "../users/admin?x=#"})
+    assert ran.rc != 0
+    assert result.get("status") == 404, result
+    assert queen.requests()[0][1] == "/v1/nodes/..%2Fusers%2Fadmin%3Fx%3D%23"
+
+
+def test_queen_transfer(queen: FakeMember, module: Any) -> None:
+    queen.say(routes={"GET /v1/queen": [200, QUEEN], "POST /v1/queen/transfer": [202, {}], "POST /v1/queen/step-down": [202, {}]})
+    assert module("queen", {"state": "transfer", "to": "demo-1"})[1]["changed"] is False
+    assert module("queen", {"state": "transfer", "to": "demo-3"}, "--check")[1]["changed"] is True
+    assert writes(queen) == []
+    assert module("queen", {"state": "transfer", "to": "demo-3", "wait": False})[1]["changed"] is True
+    assert writes(queen) == [["POST", "/v1/queen/transfer", None, {"node": "demo-3"}]]
+    ran, result = module("queen", {"state": "step_down", "wait_timeout": 0.5})
+    assert ran.rc != 0
+    assert "no other queen reigns" in result["msg"]
+
+
+def test_spec_plan_and_apply(queen: FakeMember, module: Any) -> None:
+    spec = {"colony": "demo", "size": 7, "castes": {"web": {"count": 2}}}
+    plan = {"changed": True, "steps": ["size grows from 5 to 7"], "before": {"size": 5}, "after": spec}
+    routes = {"GET /v1/spec": [200, {"revision": 4, "spec": {"size": 5}}], "PUT /v1/spec?dry_run=true": [200, plan], "PUT /v1/spec": [200, {}]}
+    queen.say(routes=routes)
+    _, checked = module("cluster_spec", {"spec": spec}, "--check", "--diff")
+    assert checked["steps"] == plan["steps"]
+    assert [line[1] for line in writes(queen)] == ["/v1/spec?dry_run=true"]
+    assert module("cluster_spec", {"spec": spec})[1]["changed"] is True
+    assert writes(queen)[-1] == ["PUT", "/v1/spec", '"4"', spec]
+    queen.say(routes={**routes, "PUT /v1/spec?dry_run=true": [200, {**plan, "changed": False}]})
+    assert module("cluster_spec", {"spec": spec})[1]["changed"] is False
+
+
+def test_refused_spec_is_one_clear_line(queen: FakeMember, module: Any) -> None:
+    problem = {"detail": "spec: castes want 9 nodes, but size is 5", "code": "invalid-input", "hint": "raise size"}
+    queen.say(routes={"GET /v1/spec": [200, {"revision": 4}], "PUT /v1/spec?dry_run=true": [422, problem]})
+    ran, result = module("cluster_spec", {"spec": {"size": 5}})
+    assert ran.rc != 0
+    assert result["msg"] == "the gateway answered 422: spec: castes want 9 nodes, but size is 5 (raise size)"
+
+
+def test_wait_says_what_is_missing(queen: FakeMember, module: Any) -> None:
+    cluster = {"status": "forming", "reason": "caste web misses 1", "queen": QUEEN, "size": {"wanted": 5, "ready": 4}, "castes": [{"name": "web", "missing": 1}]}
+    queen.say(routes={"GET /v1/cluster": [200, cluster]})
+    ran, result = module("cluster_wait", {"wait_timeout": 0.6})
+    assert ran.rc != 0
+    assert "4 of 5 nodes are ready; caste web misses 1; status is forming (caste web misses 1)" in result["msg"]
+    formed = {**cluster, "status": "healthy", "size": {"wanted": 5, "ready": 5}, "castes": [{"name": "web", "missing": 0}]}
+    queen.say(routes={"GET /v1/cluster": [200, formed]})
+    assert module("cluster_wait", {"nodes": 5})[1]["changed"] is False
+
+
+def test_info_and_secrecy(queen: FakeMember, module: Any) -> None:
+    queen.say(routes={"GET /v1/cluster": [200, {"colony": "demo"}], "GET /v1/nodes": [200, {"revision": 3, "nodes": [NODE]}]})
+    ran, result = module("cluster_info", {}, "-vvvvv")
+    assert result["cluster"]["colony"] == "demo"
+    assert TOKEN not in ran.out + ran.err
+    ran, result = module("node_info", {"token": TOKEN}, "-vvvvv")
+    assert result["nodes"] == [NODE]
+    assert TOKEN not in ran.out + ran.err
+    queen.say(token="other")
+    assert module("cluster_info", {})[1]["status"] == 401
+
+
+def test_module_defaults_by_group(colony: FakeColony, queen: FakeMember, ansible: Any) -> None:
+    queen.say(routes={"GET /v1/cluster": [200, {"colony": "demo"}]})
+    play = [{
+        "hosts": "localhost", "gather_facts": False,
+        "module_defaults": {"group/aware.cluster.gateway": {"endpoints": [queen.url], "token": TOKEN, "ca_path": str(colony.ca)}},
+        "tasks": [{"aware.cluster.cluster_info": {}}],
+    }]
+    path: Path = colony.folder / "play.yml"
+    path.write_text(json.dumps(play))
+    ran = ansible("ansible-playbook", path)
+    assert ran.rc == 0, ran.out + ran.err
