@@ -68,7 +68,7 @@ class _Bench:
 
     async def floor(self) -> None:
         """What ansible-inventory costs with nothing to do."""
-        await self._row("ansible-core: one host (host_list)", ["-i", "a,"], 1, "floor", settings="what starting costs")
+        await self._row("core's host_list: one host", ["-i", "a,"], 1, "floor", settings="what starting costs")
 
     async def measure(self, hosts: int) -> None:
         """All rows with that many hosts, ours last."""
@@ -77,8 +77,8 @@ class _Bench:
         constructed = self._write("constructed.yml", {"plugin": "ansible.builtin.constructed", **_keyed()})
         label = f"{hosts:,} hosts"
         names = {
-            "script": f"ansible-core: script, {label}",
-            "constructed": f"ansible-core: script + constructed, keyed groups, {label}",
+            "script": f"core's script: {label}",
+            "constructed": f"core's script + constructed: keyed groups, {label}",
             "openstack": f"openstack.cloud: keyed groups, {label}",
         }
         await self._row(names["script"], ["-i", str(script)], hosts, "floor", settings="same hosts and groups, no HTTP")

@@ -157,6 +157,11 @@ class Node:
         if self._throne:
             self._throne.tell(wish)
 
+    def depose(self) -> None:
+        """A fenced write was refused: this node's term is over, whatever its lease says."""
+        if self._throne:
+            self._throne.tell(election.LeaseLost())
+
     def fail_reign(self) -> None:
         """The queen's duties broke: let another node try."""
         self.resign(Resign("", "its duties failed"))

@@ -95,9 +95,8 @@ class Throne:
         self.tell(election.Quit())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await self._settled.wait()
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
+                while self._tasks or not self._events.empty() or not self._settled.is_set():
+                    await asyncio.sleep(0.005)
 
     async def _perform(self, decision: Decision) -> None:
         before, self.state = self.state, decision.state
@@ -115,7 +114,8 @@ class Throne:
                     self._court.begin(term)
                 case election.Abdicate(term, reason):
                     self._court.end(term, reason)
-                    self._let_go()
+                    if not any(isinstance(other, election.HandOver) for other in decision.effects):
+                        self._let_go()
                 case election.HandOver(term, to, reason):
                     await self._hand_over(term, to, reason)
                 case election.Evict(term):
@@ -225,7 +225,8 @@ class Throne:
                 ],
             )
         except StoreError as error:
-            log.warning("the hand-over was not answered (%s): the lease runs out instead", error.message)
+            log.warning("the hand-over was not answered (%s): the lease is given up instead", error.message)
+        self._let_go()  # only now: revoked earlier, the key would vanish without naming a successor
 
     async def _evict(self, term: int) -> None:
         with contextlib.suppress(StoreError):

@@ -15,6 +15,7 @@ from aware_agent.cli import (
     demo,
     etcd,
     events,
+    hooks,
     inventory,
     login,
     nodes,
@@ -88,6 +89,7 @@ app.command("login")(login.login)
 app.command("logout")(login.logout)
 app.command("whoami")(login.whoami)
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(hooks.app, name="hooks")
 app.add_typer(users.app, name="users")
 app.add_typer(colony.app, name="colony")
 app.add_typer(etcd.app, name="etcd")

@@ -32,11 +32,11 @@ def plan(
     steps = list(_spec_steps(before, after))
     outcome = assign(after, records, castes, queen)
     steps += outcome.sentences
-    steps += [f"caste {name} lacks {count} nodes" for name, count in outcome.missing.items()]
+    steps += [f"caste {name} lacks {nodes(count)}" for name, count in outcome.missing.items()]
     if alive < after.size:
-        steps.append(f"{after.size - alive} nodes are missing and have to be provisioned")
+        steps.append(f"{nodes(after.size - alive)} missing: to be provisioned")
     if alive > after.size:
-        steps.append(f"{alive - after.size} nodes are more than wanted; remove them when you like")
+        steps.append(f"{nodes(alive - after.size)} more than wanted: remove them when you like")
     return Plan(
         changed=before != after,
         steps=tuple(steps),
@@ -47,20 +47,25 @@ def plan(
 
 def _spec_steps(before: Spec | None, after: Spec) -> list[str]:
     if before is None:
-        return [f"first spec: {after.size} nodes"]
+        return [f"first spec: {nodes(after.size)}"]
     steps = []
     if before.size != after.size:
         steps.append(f"size {before.size} -> {after.size}")
     for name in sorted(set(before.castes) | set(after.castes)):
         old, new = before.castes.get(name), after.castes.get(name)
         if old is None and new is not None:
-            steps.append(f"new caste {name}: {new.count} nodes")
+            steps.append(f"new caste {name}: {nodes(new.count)}")
         elif new is None:
             steps.append(f"caste {name} ends; its nodes become spare")
         elif old is not None and old.count != new.count:
-            steps.append(f"caste {name}: {old.count} -> {new.count} nodes")
+            steps.append(f"caste {name}: {old.count} -> {nodes(new.count)}")
         elif old != new:
             steps.append(f"caste {name}: requirements change")
     if before.policies != after.policies:
         steps.append("policies change")
     return steps
+
+
+def nodes(count: int) -> str:
+    """``1 node``, ``2 nodes``."""
+    return f"{count} node{'' if count == 1 else 's'}"

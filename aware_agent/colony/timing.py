@@ -43,6 +43,12 @@ def check_timing(timing: Timing) -> None:
             field="timing.margin_s",
             hint="0.3 or more",
         )
+    if timing.margin_s < timing.queen_ttl_s / 50:
+        raise InvalidInput(
+            f"timing.margin_s {timing.margin_s} is too little for a lease of {timing.queen_ttl_s} s: clocks drift",
+            field="timing.margin_s",
+            hint="at least a fiftieth of queen_ttl_s",
+        )
     if timing.margin_s > timing.queen_ttl_s / 3:
         raise InvalidInput(
             f"timing.margin_s {timing.margin_s} leaves no time for two lost keepalives",

@@ -212,4 +212,4 @@ def _status(
         return "forming", f"{ready} of {wanted} nodes are ready"
     if gaps:
         return "degraded", "missing " + ", ".join(gaps)
-    return "healthy", f"{ready} nodes are ready"
+    return "healthy", f"{ready} node{' is' if ready == 1 else 's are'} ready"

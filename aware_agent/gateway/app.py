@@ -27,6 +27,7 @@ from aware_agent.gateway.routes import (
     dashboard,
     events,
     health,
+    hooks,
     inventory,
     join,
     nodes,
@@ -39,7 +40,7 @@ from aware_agent.gateway.state import Gateway
 from aware_agent.gateway.worker import Public
 
 ROUTERS = (
-    cluster, spec, nodes, config, queen, events, inventory, auth, users, tokens, join, health, dashboard,
+    cluster, spec, nodes, config, queen, events, inventory, auth, users, tokens, join, hooks, health, dashboard,
 )  # fmt: skip
 
 

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aware_agent.colony.event import Event
+from aware_agent.colony.hook import HookRecord, Order
 from aware_agent.colony.node import Config
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.view import ColonyView
 from aware_agent.gateway.metrics import Family
 from aware_agent.security.joining import JoinAnswer, JoinRequest
+from aware_agent.security.signed_url import Permit
 from aware_agent.security.token import TokenRecord
 
 EventBatch = Sequence[tuple[int, Event]]
@@ -137,6 +139,17 @@ class Commands(Protocol):
     async def delete_user(self, name: str, *, actor: str) -> Written: ...
 
     async def revoke_access(self, jti: str, expires_at: float, *, actor: str) -> Written: ...
+
+    async def accept_hook(self, order: Order, *, actor: str, permit: Permit | None) -> tuple[HookRecord, bool]:
+        """Take an order and spend the signed URL it came by; False: it is the one this caller gave before."""
+
+    async def tell_signed(self, permit: Permit, *, actor: str) -> Written:
+        """Put on record that a URL was signed."""
+
+    def list_hooks(self) -> Sequence[HookRecord]: ...
+
+    def hook(self, hook_id: str) -> HookRecord:
+        """One order. Raises :class:`NotFound`."""
 
 
 class GatewayContext(NodeContext, Protocol):

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from aware_agent.colony.election import Resign
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
+from aware_agent.queen.hooks import HookCommands
 from aware_agent.queen.ledger import Ledger
 from aware_agent.queen.nodes import NodeCommands
+from aware_agent.queen.runner import require_runner
 from aware_agent.queen.wishes import WishCommands
 from aware_agent.security.sealed import colony_sealer
 from aware_agent.store.client import EtcdClient
@@ -27,11 +29,13 @@ class Commands:
         ca_pem: bytes,
         etcd: tuple[str, ...],
         tell: Callable[[Resign], None],
+        nudge_hooks: Callable[[], None],
     ) -> None:
         sealer = colony_sealer(secret)
         nodes = NodeCommands(ledger, me)
         wishes = WishCommands(ledger, me, tell)
         access = AccessCommands(ledger, client, sealer, ca_pem)
+        hooks = HookCommands(ledger, client, require_runner, nudge_hooks)
         self.change_node = nodes.change_node
         self.put_config = nodes.put_config
         self.remove_node = nodes.remove_node
@@ -45,4 +49,8 @@ class Commands:
         self.put_user = access.put_user
         self.delete_user = access.delete_user
         self.revoke_access = access.revoke_access
+        self.accept_hook = hooks.accept_hook
+        self.tell_signed = hooks.tell_signed
+        self.list_hooks = hooks.list_hooks
+        self.hook = hooks.hook
         self.join = Admission(ledger, sealer, secret, etcd).join

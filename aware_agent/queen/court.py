@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 from aware_agent.agent.node import Node
@@ -18,8 +19,10 @@ from aware_agent.colony.errors import Deposed
 from aware_agent.colony.view import ColonyView
 from aware_agent.queen.commands import Commands
 from aware_agent.queen.history import EventBatch, History
+from aware_agent.queen.hook_worker import HookWorker
 from aware_agent.queen.ledger import Ledger
 from aware_agent.queen.reconcile import Reconciler
+from aware_agent.queen.runner import PlaybookRunner
 from aware_agent.security.token import TokenRecord
 from aware_agent.store.errors import StoreError, StoreUnreachable
 from aware_agent.store.projection import Projection
@@ -177,6 +180,7 @@ class Court:
             await self._reconcile(term)
         except Deposed as error:
             log.warning(error.message)
+            self._node.depose()
         except Exception:  # a bug here must not leave a queen that reigns but does nothing
             log.exception("the queen's duties broke")
             self._node.fail_reign()
@@ -190,6 +194,8 @@ class Court:
         while not await reader.projection.wait_revision(term, 1.0):
             log.warning("waiting to see my own crown of term %d", term)
         ledger = self._ledger = Ledger(self._node.client, reader, term)
+        runs = Path(self._node.settings.state_dir) / "runs"
+        orders = HookWorker(ledger, PlaybookRunner(runs, self._node.ca_pem))
         commands = Commands(
             ledger,
             self._node.client,
@@ -198,10 +204,16 @@ class Court:
             ca_pem=self._node.ca_pem,
             etcd=self._node.etcd,
             tell=self._node.resign,
+            nudge_hooks=orders.nudge,
         )
         self._door.begin(self._make_app(QueenContext(self._node, reader, history, commands)))
         self._reconciler = Reconciler(ledger, history, self._node.id)
-        await self._reconciler.run()
+        working = asyncio.create_task(orders.run())
+        try:
+            await self._reconciler.run()
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -8,6 +8,8 @@ key                 value                                       written by
 ``colony``          name, founding time, CA pin                 founder, once
 ``config/<id>``     :class:`colony.node.Config`                 queen
 ``events/<ulid>``   :class:`colony.event.Event`                 queen (or the winner's campaign)
+``hooks/<ulid>``    :class:`colony.hook.HookRecord`             queen
+``hook-nonces/<n>`` uses of a signed URL, on a lease            queen
 ``nodes/<id>``      :class:`colony.node.Record`                 queen
 ``presence/<id>``   :class:`colony.node.Report`, on a lease     the node
 ``queen``           :class:`colony.election.Crown`, on a lease  the winner of a campaign

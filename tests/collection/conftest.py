@@ -47,7 +47,9 @@ def make_authority() -> tuple[Any, Any]:
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=1))
+    builder = builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(
+        now + datetime.timedelta(days=1)
+    )
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return key, builder.sign(key, hashes.SHA256())
 
@@ -58,15 +60,14 @@ def make_server_pem(authority: tuple[Any, Any]) -> bytes:
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "member")]))
     builder = builder.issuer_name(ca.subject).public_key(key.public_key()).serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=1))
+    builder = builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(
+        now + datetime.timedelta(days=1)
+    )
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     certificate = builder.add_extension(names, critical=False).sign(ca_key, hashes.SHA256())
-    return (
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ) + certificate.public_bytes(serialization.Encoding.PEM)
 
 
 @dataclass
@@ -190,7 +191,13 @@ def ansible(tmp_path: Path) -> Callable[..., Ran]:
         }
         tool = Path(sys.executable).with_name(command)
         done = subprocess.run(
-            [tool, *map(str, arguments)], cwd=cwd, env=variables, capture_output=True, text=True, timeout=180, check=False
+            [tool, *map(str, arguments)],
+            cwd=cwd,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -230,7 +237,13 @@ def make_document(names: list[str], *, revision: int = 10, term: int = 3, **chan
         "spare": [],
     }
     document = {
-        "revision": revision, "term": term, "colony": "demo", "complete": True, "queen": names[0] if names else "",
-        "members": [], "hosts": hosts, "groups": groups,
+        "revision": revision,
+        "term": term,
+        "colony": "demo",
+        "complete": True,
+        "queen": names[0] if names else "",
+        "members": [],
+        "hosts": hosts,
+        "groups": groups,
     }
     return {**document, **changes}

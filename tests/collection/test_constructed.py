@@ -10,12 +10,11 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible.template import trust_as_template
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from ansible_collections.aware.cluster.plugins.plugin_utils import _constructed
 from ansible_collections.aware.cluster.plugins.plugin_utils._bulk import add_hosts, add_members
 from ansible_collections.aware.cluster.plugins.plugin_utils._constructed import Constructed, plain_path
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 text = st.one_of(
     st.sampled_from(["", "web", "a-b", "z 1", "True", "None", "{{ 1 }}", "{% x %}", "{x}", "0", "é", "#"]),
@@ -27,10 +26,28 @@ value = st.one_of(
     st.lists(scalar, max_size=3),
     st.dictionaries(st.sampled_from(["tier", "rack", "items", "get", "a b"]), scalar, max_size=3),
 )
-names = st.sampled_from(["aware_zone", "aware_caste", "aware_labels", "aware_labels.tier", "aware_labels.items", "aware_missing", "zone", "aware_flag"])
-expression = st.one_of(names, st.sampled_from(["aware_zone ~ 'x'", "aware_zone | default('d')", "inventory_hostname", "group_names", "true", "range"]))
+names = st.sampled_from(
+    [
+        "aware_zone",
+        "aware_caste",
+        "aware_labels",
+        "aware_labels.tier",
+        "aware_labels.items",
+        "aware_missing",
+        "zone",
+        "aware_flag",
+    ]
+)
+expression = st.one_of(
+    names,
+    st.sampled_from(
+        ["aware_zone ~ 'x'", "aware_zone | default('d')", "inventory_hostname", "group_names", "true", "range"]
+    ),
+)
 hosts = st.lists(
-    st.fixed_dictionaries({"aware_zone": value, "aware_caste": text, "aware_flag": st.booleans()}, optional={"aware_labels": value}),
+    st.fixed_dictionaries(
+        {"aware_zone": value, "aware_caste": text, "aware_flag": st.booleans()}, optional={"aware_labels": value}
+    ),
     min_size=1,
     max_size=4,
 )
@@ -49,7 +66,9 @@ options = st.fixed_dictionaries(
         "strict": st.booleans(),
         "leading_separator": st.booleans(),
         "compose": st.dictionaries(st.sampled_from(["zone", "other"]), expression, max_size=2),
-        "groups": st.dictionaries(st.sampled_from(["flagged", "od-d"]), st.one_of(st.just("aware_flag"), expression), max_size=2),
+        "groups": st.dictionaries(
+            st.sampled_from(["flagged", "od-d"]), st.one_of(st.just("aware_flag"), expression), max_size=2
+        ),
         "keyed_groups": st.lists(keyed, max_size=3),
     }
 )
@@ -87,7 +106,11 @@ def result(inventory: InventoryData) -> dict[str, Any]:
     inventory.reconcile_inventory()
     return {
         "groups": {
-            name: (sorted(host.name for host in group.hosts), sorted(child.name for child in group.child_groups), group.depth)
+            name: (
+                sorted(host.name for host in group.hosts),
+                sorted(child.name for child in group.child_groups),
+                group.depth,
+            )
             for name, group in inventory.groups.items()
         },
         "hosts": {
@@ -122,7 +145,9 @@ def test_plain_names_do_not_reach_jinja(monkeypatch: pytest.MonkeyPatch) -> None
         "groups": {"flagged": "aware_flag"},
         "compose": {"zone": "aware_zone"},
     }
-    plugin, made, variables = make_plugin(chosen, [{"aware_zone": "a", "aware_labels": {"tier": "gold"}, "aware_flag": True}])
+    plugin, made, variables = make_plugin(
+        chosen, [{"aware_zone": "a", "aware_labels": {"tier": "gold"}, "aware_flag": True}]
+    )
     for name in ("_set_composite_vars", "_add_host_to_composed_groups", "_add_host_to_keyed_groups"):
         monkeypatch.setattr(plugin, name, lambda *_args, **_more: pytest.fail("asked Jinja"))
     Constructed(plugin).apply(made, variables)
@@ -130,7 +155,10 @@ def test_plain_names_do_not_reach_jinja(monkeypatch: pytest.MonkeyPatch) -> None
     assert plugin.inventory.hosts["node-0"].vars["zone"] == "a"
 
 
-@pytest.mark.parametrize("expression", ["a b", "a.", "", "a|b", "a['b']", "true", "none", "hostvars", "a.items", "a.__class__", "1a", None, 5])
+@pytest.mark.parametrize(
+    "expression",
+    ["a b", "a.", "", "a|b", "a['b']", "true", "none", "hostvars", "a.items", "a.__class__", "1a", None, 5],
+)
 def test_what_is_not_plain(expression: Any) -> None:
     assert plain_path(expression) is None
 

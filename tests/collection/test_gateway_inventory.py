@@ -94,7 +94,9 @@ def test_last_answer_is_served_with_a_warning(colony: FakeColony, ansible: Any, 
     queen.give(document)
     path = colony.inventory_file([queen.url])
     ansible("ansible-inventory", "-i", path, "--list").json()
-    queen.give({**document, "revision": 12, "hosts": {**document["hosts"], **make_document(["demo-9"])["hosts"]}}, role=role)
+    queen.give(
+        {**document, "revision": 12, "hosts": {**document["hosts"], **make_document(["demo-9"])["hosts"]}}, role=role
+    )
     ran = ansible("ansible-inventory", "-i", path, "--list")
     values = hostvars(ran.json())
     assert values["aware_inventory_stale"] is True
@@ -104,7 +106,9 @@ def test_last_answer_is_served_with_a_warning(colony: FakeColony, ansible: Any, 
     assert "demo-9" not in ran.out
 
 
-@pytest.mark.parametrize("changes", [{"complete": False}, {"hosts": None}, {"groups": {"web": ["demo-77"]}}, {"revision": "x"}])
+@pytest.mark.parametrize(
+    "changes", [{"complete": False}, {"hosts": None}, {"groups": {"web": ["demo-77"]}}, {"revision": "x"}]
+)
 def test_partial_answer_is_no_answer(colony: FakeColony, ansible: Any, changes: dict[str, Any]) -> None:
     queen = colony.member()
     queen.give(make_document(NAMES, **changes), etag="")
@@ -180,7 +184,9 @@ def test_context_file_is_enough(colony: FakeColony, ansible: Any) -> None:
     queen.give(make_document(NAMES))
     (colony.folder / "token").write_text(TOKEN + "\n")
     context = colony.folder / "context.json"
-    context.write_text(f'{{"colony": "demo", "endpoints": ["{queen.url}"], "ca_file": "ca.crt", "token_file": "token"}}')
+    context.write_text(
+        f'{{"colony": "demo", "endpoints": ["{queen.url}"], "ca_file": "ca.crt", "token_file": "token"}}'
+    )
     path = colony.folder / "aware.yml"
     path.write_text("plugin: aware.cluster.gateway\ncontext: context.json\n")
     found = ansible("ansible-inventory", "-i", path, "--list").json()
@@ -195,7 +201,11 @@ def test_context_file_is_enough(colony: FakeColony, ansible: Any) -> None:
 def test_inventory_cache_asks_nobody(colony: FakeColony, ansible: Any) -> None:
     queen = colony.member()
     queen.give(make_document(NAMES))
-    options = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(colony.folder / "cache")}
+    options = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": str(colony.folder / "cache"),
+    }
     path = colony.inventory_file([queen.url], **options)
     first = ansible("ansible-inventory", "-i", path, "--list").json()
     queen.kill()
@@ -209,7 +219,7 @@ def test_inventory_cache_asks_nobody(colony: FakeColony, ansible: Any) -> None:
 def test_hostile_host_data_stays_text(colony: FakeColony, ansible: Any) -> None:
     queen = colony.member()
     mark = colony.folder / "owned"
-    attack = "{{ lookup('ansible.builtin.pipe', 'touch %s') }}" % mark
+    attack = f"{{{{ lookup('ansible.builtin.pipe', 'touch {mark}') }}}}"
     document = make_document(NAMES)
     evil = document["hosts"]["demo-2"]
     evil.update(
@@ -225,12 +235,25 @@ def test_hostile_host_data_stays_text(colony: FakeColony, ansible: Any) -> None:
     document["groups"]["aware_label_" + attack] = ["demo-2"]
     queen.give(document)
     options: dict[str, Any] = {
-        "keyed_groups": [{"key": "aware_version", "prefix": "v"}, {"key": "aware_labels", "prefix": "l"}, {"key": "aware_version ~ ''"}],
+        "keyed_groups": [
+            {"key": "aware_version", "prefix": "v"},
+            {"key": "aware_labels", "prefix": "l"},
+            {"key": "aware_version ~ ''"},
+        ],
         "compose": {"copy": "aware_version"},
         "groups": {"odd": "aware_version == 'x'"},
     }
     path = colony.inventory_file([queen.url], **options)
-    ran = ansible("ansible", "demo-1", "-i", path, "-m", "ansible.builtin.debug", "-a", "msg={{ hostvars['demo-2'].aware_vars.deep[0] }}{{ hostvars['demo-2'].copy }}")
+    ran = ansible(
+        "ansible",
+        "demo-1",
+        "-i",
+        path,
+        "-m",
+        "ansible.builtin.debug",
+        "-a",
+        "msg={{ hostvars['demo-2'].aware_vars.deep[0] }}{{ hostvars['demo-2'].copy }}",
+    )
     assert ran.rc == 0, ran.err
     assert attack[3:30] in ran.out
     listed = ansible("ansible-inventory", "-i", path, "--list")
@@ -254,6 +277,8 @@ def test_names_that_mean_something_to_ansible_are_refused(colony: FakeColony, an
 def test_hostname_option(colony: FakeColony, ansible: Any) -> None:
     queen = colony.member()
     queen.give(make_document(NAMES))
-    found = ansible("ansible-inventory", "-i", colony.inventory_file([queen.url], hostname="aware_address"), "--list").json()
+    found = ansible(
+        "ansible-inventory", "-i", colony.inventory_file([queen.url], hostname="aware_address"), "--list"
+    ).json()
     assert set(found["_meta"]["hostvars"]) == {"127.0.0.1", "127.0.0.2", "127.0.0.3"}
     assert found["web"]["hosts"] == ["127.0.0.2"]

@@ -18,12 +18,23 @@ import pytest
 MODULES = "ansible_collections.aware.cluster.plugins.modules"
 ROOT = Path(__file__).resolve().parents[2]
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
-STUBBORN = [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(600)",
+]
 
 
 def run_module(name: str, options: dict[str, Any], check: bool = False) -> dict[str, Any]:
     """Run the module the way Ansible does on a target: as a process with its arguments on stdin."""
-    arguments = {"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check, "_ansible_remote_tmp": "/tmp", "_ansible_keep_remote_files": False}}
+    arguments = {
+        "ANSIBLE_MODULE_ARGS": {
+            **options,
+            "_ansible_check_mode": check,
+            "_ansible_remote_tmp": "/tmp",
+            "_ansible_keep_remote_files": False,
+        }
+    }
     code = (
         "import json, sys; from ansible.module_utils.testing import patch_module_args; import importlib;"
         f"module = importlib.import_module('{MODULES}.{name}')\n"
@@ -31,7 +42,13 @@ def run_module(name: str, options: dict[str, Any], check: bool = False) -> dict[
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], input=json.dumps(arguments), env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "ignore", "-c", code],
+        input=json.dumps(arguments),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.stdout, done.stderr
     return json.loads(done.stdout)
@@ -43,7 +60,13 @@ def process(tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
     seen: set[int] = set()
 
     def run(*, check: bool = False, **options: Any) -> dict[str, Any]:
-        given = {"pidfile": str(tmp_path / "x.pid"), "logfile": str(tmp_path / "x.log"), "settle": 0.3, "timeout": 1.0, **options}
+        given = {
+            "pidfile": str(tmp_path / "x.pid"),
+            "logfile": str(tmp_path / "x.log"),
+            "settle": 0.3,
+            "timeout": 1.0,
+            **options,
+        }
         result = run_module("local_process", given, check)
         seen.update([result["pid"]] if result.get("pid") else [])
         return result
@@ -125,7 +148,11 @@ def test_somebody_elses_process_is_left_alone(process: Any, tmp_path: Path) -> N
         assert refused["failed"] is True
         assert "left alone" in refused["msg"]
         # The number was given to somebody else after ours ended: known by its start time.
-        record = {"pid": stranger.pid, "start_time": 1, "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip()}
+        record = {
+            "pid": stranger.pid,
+            "start_time": 1,
+            "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        }
         (tmp_path / "x.pid.json").write_text(json.dumps(record))
         assert process(state="stopped")["changed"] is True
         assert stranger.poll() is None
@@ -134,7 +161,13 @@ def test_somebody_elses_process_is_left_alone(process: Any, tmp_path: Path) -> N
         stranger.wait()
 
 
-@pytest.mark.parametrize("argv", [[sys.executable, "-c", "import sys; print('one', flush=True); sys.exit('port 1 is in use')"], ["/nonexistent/program"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [sys.executable, "-c", "import sys; print('one', flush=True); sys.exit('port 1 is in use')"],
+        ["/nonexistent/program"],
+    ],
+)
 def test_what_ends_at_once_says_why(process: Any, argv: list[str], tmp_path: Path) -> None:
     failed = process(argv=argv, settle=5)
     assert failed["failed"] is True
@@ -167,7 +200,9 @@ def test_ports_in_use_are_not_chosen(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        failed = run_module("local_ports", {"path": str(tmp_path / "ports.json"), "tcp": ["a"], "low": port, "high": port})
+        failed = run_module(
+            "local_ports", {"path": str(tmp_path / "ports.json"), "tcp": ["a"], "low": port, "high": port}
+        )
     assert failed["failed"] is True
     assert "no free port" in failed["msg"]
     (tmp_path / "ports.json").write_text("[")

@@ -30,7 +30,9 @@ def module(colony: FakeColony, queen: FakeMember, ansible: Any) -> Callable[...,
         common = {"endpoints": [queen.url], "ca_path": str(colony.ca), "deadline": 3}
         arguments = json.dumps({**common, **options})
         # At this verbosity the difference is part of the result that is printed.
-        ran = ansible("ansible", "localhost", "-vvv", "-m", f"aware.cluster.{name}", "-a", arguments, *flags, AWARE_TOKEN=TOKEN)
+        ran = ansible(
+            "ansible", "localhost", "-vvv", "-m", f"aware.cluster.{name}", "-a", arguments, *flags, AWARE_TOKEN=TOKEN
+        )
         found = re.search(r"^localhost \| [A-Z]+!? => ", ran.out, re.MULTILINE)
         assert found, ran.out + ran.err
         return ran, json.JSONDecoder().raw_decode(ran.out[found.end() :])[0]
@@ -39,7 +41,11 @@ def module(colony: FakeColony, queen: FakeMember, ansible: Any) -> Callable[...,
 
 
 def writes(queen: FakeMember) -> list[list[Any]]:
-    return [[line[0], line[1], line[4], json.loads(line[5]) if line[5] else None] for line in queen.requests() if line[0] != "GET"]
+    return [
+        [line[0], line[1], line[4], json.loads(line[5]) if line[5] else None]
+        for line in queen.requests()
+        if line[0] != "GET"
+    ]
 
 
 def test_node_changes_what_differs(queen: FakeMember, module: Any) -> None:
@@ -58,7 +64,11 @@ def test_node_changes_what_differs(queen: FakeMember, module: Any) -> None:
     _, done = module("node", wanted, "--diff")
     assert done["changed"] is True
     assert done["diff"] == checked["diff"]
-    assert done["diff"]["after"] == {"labels": {"zone": "z1"}, "cordoned": True, "config": {"agent": {}, "vars": {"a": 2}}}
+    assert done["diff"]["after"] == {
+        "labels": {"zone": "z1"},
+        "cordoned": True,
+        "config": {"agent": {}, "vars": {"a": 2}},
+    }
     patch, put = writes(queen)
     assert patch == ["PATCH", "/v1/nodes/01J1", None, {"labels": {"rack": None, "zone": "z1"}, "cordoned": True}]
     assert put == ["PUT", "/v1/nodes/01J1/config", '"7"', {"agent": {}, "vars": {"a": 2}}]
@@ -79,6 +89,7 @@ def test_node_absent(queen: FakeMember, module: Any) -> None:
 
 
 def test_hostile_node_name_stays_one_path_element(queen: FakeMember, module: Any) -> None:
+    queen.say(routes={})
     ran, result = module("node_info", {"node": "../users/admin?x=#"})
     assert ran.rc != 0
     assert result.get("status") == 404, result
@@ -86,7 +97,13 @@ def test_hostile_node_name_stays_one_path_element(queen: FakeMember, module: Any
 
 
 def test_queen_transfer(queen: FakeMember, module: Any) -> None:
-    queen.say(routes={"GET /v1/queen": [200, QUEEN], "POST /v1/queen/transfer": [202, {}], "POST /v1/queen/step-down": [202, {}]})
+    queen.say(
+        routes={
+            "GET /v1/queen": [200, QUEEN],
+            "POST /v1/queen/transfer": [202, {}],
+            "POST /v1/queen/step-down": [202, {}],
+        }
+    )
     assert module("queen", {"state": "transfer", "to": "demo-1"})[1]["changed"] is False
     assert module("queen", {"state": "transfer", "to": "demo-3"}, "--check")[1]["changed"] is True
     assert writes(queen) == []
@@ -100,7 +117,11 @@ def test_queen_transfer(queen: FakeMember, module: Any) -> None:
 def test_spec_plan_and_apply(queen: FakeMember, module: Any) -> None:
     spec = {"colony": "demo", "size": 7, "castes": {"web": {"count": 2}}}
     plan = {"changed": True, "steps": ["size grows from 5 to 7"], "before": {"size": 5}, "after": spec}
-    routes = {"GET /v1/spec": [200, {"revision": 4, "spec": {"size": 5}}], "PUT /v1/spec?dry_run=true": [200, plan], "PUT /v1/spec": [200, {}]}
+    routes = {
+        "GET /v1/spec": [200, {"revision": 4, "spec": {"size": 5}}],
+        "PUT /v1/spec?dry_run=true": [200, plan],
+        "PUT /v1/spec": [200, {}],
+    }
     queen.say(routes=routes)
     _, checked = module("cluster_spec", {"spec": spec}, "--check", "--diff")
     assert checked["steps"] == plan["steps"]
@@ -120,18 +141,31 @@ def test_refused_spec_is_one_clear_line(queen: FakeMember, module: Any) -> None:
 
 
 def test_wait_says_what_is_missing(queen: FakeMember, module: Any) -> None:
-    cluster = {"status": "forming", "reason": "caste web misses 1", "queen": QUEEN, "size": {"wanted": 5, "ready": 4}, "castes": [{"name": "web", "missing": 1}]}
+    cluster = {
+        "status": "forming",
+        "reason": "caste web misses 1",
+        "queen": QUEEN,
+        "size": {"wanted": 5, "ready": 4},
+        "castes": [{"name": "web", "missing": 1}],
+    }
     queen.say(routes={"GET /v1/cluster": [200, cluster]})
     ran, result = module("cluster_wait", {"wait_timeout": 0.6})
     assert ran.rc != 0
     assert "4 of 5 nodes are ready; caste web misses 1; status is forming (caste web misses 1)" in result["msg"]
-    formed = {**cluster, "status": "healthy", "size": {"wanted": 5, "ready": 5}, "castes": [{"name": "web", "missing": 0}]}
+    formed = {
+        **cluster,
+        "status": "healthy",
+        "size": {"wanted": 5, "ready": 5},
+        "castes": [{"name": "web", "missing": 0}],
+    }
     queen.say(routes={"GET /v1/cluster": [200, formed]})
     assert module("cluster_wait", {"nodes": 5})[1]["changed"] is False
 
 
 def test_info_and_secrecy(queen: FakeMember, module: Any) -> None:
-    queen.say(routes={"GET /v1/cluster": [200, {"colony": "demo"}], "GET /v1/nodes": [200, {"revision": 3, "nodes": [NODE]}]})
+    queen.say(
+        routes={"GET /v1/cluster": [200, {"colony": "demo"}], "GET /v1/nodes": [200, {"revision": 3, "nodes": [NODE]}]}
+    )
     ran, result = module("cluster_info", {}, "-vvvvv")
     assert result["cluster"]["colony"] == "demo"
     assert TOKEN not in ran.out + ran.err
@@ -144,11 +178,16 @@ def test_info_and_secrecy(queen: FakeMember, module: Any) -> None:
 
 def test_module_defaults_by_group(colony: FakeColony, queen: FakeMember, ansible: Any) -> None:
     queen.say(routes={"GET /v1/cluster": [200, {"colony": "demo"}]})
-    play = [{
-        "hosts": "localhost", "gather_facts": False,
-        "module_defaults": {"group/aware.cluster.gateway": {"endpoints": [queen.url], "token": TOKEN, "ca_path": str(colony.ca)}},
-        "tasks": [{"aware.cluster.cluster_info": {}}],
-    }]
+    play = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {
+                "group/aware.cluster.gateway": {"endpoints": [queen.url], "token": TOKEN, "ca_path": str(colony.ca)}
+            },
+            "tasks": [{"aware.cluster.cluster_info": {}}],
+        }
+    ]
     path: Path = colony.folder / "play.yml"
     path.write_text(json.dumps(play))
     ran = ansible("ansible-playbook", path)

@@ -70,7 +70,7 @@ async def test_expired_tokens_are_renewed_for_requests_and_streams() -> None:
         lease = await keeper.grant(9)
         token = client.tokens._metadata
         await expire(client)  # now with a new watch, and the keepalive that comes next
-        async with aclosing(watch(client, MINE, MINE_END, revision)) as batches:
+        async with aclosing(watch(client, MINE, MINE_END, revision)) as batches, asyncio.timeout(WAIT_S):
             async for batch in batches:
                 assert [change.kv.value for change in batch.events] == [b"2"]
                 break
@@ -103,7 +103,7 @@ async def test_refusals_are_told_apart_from_outages() -> None:
             await client.txn([], [ops.put(MINE, b""), ops.put(b"/a/other", b"")])
         assert await client.get(MINE) is None
         with pytest.raises(StoreRefused):
-            async with aclosing(watch(client, b"/a/", b"/a0")) as batches:
+            async with aclosing(watch(client, b"/a/", b"/a0")) as batches, asyncio.timeout(WAIT_S):
                 await anext(batches)
         wrong = Credentials(user="node", password="guessed")
         async with EtcdClient(etcd.endpoints, wrong) as stranger:
@@ -114,7 +114,7 @@ async def test_refusals_are_told_apart_from_outages() -> None:
             with pytest.raises(StoreRefused):
                 await nobody.put(MINE, b"")
             with pytest.raises(StoreRefused):
-                async with aclosing(watch(nobody, MINE, MINE_END)) as batches:
+                async with aclosing(watch(nobody, MINE, MINE_END)) as batches, asyncio.timeout(WAIT_S):
                     await anext(batches)
 
 

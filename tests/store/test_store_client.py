@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
-from store_support import Proxy, until
+from store_support import WAIT_S, Proxy, until
 
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.store import ops
+from aware_agent.store import watch as watching
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.embedded import EmbeddedEtcd, free_ports
 from aware_agent.store.errors import Compacted, LeaseGone, StoreError, StoreUnreachable
 from aware_agent.store.model import DeleteResult, PutResult, RangeResult
+from aware_agent.store.watch import watch
 
 pytestmark = pytest.mark.etcd
 
@@ -154,14 +157,16 @@ async def test_a_lost_reply_to_a_transaction_is_an_unknown_outcome(shared_etcd: 
 
 
 async def test_a_lost_reply_to_a_put_is_repeated(shared_etcd: EmbeddedEtcd, prefix: bytes) -> None:
-    async with Proxy(shared_etcd.endpoints[0]) as proxy:
-        async with EtcdClient([proxy.endpoint], timeout_s=1.0, deadline_s=20.0) as client:
-            await client.put(prefix, b"0")
-            proxy.mute_present()
-            await client.put(prefix, b"1")
-            kv = await client.get(prefix)
-            assert kv is not None
-            assert (kv.value, kv.version) == (b"1", 3)
+    async with (
+        Proxy(shared_etcd.endpoints[0]) as proxy,
+        EtcdClient([proxy.endpoint], timeout_s=1.0, deadline_s=20.0) as client,
+    ):
+        await client.put(prefix, b"0")
+        proxy.mute_present()
+        await client.put(prefix, b"1")
+        kv = await client.get(prefix)
+        assert kv is not None
+        assert (kv.value, kv.version) == (b"1", 3)
 
 
 async def test_a_transaction_of_reads_is_repeated(shared_etcd: EmbeddedEtcd, prefix: bytes) -> None:
@@ -174,14 +179,21 @@ async def test_a_transaction_of_reads_is_repeated(shared_etcd: EmbeddedEtcd, pre
                 assert (await client.txn([ops.exists(prefix)], [ops.get(prefix)])).succeeded
 
 
-async def test_a_black_holed_connection_is_replaced(shared_etcd: EmbeddedEtcd, prefix: bytes) -> None:
-    """The only endpoint: the old connection stays dead, a new one works."""
-    async with Proxy(shared_etcd.endpoints[0]) as proxy:
-        async with EtcdClient([proxy.endpoint], timeout_s=0.5, deadline_s=20.0) as client:
-            await client.put(prefix, b"0")
+async def test_a_black_holed_connection_is_replaced(
+    shared_etcd: EmbeddedEtcd, prefix: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only endpoint: the old connection stays dead, also while a stream still hopes for it; a new one works."""
+    monkeypatch.setattr(watching, "QUIET_S", 1000.0)
+    async with (
+        Proxy(shared_etcd.endpoints[0]) as proxy,
+        EtcdClient([proxy.endpoint], timeout_s=0.5, deadline_s=20.0) as client,
+    ):
+        revision = await client.put(prefix, b"0")
+        async with aclosing(watch(client, prefix, b"", revision)) as batches, asyncio.timeout(WAIT_S):
+            await anext(batches)
             proxy.freeze_present()
             assert await client.get(prefix) is not None
-            await until(lambda: not client.ring._retired and not client.ring._closing, "dead lines are closed")
+        await until(lambda: not client.ring._retired and not client.ring._closing, "dead lines are closed")
 
 
 async def test_closing_ends_requests_under_way(shared_etcd: EmbeddedEtcd) -> None:

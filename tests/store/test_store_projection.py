@@ -67,9 +67,9 @@ async def test_listeners_and_readers_get_each_batch_with_the_value_before(
         stop = projection.listen(heard.append)
         reader = projection.subscribe()
         await client.put(prefix, b"2")
-        changed = await anext(reader)
+        changed = await asyncio.wait_for(anext(reader), WAIT_S)
         await client.delete(prefix)
-        deleted = await anext(reader)
+        deleted = await asyncio.wait_for(anext(reader), WAIT_S)
         assert heard == [changed, deleted]
         (change,) = changed.changes
         assert (change.prev.value if change.prev else None, change.kv.value) == (b"1", b"2")
@@ -79,7 +79,7 @@ async def test_listeners_and_readers_get_each_batch_with_the_value_before(
         stop()
         stop()
         await client.put(prefix, b"3")
-        assert (await anext(reader)).changes[0].prev is None
+        assert (await asyncio.wait_for(anext(reader), WAIT_S)).changes[0].prev is None
         assert len(heard) == 2
         reader.close()
         await client.put(prefix, b"4")

@@ -75,7 +75,7 @@ async def test_one_transaction_comes_as_one_batch(client: EtcdClient, prefix: by
 
     before = await client.put(prefix, b"")
     await client.txn([], [ops.put(prefix + b"%d" % n, b"") for n in range(50)])
-    async with aclosing(watch(client, *span, before + 1)) as batches:
+    async with aclosing(watch(client, *span, before + 1)) as batches, asyncio.timeout(WAIT_S):
         async for batch in batches:
             assert len(batch.events) == 50
             break

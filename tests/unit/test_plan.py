@@ -34,11 +34,11 @@ def test_growing() -> None:
     outcome = plan(BASE, after, THREE, {"web": ["n2"]}, queen="n1")
     assert outcome.steps == (
         "size 3 -> 5",
-        "new caste store: 1 nodes",
+        "new caste store: 1 node",
         "caste web: 1 -> 2 nodes",
         "n3 joins caste store",
         "n1 joins caste web",
-        "2 nodes are missing and have to be provisioned",
+        "2 nodes missing: to be provisioned",
     )
     assert outcome.missing_nodes == 2
 
@@ -49,7 +49,7 @@ def test_shrinking() -> None:
         "size 3 -> 1",
         "caste web ends; its nodes become spare",
         "n2 leaves caste web",
-        "2 nodes are more than wanted; remove them when you like",
+        "2 nodes more than wanted: remove them when you like",
     )
     assert outcome.surplus_nodes == 2
 
@@ -62,7 +62,7 @@ def test_requirements_and_policies() -> None:
         "caste web: requirements change",
         "policies change",
         "n2 leaves caste web",
-        "caste web lacks 1 nodes",
+        "caste web lacks 1 node",
     )
 
 

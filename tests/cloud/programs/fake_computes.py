@@ -28,15 +28,15 @@ from oslo_service import service as oslo_service
 CONF = nova.conf.CONF
 
 
-class SteeredDriver(fake.FakeDriver):
-    """FakeDriver whose servers fail or dawdle when their metadata says so."""
+plain_spawn = fake.FakeDriver.spawn
 
-    def spawn(self, context, instance, *args, **kwargs):
-        """As the parent; BuildAbortException ends in ERROR at once, without another try on the next host."""
-        eventlet.sleep(float(instance.metadata.get("aware_test_delay", 0)))
-        if reason := instance.metadata.get("aware_test_fail"):
-            raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=reason)
-        return super().spawn(context, instance, *args, **kwargs)
+
+def steered_spawn(driver, context, instance, *args, **kwargs):
+    """As FakeDriver's, unless the metadata says otherwise; this exception means ERROR at once, on no other host."""
+    eventlet.sleep(float(instance.metadata.get("aware_test_delay", 0)))
+    if reason := instance.metadata.get("aware_test_fail"):
+        raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=reason)
+    return plain_spawn(driver, context, instance, *args, **kwargs)
 
 
 def prepare():
@@ -48,7 +48,7 @@ def prepare():
     nova.db.main.api.DISABLE_DB_ACCESS = True
     objects_base.NovaObject.indirection_api = conductor_rpcapi.ConductorAPI()
     objects.Service.enable_min_version_cache()
-    fake.FakeDriver = SteeredDriver
+    fake.FakeDriver.spawn = steered_spawn
 
 
 def main(count, arguments):

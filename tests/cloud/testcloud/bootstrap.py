@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import openstack
@@ -110,8 +111,11 @@ def hosts(settings: Settings) -> set[str]:
     )
 
 
-def wait_for_hosts(settings: Settings, limit_s: float = 180) -> None:
-    """Until every compute and every agent reports. Raises CloudError that names the missing."""
+def wait_for_hosts(settings: Settings, look: Callable[[], None], limit_s: float = 180) -> None:
+    """Until every compute and every agent reports; ``look`` raises when there is no use in waiting.
+
+    Raises CloudError that names the missing.
+    """
     cloud = connect(settings)
     agents = {"neutron-linuxbridge-agent", "neutron-dhcp-agent"} if settings.real else set()
     wanted = hosts(settings) | agents
@@ -126,6 +130,7 @@ def wait_for_hosts(settings: Settings, limit_s: float = 180) -> None:
             missing = f"an answer ({error})"
         if not missing:
             return
+        look()
         if time.monotonic() > deadline:
             raise CloudError(f"after {limit_s:.0f} s still missing: {missing} (logs: {settings.log})")
         time.sleep(0.5)

@@ -43,7 +43,7 @@ def up(settings: Settings, lock: int, began: float) -> None:
     tell("users and catalogue")
     start_rest(settings)
     tell("services answer")
-    bootstrap.wait_for_hosts(settings)
+    bootstrap.wait_for_hosts(settings, partial(check_all_run, settings))
     map_hosts(settings, run)
     tell("computes report")
     bootstrap.furnish(settings)

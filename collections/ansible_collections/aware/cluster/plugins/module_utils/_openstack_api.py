@@ -121,8 +121,8 @@ class Cloud:
             options["microversion"] = COMPUTE_MICROVERSION
         try:
             answer = getattr(self.connection, service).request(path, method, **options)
-        except (auth.ConnectFailure, auth.RetriableConnectionFailure, auth.UnknownConnectionError, auth.ServiceUnavailable,
-                auth.BadGateway, auth.GatewayTimeout) as exc:
+        except (auth.ConnectFailure, auth.RetriableConnectionFailure, auth.UnknownConnectionError, auth.InternalServerError,
+                auth.ServiceUnavailable, auth.BadGateway, auth.GatewayTimeout) as exc:
             return None, " ".join(str(exc).split())
         self._note_clock(answer)
         return answer, "" if answer.status_code < 300 else detail_of(answer)

@@ -88,7 +88,7 @@ def _connect(params: dict) -> Any:
         given = dict(cloud, **given)
     elif cloud is not None:
         given["cloud"] = str(cloud)
-    given.update(app_name="aware.cluster", load_yaml_config=not isinstance(cloud, dict), load_envvars=cloud is None)
+    given.update(app_name="aware.cluster", load_yaml_config=not isinstance(cloud, dict), load_envvars=not isinstance(cloud, dict))
     return openstack.connect(**given)
 
 

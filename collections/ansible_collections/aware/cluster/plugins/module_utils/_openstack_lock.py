@@ -209,7 +209,7 @@ class Lock:
             except LockLost as exc:
                 self._lost = str(exc)
                 return
-            except CloudError as exc:
+            except Exception as exc:  # pylint: disable=broad-except  # whatever it is, the lock is not renewed meanwhile
                 if self.cloud.clock() - renewed > self.life_s * 0.9:
                     self._lost = "the lock of colony %s could not be renewed: %s" % (self.colony, exc)
                     return

@@ -1,0 +1,78 @@
+"""``aware hooks``: signed URLs for orders from outside, and what became of such orders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.output import ago, print_fields, print_json, print_table, say
+from aware_agent.cli.tokens import seconds
+from aware_agent.colony.hook import Operation
+
+app = typer.Typer(help="Orders from outside: signed URLs, and what became of them.", no_args_is_help=True)
+
+
+@app.command("sign")
+def sign(
+    *,
+    operation: Annotated[Operation, typer.Option(help="What the URL lets its holder do.")],
+    ttl: Annotated[str, typer.Option(help="How long it is good: 30m, 12h, 7d.")] = "1h",
+    delta: Annotated[int, typer.Option(help="scale: by how many nodes at most; negative shrinks.")] = 0,
+    max_size: Annotated[int, typer.Option(min=0, help="scale: the colony never grows beyond this.")] = 0,
+    caste: Annotated[str, typer.Option(help="scale: this caste's count changes too.")] = "",
+    uses: Annotated[int, typer.Option(min=1, max=100, help="How often it may be used.")] = 1,
+    to_file: Annotated[Path | None, typer.Option("--to-file", metavar="FILE", help="Write it here (0600).")] = None,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign a URL. It is a secret, and shown this one time only."""
+    body: dict[str, Any] = {"operation": str(operation), "ttl_s": seconds(ttl), "uses": uses}
+    body |= {"delta": delta, "max_size": max_size, "caste": caste}
+    with gateway(context) as client:
+        data: dict[str, Any] = client.request("POST", "/v1/hooks/sign", body=body).data
+    if to_file:
+        from aware_agent.security.files import write_atomic
+
+        write_atomic(to_file, str(data.pop("url")).encode() + b"\n")
+        data.pop("path", None)
+    if as_json:
+        print_json(data)
+    elif to_file:
+        say(f"signed URL written to {to_file}")
+    else:
+        say(str(data["url"]))
+
+
+@app.command("list")
+def list_hooks(context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """List orders, oldest first."""
+    with gateway(context) as client:
+        data: dict[str, Any] = client.get("/v1/hooks").data
+    if as_json:
+        print_json(data)
+        return
+    rows = [
+        (hook["id"], hook["operation"], hook["state"], hook["actor"], f"{ago(hook['created_at'])} ago", hook["message"])
+        for hook in data["hooks"]
+    ]
+    print_table(("ID", "OPERATION", "STATE", "ACTOR", "GIVEN", "MESSAGE"), rows)
+
+
+@app.command("show")
+def show(
+    hook_id: Annotated[str, typer.Argument(metavar="ID", help="Id as shown by list.")],
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what became of one order."""
+    with gateway(context) as client:
+        data: dict[str, Any] = client.get("/v1/hooks/" + quote(hook_id, safe="")).data
+    if as_json:
+        print_json(data)
+        return
+    names = ("id", "operation", "delta", "caste", "max_size", "reference", "state", "message", "actor", "term")
+    print_fields(tuple((name.replace("_", " "), data[name]) for name in names if data[name] not in ("", 0)))

@@ -1,0 +1,209 @@
+"""``/v1/hooks``: orders from outside, by a signed URL or by a token; and what became of them."""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from aware_agent.colony.errors import InvalidInput, NotFound
+from aware_agent.colony.hook import HookRecord, HookState, Operation, Order, check_order, narrowed
+from aware_agent.gateway.documents import Body, Document
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, read_bytes
+from aware_agent.gateway.state import Gateway
+from aware_agent.security import signed_url
+from aware_agent.security.jwt import Principal
+from aware_agent.security.roles import Role, require
+from aware_agent.security.signed_url import MAX_TTL_S, MAX_USES, NONCE_BYTES, Permit, SignatureRefused
+from aware_agent.security.token import base64url
+
+router = APIRouter(tags=["hooks"])
+HEAT = "/v1/hooks/heat/{cluster}"
+_MAX_CALL = 4096
+
+
+class HookDocument(Document, frozen=True, kw_only=True):
+    """An order: ``accepted`` or ``running``, then ``done`` or ``failed`` with one sentence in ``message``."""
+
+    id: str
+    operation: Operation
+    state: HookState
+    term: int
+    actor: str
+    created_at: float  # Unix seconds
+    changed_at: float
+    delta: int = 0
+    caste: str = ""
+    max_size: int = 0
+    reference: str = ""
+    message: str = ""
+
+
+class HooksDocument(Document, frozen=True, kw_only=True):
+    """All orders that are remembered, oldest first."""
+
+    hooks: list[HookDocument]
+
+
+class SignBody(Body, frozen=True, kw_only=True):
+    """What a URL shall allow. ``ttl_s`` up to a year, ``uses`` up to 100; the rest as in an order."""
+
+    operation: Operation
+    ttl_s: int
+    uses: int = 1
+    delta: int = 0
+    caste: str = ""
+    max_size: int = 0
+
+
+class SignedHook(Document, frozen=True, kw_only=True):
+    """The URL is a secret: it is in this answer and nowhere else. ``path`` works on every node."""
+
+    url: str
+    path: str
+    operation: Operation
+    expires_at: int
+    uses: int
+
+
+class HookCall(Body, frozen=True, kw_only=True):
+    """The body of a call. By a signed URL all of it is optional and ``delta`` may only ask for less than was signed."""
+
+    operation: Operation | None = None  # by token only, and needed there
+    delta: int | None = None
+    caste: str = ""  # by token only
+    max_size: int = 0  # by token only
+    reference: str = ""
+
+
+@endpoint(router, "POST", "/v1/hooks/sign", role=Role.OPERATOR, body=SignBody, answer=SignedHook, status=201)
+async def sign(request: Request, gateway: Here, who: Who) -> Response:
+    """Sign a URL that lets its holder give one kind of order. It holds only while its signer may give it too."""
+    body = await read(request, SignBody)
+    if not 1 <= body.ttl_s <= MAX_TTL_S:
+        raise InvalidInput(f"ttl {body.ttl_s} s is out of range", field="ttl_s", hint="1 second to a year")
+    if not 1 <= body.uses <= MAX_USES:
+        raise InvalidInput(f"{body.uses} uses are out of range", field="uses", hint=f"1 to {MAX_USES}")
+    order = Order(operation=body.operation, delta=body.delta, caste=body.caste, max_size=body.max_size)
+    check_order(order)
+    if order.delta > 0 and not order.max_size:
+        raise InvalidInput("a URL that lets the colony grow needs a limit", field="max_size", hint="give max_size")
+    now = int(gateway.authority.now())
+    permit = Permit(
+        order=order,
+        actor=who.name,
+        nonce=base64url(secrets.token_bytes(NONCE_BYTES)),
+        issued_at=now,
+        expires_at=now + body.ttl_s,
+        uses=body.uses,
+    )
+    view = gateway.context.view()
+    path = signed_url.sign(_keys(gateway), "POST", HEAT.format(cluster=view.colony), permit)
+    await gateway.context.commands.tell_signed(permit, actor=who.name)
+    url = (view.queen.url if view.queen else "") + path
+    document = SignedHook(url=url, path=path, operation=order.operation, expires_at=permit.expires_at, uses=permit.uses)
+    return answer(gateway, document, status=201)
+
+
+@endpoint(
+    router, "POST", HEAT, role=None, body=HookCall, answer=HookDocument, status=202, also=[401, 403, 404, 409, 501]
+)
+async def call(request: Request, gateway: Here, cluster: str) -> Response:
+    """Give an order: by a signed URL (a query and no token needed), or as operator with a token and no query."""
+    query: bytes = request.scope["query_string"]
+    permit = _permit(request, gateway, query) if query else None
+    actor = permit.actor if permit else _operator(request, gateway)
+    if cluster != gateway.context.view().colony:
+        raise NotFound(f"this is not colony {cluster[:64]!r}", hint="the name in the path is the colony's")
+    body = await _body(request)
+    order = _granted(body, permit) if permit else _ordered(body)
+    record, new = await gateway.context.commands.accept_hook(order, actor=actor, permit=permit)
+    response = answer(gateway, _document(record), status=202)
+    response.headers["location"] = f"/v1/hooks/{record.id}"
+    if not new:
+        response.headers["idempotency-replayed"] = "true"
+    return response
+
+
+@endpoint(router, "GET", "/v1/hooks", role=Role.VIEWER, answer=HooksDocument)
+async def list_hooks(gateway: Here) -> Response:
+    """All orders that are remembered: those that wait or run, and the last two hundred that ended."""
+    return answer(gateway, HooksDocument(hooks=[_document(r) for r in gateway.context.commands.list_hooks()]))
+
+
+@endpoint(router, "GET", "/v1/hooks/{hook_id}", role=Role.VIEWER, answer=HookDocument)
+async def read_hook(gateway: Here, hook_id: str) -> Response:
+    """What became of an order."""
+    return answer(gateway, _document(gateway.context.commands.hook(hook_id)))
+
+
+def _permit(request: Request, gateway: Gateway, query: bytes) -> Permit:
+    """The permit of a signed URL whose signer may still do what it allows. Raises :class:`SignatureRefused`."""
+    permit = signed_url.verify(_keys(gateway), "POST", request.url.path, query, gateway.authority.now())
+    signer = Principal(
+        name=permit.actor, role=Role.OPERATOR, jti=permit.nonce, iat=permit.issued_at, exp=permit.expires_at
+    )
+    if not gateway.authority.holds(signer):
+        raise SignatureRefused("who had this URL signed may not do this any more", hint="have a new one signed")
+    return permit
+
+
+def _operator(request: Request, gateway: Gateway) -> str:
+    authorization = request.headers.get("authorization")
+    principal = gateway.authority.authenticate(authorization.encode("latin-1") if authorization else None)
+    require(principal.role, Role.OPERATOR)
+    return principal.name
+
+
+async def _body(request: Request) -> HookCall:
+    """The body, which may be empty. Raises :class:`InvalidInput`."""
+    raw = await read_bytes(request)
+    if len(raw) > _MAX_CALL:
+        raise InvalidInput(f"the body of a hook has at most {_MAX_CALL} bytes")
+    try:
+        return msgspec.json.decode(raw, type=HookCall) if raw.strip() else HookCall()
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"request body: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput("the request body is not JSON") from error
+
+
+def _granted(body: HookCall, permit: Permit) -> Order:
+    if body.operation not in (None, permit.order.operation) or body.caste or body.max_size:
+        raise InvalidInput("the signed URL says what is done", hint="leave operation, caste and max_size out")
+    return narrowed(permit.order, body.delta, body.reference)
+
+
+def _ordered(body: HookCall) -> Order:
+    if body.operation is None:
+        raise InvalidInput("which operation?", field="operation", hint=", ".join(Operation))
+    return Order(
+        operation=body.operation,
+        delta=body.delta or 0,
+        caste=body.caste,
+        max_size=body.max_size,
+        reference=body.reference,
+    )
+
+
+def _keys(gateway: Gateway) -> dict[str, bytes]:
+    return dict(signed_url.signing_keys(gateway.context.colony_secret))
+
+
+def _document(record: HookRecord) -> HookDocument:
+    order = record.order
+    return HookDocument(
+        id=record.id,
+        operation=order.operation,
+        state=record.state,
+        term=record.term,
+        actor=record.actor,
+        created_at=record.created_at,
+        changed_at=record.changed_at,
+        delta=order.delta,
+        caste=order.caste,
+        max_size=order.max_size,
+        reference=order.reference,
+        message=record.message,
+    )

@@ -1,0 +1,225 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The AWARE founders
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+"""The work of the modules openstack_cluster and openstack_cluster_info, from options to result."""
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from typing import Any
+
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_apply import Builder
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import Around, FloatingAddresses, Surroundings
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock, own_groups
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Lookup, at_least, size_of
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import SPARE, Plan, Step, failure, make_plan
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, Found, find, host_of
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_wait import Waiter
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_wish import check_colony, checked_castes, wish_of
+
+
+def work(module: Any, cloud: Cloud) -> dict:
+    """The module openstack_cluster."""
+    colony = _Present(module, cloud) if module.params["state"] == "present" else _Absent(module, cloud)
+    try:
+        return colony.run()
+    except CloudError as exc:
+        exc.facts = dict(changed=bool(colony.done), done=colony.done, progress=colony.progress)
+        raise
+
+
+def read(module: Any, cloud: Cloud) -> dict:
+    """The module openstack_cluster_info."""
+    check_colony(module.params["colony"])
+    found = find(cloud, module.params["colony"])
+    groups = own_groups(cloud, module.params["colony"])
+    held = next((group["description"] for group in groups if "; held by " in group["description"]), "")
+    return dict(changed=False, hosts=hosts_of(found, module.params["address_network"]), foreign=sorted(found.foreign), held_by=held,
+                failed_servers=[failure(server) for server in found.owned if server.status == "ERROR"])
+
+
+def hosts_of(found: Found, network: Any) -> list:
+    """Arguments for add_host, by index."""
+    servers = sorted((server for server in found.owned if not server.leaving), key=lambda server: (server.index, server.created))
+    return [host_of(server, found.raw[server.id], network or "") for server in servers]
+
+
+class _Run:
+    """What both states have in common."""
+
+    def __init__(self, module: Any, cloud: Cloud) -> None:
+        self.module, self.cloud, self.params = module, cloud, module.params
+        self.colony, self.options = self.params["colony"], self.params["infrastructure"]
+        self.start = cloud.clock()
+        self.progress: list = []
+        self.done: list = []
+        check_colony(self.colony)
+        if self.params["parallel"] < 1:
+            raise CloudError("parallel %d is impossible: 1 or more" % self.params["parallel"])
+        self.around = Surroundings(cloud, self.colony, self.options)
+
+    def tell(self, text: str) -> None:
+        """Note progress; the same line is not told twice in a row."""
+        if self.progress and self.progress[-1].endswith("s " + text):
+            return
+        line = "%7.1f s %s" % (self.cloud.clock() - self.start, text)
+        self.progress.append(line)
+        if self.params["progress_file"]:
+            try:
+                with open(self.params["progress_file"], "a", encoding="utf-8") as stream:
+                    stream.write(line + "\n")
+            except OSError as exc:
+                raise CloudError("progress_file: %s" % exc) from None
+
+    def lock(self) -> Lock:
+        who = "%s@%s" % (_user(), socket.gethostname())
+        return Lock(self.cloud, self.colony, who, self.params["lock_wait"], self.params["lock_life"], self.tell)
+
+    def builder(self, blueprint: Any = None) -> Builder:
+        builder = Builder(self.cloud, blueprint, self.params["timeout"], self.params["parallel"], self.params["multi_create"], self.tell)
+        self.done = builder.done = self.done
+        return builder
+
+    def act(self, steps: list) -> None:
+        """Do (sentence, function) pairs in order."""
+        for sentence, function in steps:
+            function()
+            self.done.append(sentence)
+            self.tell(sentence)
+
+
+class _Present(_Run):
+    """Bring the colony to its size."""
+
+    def run(self) -> dict:
+        lookup, params = Lookup(self.cloud), self.params
+        wish = wish_of(params, lookup.zones(self.options["availability_zones"]))
+        flavors, parts = self._resolve(lookup)
+        found, around = find(self.cloud, self.colony), self.around.look()
+        plan = self._checked(wish, found)
+        self._check_quota(lookup, plan, flavors)
+        floating = FloatingAddresses(self.cloud, self.colony, parts.pop("floating"))
+        sentences = [sentence for sentence, unused in around.steps] + [str(step) for step in plan.steps]
+        sentences += ["give server %s a floating address" % name for name in self._without_address(floating, plan)]
+        building = [server for server in plan.keep if server.status == "BUILD"]
+        result = dict(plan=sentences, removed=[dict(name=step.node, id=step.server) for step in plan.of("delete")], diff=_diff(plan, around, sentences))
+        if (sentences or building) and not self.module.check_mode:
+            plan, found = self._make(wish, dict(parts, wish=wish, flavors=flavors), floating)
+        for warning in plan.warnings:
+            self.module.warn(warning)
+        result.update(changed=bool(sentences), done=self.done, progress=self.progress, hosts=hosts_of(found, self.options["address_network"]))
+        if plan.failures:
+            result.update(failed=True, msg="; ".join(plan.failures))
+        return result
+
+    def _make(self, wish: Any, parts: dict, floating: FloatingAddresses) -> tuple:
+        """Do it, under the lock. What was looked at before may have changed, so look again."""
+        with self.lock():
+            around = self.around.look()
+            self.act(around.steps)
+            extra = parts.pop("extra")
+            groups = ((around.group["id"],) if self.options["security_group"]["manage"] else ()) + extra
+            blueprint = Blueprint(security_groups=groups, key_name=around.key_name, server_group=around.server_group, **parts)
+            plan, found = self.builder(lambda: blueprint).converge(wish)
+            if floating.network:
+                wanting, idle = floating.missing(server for server in plan.keep if server.status != "ERROR")
+                self.act([("give server %s a floating address" % server.name, lambda server=server: floating.give(server, idle)) for server in wanting])
+                floating.release(idle)
+                found = find(self.cloud, self.colony)
+            return plan, found
+
+    def _checked(self, wish: Any, found: Found) -> Plan:
+        plan = make_plan(wish, found.owned, found.foreign)
+        if plan.problems:
+            raise CloudError("; ".join(plan.problems))
+        return plan
+
+    def _resolve(self, lookup: Lookup) -> tuple:
+        """Flavors by caste, and the other parts of the blueprint, with ids. Raises CloudError for what is not there."""
+        options = self.options
+        if not options["image"] and not options["image_properties"]:
+            raise CloudError("infrastructure.image or infrastructure.image_properties is needed")
+        if not options["networks"] and not options["ports"]:
+            raise CloudError("infrastructure.networks or infrastructure.ports is needed")
+        if options["ports"] and not options["networks"] and len(options["ports"]) < self.params["size"]:
+            raise CloudError("infrastructure.ports has %d ports for %d servers" % (len(options["ports"]), self.params["size"]))
+        image = lookup.image(options["image"], options["image_properties"])
+        base = at_least(size_of(options["requires"]), image.need)
+        flavors = {SPARE: lookup.flavor(options["flavor"], base, "infrastructure")}
+        for name, caste in checked_castes(self.params).items():
+            need = at_least(base, size_of(caste["requires"]))
+            flavors[name] = lookup.flavor(caste["flavor"] or options["flavor"], need, "caste " + name)
+        parts = dict(
+            image=image.id, ports=tuple(options["ports"]), config_drive=options["config_drive"], user_data=options["user_data"] or "",
+            networks=tuple(lookup.network(name, options["config_drive"])["id"] for name in options["networks"]),
+            boot_volume=options["boot_volume"] or {}, term=self.params["term"], floating="",
+            extra=tuple(lookup.named("security group", name, "network", "/security-groups", "security_groups")["id"] for name in options["security_groups"]))
+        if options["floating_network"]:
+            parts["floating"] = lookup.named("network", options["floating_network"], "network", "/networks", "networks")["id"]
+        return flavors, parts
+
+    def _check_quota(self, lookup: Lookup, plan: Plan, flavors: dict) -> None:
+        creates = plan.of("create")
+        if creates:
+            gone = dict((step.server, step) for step in plan.of("delete"))
+            freed = [server.size for server in find(self.cloud, self.colony).owned if server.id in gone] if gone else []
+            lookup.check_quota([flavors[step.caste].size for step in creates], freed)
+
+    def _without_address(self, floating: FloatingAddresses, plan: Plan) -> list:
+        if not floating.network:
+            return []
+        wanting, unused = floating.missing(server for server in plan.keep if server.status != "ERROR")
+        return [server.name for server in wanting] + [step.node for step in plan.of("create")]
+
+
+class _Absent(_Run):
+    """Remove what the colony owns, and nothing else."""
+
+    def run(self) -> dict:
+        found = find(self.cloud, self.colony)
+        floating = FloatingAddresses(self.cloud, self.colony, "")
+        steps = [Step("delete", server.name, "the colony is removed", server.index, server=server.id) for server in found.owned if not server.leaving]
+        addresses, around = floating.owned(), self.around.remove_steps()
+        sentences = [str(step) for step in steps] + ["release floating address %s" % one["floating_ip_address"] for one in addresses]
+        sentences += [sentence for sentence, unused in around]
+        removed = [dict(name=step.node, id=step.server) for step in steps]
+        if sentences and not self.module.check_mode:
+            self._remove(floating)
+        before = dict(nodes=dict((step.node, step.server) for step in steps), plan=[])
+        return dict(changed=bool(sentences), plan=sentences, done=self.done, removed=removed, progress=self.progress,
+                    diff=dict(before=before, after=dict(nodes={}, plan=sentences)))
+
+    def _remove(self, floating: FloatingAddresses) -> None:
+        with self.lock() as lock:
+            waiter = Waiter(self.cloud, self.colony, self.params["timeout"], self.tell)
+            servers = find(self.cloud, self.colony).owned
+            steps = [Step("delete", server.name, "the colony is removed", server.index, server=server.id) for server in servers]
+            self.builder().delete(waiter, steps)
+            floating.release(floating.owned())
+            around = self.around.remove_steps()
+            self.act([pair for pair in around if "security group" not in pair[0]])
+            lock.forget()
+            self.act([pair for pair in around if "security group" in pair[0]])
+
+
+def _diff(plan: Plan, around: Around, sentences: list) -> dict:
+    """Nodes before and after, and the plan, for people to read."""
+    before = dict((server.name, dict(status=server.status, caste=server.caste or "spare", zone=server.zone)) for server in plan.keep)
+    after = dict((name, dict(value)) for name, value in before.items())
+    for step in plan.of("delete"):
+        before[step.node] = dict(status="to be deleted", caste=step.caste or "spare", zone=step.zone)
+    for step in plan.of("create"):
+        after[step.node] = dict(status="ACTIVE", caste=step.caste or "spare", zone=step.zone)
+    for step in plan.of("mark"):
+        after[step.node]["caste"] = step.caste or "spare"
+    return dict(before=dict(nodes=before, plan=[]), after=dict(nodes=after, plan=sentences))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

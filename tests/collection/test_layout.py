@@ -1,0 +1,81 @@
+"""The checkout holds each thing once, and the convenience links lead to it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COLLECTION = ROOT / "collections" / "ansible_collections" / "aware" / "cluster"
+RUNTIME = yaml.safe_load((COLLECTION / "meta" / "runtime.yml").read_text())
+PYTHON = sorted((COLLECTION / "plugins").rglob("*.py"))
+
+
+def test_every_role_is_linked_and_every_link_leads_to_a_role() -> None:
+    roles = {path.name for path in (COLLECTION / "roles").iterdir()}
+    links = {path.name: path for path in (ROOT / "roles").iterdir()}
+    assert set(links) == roles
+    for name, link in links.items():
+        assert link.is_symlink()
+        assert not link.readlink().is_absolute()
+        assert link.resolve() == COLLECTION / "roles" / name
+
+
+def test_nothing_in_the_collection_is_a_link() -> None:
+    assert [path for path in COLLECTION.rglob("*") if path.is_symlink()] == []
+
+
+def test_playbooks_only_import_those_of_the_collection() -> None:
+    ours = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / "playbooks").glob("*.yml")}
+    assert set(ours) == {path.name for path in (COLLECTION / "playbooks").glob("*.yml")}
+    for name, plays in ours.items():
+        assert [play["ansible.builtin.import_playbook"] for play in plays] == [
+            f"aware.cluster.{name.removesuffix('.yml')}"
+        ]
+
+
+def test_action_group_names_the_modules_that_ask_a_gateway() -> None:
+    modules = COLLECTION / "plugins" / "modules"
+    asking = {path.stem for path in modules.glob("*.py") if "module_utils._gateway import" in path.read_text()}
+    assert set(RUNTIME["action_groups"]["gateway"]) == asking
+
+
+def test_requires_what_the_readme_says() -> None:
+    assert RUNTIME["requires_ansible"] == ">=2.16.0"
+    assert "2.16 and newer" in (COLLECTION / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=lambda path: path.name)
+def test_files_carry_their_licence_and_stay_short(path: Path) -> None:
+    text = path.read_text()
+    wanted = "BSD-2-Clause" if "module_utils" in path.parts else "GPL-3.0-or-later"
+    assert f"SPDX-License-Identifier: {wanted}" in text
+    documentation = [
+        node for node in ast.parse(text).body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    ]
+    assert text.count("\n") - sum((node.end_lineno or 0) - node.lineno for node in documentation) <= 300
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=lambda path: path.name)
+def test_functions_are_short(path: Path) -> None:
+    long = [
+        node.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 34
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize("role", ["agent", "local_colony"])
+def test_readme_of_a_role_names_all_its_options(role: str) -> None:
+    folder = COLLECTION / "roles" / role
+    options: dict[str, Any] = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text())["argument_specs"][
+        "main"
+    ]["options"]
+    readme = (folder / "README.md").read_text()
+    assert [name for name in options if name not in readme] == []
+    assert set(yaml.safe_load((folder / "defaults" / "main.yml").read_text())) <= set(options)

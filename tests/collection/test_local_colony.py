@@ -1,0 +1,226 @@
+"""The roles with stand-ins for the programs: what is written, started, kept, stopped and removed.
+
+The colony itself, with nothing stood in for, is met in tests/e2e.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import ROOT, TOKEN, FakeColony, FakeMember
+
+AGENT = """#!/bin/sh
+[ "$1" = check ] && exit 0
+echo started
+exec sleep 600
+"""
+AWARE = """#!/bin/sh
+case "$1 $2" in
+"colony material")
+    for word; do case $word in --directory=*) d=${word#*=};; esac; done
+    [ -e "$d/ca.crt" ] && { echo '{"changed": false}'; exit; }
+    mkdir -p "$d" && cp "$STAND_IN_CA" "$d/ca.crt" && echo '{"changed": true, "ca_pin": "x"}';;
+"etcd run") exec sleep 600;;
+"colony found")
+    for word; do case $word in --token-file=*) t=${word#*=};; esac; done
+    [ -e "$t" ] && { echo '{"changed": false}'; exit; }
+    (umask 077; echo join >"$t"); echo '{"changed": true}';;
+"login "*)
+    for word; do case $word in --context=*) c=${word#*=};; esac; done
+    t=$(dirname "$c")/token
+    [ -e "$t" ] && { echo '{"changed": false}'; exit; }
+    (umask 077; echo access-token-of-a-test >"$t"); echo '{"changed": true}';;
+esac
+"""
+
+
+class Bench:
+    """A spec, programs that stand in, and a member that answers for the queen."""
+
+    def __init__(self, folder: Path, colony: FakeColony, ansible: Any) -> None:
+        self.folder, self.colony, self.ansible = folder, colony, ansible
+        self.queen: FakeMember = colony.member()
+        self.state = folder / "state"
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        for name, text in (("aware", AWARE), ("aware-agent", AGENT)):
+            (self.bin / name).write_text(text)
+            (self.bin / name).chmod(0o755)
+
+    def spec(self, size: int, **more: Any) -> None:
+        whole = {"plugin": "aware.cluster.spec", "colony": "demo", "size": size, "directory": "state", **more}
+        (self.folder / "cluster.yml").write_text(
+            "".join(f"{key}: {json.dumps(value)}\n" for key, value in whole.items())
+        )
+        cluster = {
+            "status": "healthy",
+            "queen": {"name": "demo-1"},
+            "size": {"wanted": size, "ready": size},
+            "castes": [],
+        }
+        routes = {
+            "GET /v1/cluster": [200, cluster],
+            "GET /v1/spec": [200, {"revision": 1}],
+            "PUT /v1/spec?dry_run=true": [200, {"changed": False}],
+            "GET /v1/nodes/demo-3": [200, {"id": "ID3", "name": "demo-3"}],
+            "DELETE /v1/nodes/ID3?force=true": [200, {}],
+        }
+        self.queen.say(routes=routes)
+
+    def play(self, name: str, *flags: str) -> Any:
+        # The stand-in queen has a port of her own: tell the gateway modules.
+        defaults = {"local_colony_bin": str(self.bin), "local_colony_endpoints": [self.queen.url]}
+        inventory = self.folder / "cluster.yml"
+        more = ("-e", json.dumps(defaults), *flags)
+        return self.ansible(
+            "ansible-playbook",
+            "-i",
+            inventory,
+            ROOT / "playbooks" / f"{name}.yml",
+            *more,
+            STAND_IN_CA=str(self.colony.ca),
+        )
+
+    def pids(self) -> dict[str, int]:
+        return {
+            path.parent.name: int(path.read_text())
+            for path in [*self.state.glob("nodes/*/agent.pid"), *self.state.glob("etcd.pid")]
+        }
+
+
+@pytest.fixture
+def bench(tmp_path: Path, colony: FakeColony, ansible: Any) -> Iterator[Bench]:
+    made = Bench(tmp_path, colony, ansible)
+    yield made
+    made.play("down")
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_made_kept_grown_shrunk_and_removed(bench: Bench) -> None:
+    bench.spec(3)
+    first = bench.play("site")
+    assert first.rc == 0, first.out + first.err
+    before = bench.pids()
+    assert set(before) == {"demo-1", "demo-2", "demo-3", "state"}
+    assert all(map(alive, before.values()))
+    _check_files(bench)
+    again = bench.play("site")
+    assert again.rc == 0, again.out
+    assert again.out.count("changed=0") == 3
+    assert bench.pids() == before
+    bench.spec(2)
+    shrunk = bench.play("site")
+    assert shrunk.rc == 0, shrunk.out + shrunk.err
+    assert not (bench.state / "nodes" / "demo-3").exists()
+    assert not alive(before["demo-3"])
+    assert ["DELETE", "/v1/nodes/ID3?force=true"] in [line[:2] for line in bench.queen.requests()]
+    down = bench.play("down")
+    assert down.rc == 0, down.out
+    assert not bench.state.exists()
+    assert not any(map(alive, before.values()))
+    assert "changed=0" in bench.play("down").out
+
+
+def _check_files(bench: Bench) -> None:
+    ports = json.loads((bench.state / "ports.json").read_text())
+    settings = tomllib.loads((bench.state / "nodes" / "demo-2" / "agent.toml").read_text())
+    assert settings["colony"] == "demo"
+    assert settings["name"] == "demo-2"
+    assert settings["gateway"]["port"] == ports["gateway-demo-2"]
+    assert settings["discovery"]["port"] == ports["discovery"]
+    assert settings["token_file"] == str(bench.state / "join-token")
+    context = json.loads((bench.state / "context.json").read_text())
+    assert context["token_file"] == "token"
+    for name in (
+        ".",
+        "nodes/demo-1",
+        "nodes/demo-1/agent.toml",
+        "join-token",
+        "token",
+        "context.json",
+        "nodes/demo-1/agent.log",
+    ):
+        assert stat.S_IMODE((bench.state / name).stat().st_mode) & 0o077 == 0, name
+
+
+def test_check_mode_makes_nothing(bench: Bench) -> None:
+    bench.spec(2)
+    ran = bench.play("site", "--check", "--diff")
+    assert ran.rc == 0, ran.out + ran.err
+    assert not bench.state.exists()
+
+
+def test_a_directory_with_something_else_is_not_taken_over(bench: Bench) -> None:
+    bench.spec(2)
+    bench.state.mkdir()
+    (bench.state / "thesis.txt").write_text("years of work")
+    ran = bench.play("site")
+    assert ran.rc != 0
+    assert "holds files that are no local colony" in ran.out + ran.err
+    assert bench.play("down").rc == 0
+    assert (bench.state / "thesis.txt").read_text() == "years of work"
+
+
+def test_an_agent_that_ends_at_once_says_why(bench: Bench) -> None:
+    bench.spec(2)
+    (bench.bin / "aware-agent").write_text(
+        '#!/bin/sh\n[ "$1" = check ] && exit 0\necho "gateway port 1 is in use" >&2\nexit 17\n'
+    )
+    ran = bench.play("site")
+    assert ran.rc != 0
+    assert "ended at once with code 17: gateway port 1 is in use" in ran.out + ran.err
+
+
+def test_agent_role_refuses_what_comes_later(bench: Bench) -> None:
+    play = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "roles": [{"role": "aware.cluster.agent", "aware_agent_service": "systemd"}],
+        }
+    ]
+    (bench.folder / "play.txt").write_text(json.dumps(play))
+    ran = bench.ansible("ansible-playbook", bench.folder / "play.txt")
+    assert ran.rc != 0
+    assert "systemd comes in a later one" in ran.out + ran.err
+
+
+def test_join_token_is_private_and_not_shown(bench: Bench) -> None:
+    folder = bench.folder / "node"
+    variables = {
+        "aware_agent_colony": "demo",
+        "aware_agent_directory": str(folder),
+        "aware_agent_token": "aware1." + TOKEN,
+        "aware_agent_command": str(bench.bin / "aware-agent"),
+        "aware_agent_name": 'a"b\nc',
+    }
+    for state in ("started", "absent"):
+        play = [
+            {
+                "hosts": "localhost",
+                "gather_facts": False,
+                "roles": [{"role": "agent", **variables, "aware_agent_state": state}],
+            }
+        ]
+        (bench.folder / "play.txt").write_text(json.dumps(play))
+        ran = bench.ansible("ansible-playbook", "--diff", "-vvv", bench.folder / "play.txt")
+        assert ran.rc == 0, ran.out + ran.err
+        assert TOKEN not in ran.out + ran.err
+        if state == "started":
+            assert stat.S_IMODE((folder / "join-token").stat().st_mode) == 0o600
+            assert tomllib.loads((folder / "agent.toml").read_text())["name"] == 'a"b\nc'
+    assert not (folder / "agent.toml").exists()
+    assert not (folder / "join-token").exists()

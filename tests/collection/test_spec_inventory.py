@@ -1,0 +1,92 @@
+"""The bootstrap inventory, as users meet it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from aware_agent.colony.spec import parse_spec
+
+from .conftest import ROOT
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    whole = {"plugin": "aware.cluster.spec", "colony": "demo", "size": 3, "castes": {"web": {"count": 2}}, **changes}
+    path = folder / "inventory" / "cluster.yml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in whole.items()))
+    return path
+
+
+def test_hosts_and_variables(tmp_path: Path, ansible: Any) -> None:
+    write(tmp_path, directory="below/.aware")
+    found = ansible("ansible-inventory", "-i", tmp_path / "inventory", "--list").json()
+    assert found["aware_bootstrap"]["hosts"] == ["demo-1", "demo-2", "demo-3"]
+    values = found["_meta"]["hostvars"]["demo-2"]
+    assert values["ansible_python_interpreter"]["__ansible_unsafe"] == str(Path(sys.executable).with_name("python3"))
+    assert values["aware_directory"]["__ansible_unsafe"] == str(tmp_path / "inventory" / "below" / ".aware")
+
+
+def test_the_agent_understands_the_spec(tmp_path: Path, ansible: Any) -> None:
+    requires = {"vcpus": 2, "zone": "z1", "labels": {"tier": "gold"}}
+    write(
+        tmp_path,
+        castes={"web": {"count": 1, "requires": requires}},
+        policies={"dead_after_s": 5, "replace_dead": "never", "keep_events": 500},
+    )
+    play = [
+        {
+            "hosts": "demo-1",
+            "gather_facts": False,
+            "tasks": [
+                {
+                    "ansible.builtin.copy": {
+                        "content": "{{ aware_spec | to_json }}",
+                        "dest": str(tmp_path / "out.json"),
+                        "mode": "0600",
+                    }
+                }
+            ],
+        }
+    ]
+    (tmp_path / "play.txt").write_text(json.dumps(play))
+    ran = ansible("ansible-playbook", "-i", tmp_path / "inventory" / "cluster.yml", tmp_path / "play.txt")
+    assert ran.rc == 0, ran.out + ran.err
+    spec = parse_spec((tmp_path / "out.json").read_bytes())
+    assert msgspec.to_builtins(spec)["castes"]["web"]["requires"] == requires
+    assert spec.policies.replace_dead == "never"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"sise": 4}, "cluster spec: unknown key sise"),
+        ({"size": 1}, "castes want 2 nodes, but size is 1: raise size or lower a count"),
+        ({"castes": {"web": {"count": -2}}}, "castes.web.count is -2"),
+        ({"colony": "No!"}, "colony 'No!' is not a name"),
+    ],
+)
+def test_impossible_spec_is_one_line_and_nothing_is_made(
+    tmp_path: Path, ansible: Any, changes: dict[str, Any], line: str
+) -> None:
+    write(tmp_path, **changes)
+    ran = ansible("ansible-playbook", "-i", tmp_path / "inventory", ROOT / "playbooks" / "site.yml")
+    assert ran.rc != 0
+    assert line in ran.err
+    assert "Traceback" not in ran.err
+    assert ran.err.count("[WARNING]") == 1
+    assert [path.name for path in (tmp_path / "inventory").iterdir()] == ["cluster.yml"]
+
+
+def test_files_of_others_are_left_to_them(tmp_path: Path, ansible: Any) -> None:
+    (tmp_path / "cluster.yml").write_text("plugin: ansible.builtin.constructed\n")
+    ran = ansible(
+        "ansible-inventory", "-i", tmp_path / "cluster.yml", "--list", ANSIBLE_INVENTORY_ENABLED="aware.cluster.spec"
+    )
+    assert ran.rc != 0
+    assert "aware.cluster.spec:" not in ran.err
