@@ -12,7 +12,7 @@ import asyncio
 import re
 import time
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,7 +26,10 @@ from bench.lab import Agent, Lab, LabError, default_spec
 from bench.measure import cpu_seconds
 from bench.peers.serf import Serf
 
-_LIMIT_S = 240.0
+_LIMIT_S = 180.0
+_MANY = 50  # from here on agents are started a few at a time
+_AT_ONCE = 10
+T = TypeVar("T")
 
 
 class _Times(NamedTuple):
@@ -34,7 +37,6 @@ class _Times(NamedTuple):
 
     first: float
     last: float
-    present: float
     ready: float
     all_see_all: float
     cpu: float
@@ -46,6 +48,8 @@ def add_arguments(parser: Any) -> None:
         "--nodes", type=int, action="append", help="how many; repeatable (default 5, 20, 100; quick 5, 20)"
     )
     parser.add_argument("--repeat", type=int, default=0, help="runs of each row (default 3, quick 1)")
+    text = f"how many may be starting at a time; 0: all (default 0; {_AT_ONCE} for {_MANY} and more)"
+    parser.add_argument("--at-once", type=int, default=None, help=text)
 
 
 async def measure(run: Run, options: argparse.Namespace) -> None:
@@ -53,15 +57,21 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
     repeat = options.repeat or (1 if run.quick else 3)
     for nodes in options.nodes or ([5, 20] if run.quick else [5, 20, 100]):
         await run.peer(f"Serf: {nodes} agents", lambda nodes=nodes: _serf(run, nodes, repeat))  # type: ignore[misc]
+        at_once = options.at_once if options.at_once is not None else (_AT_ONCE if nodes >= _MANY else 0)
         joins: list[_Times] = []
         restarts: list[_Times] = []
-        for number in range(repeat):
-            run.say(f"{nodes} agents, {number + 1}/{repeat}")
-            async with Lab(nodes=nodes, spec=default_spec("lab", nodes)) as lab:
-                joins.append(await _join(lab))
-                restarts.append(await _restart(lab))
-        _record(run, "join by token", nodes, joins)
-        _record(run, "restart of members", nodes, restarts)
+        try:
+            for number in range(repeat):
+                run.say(f"{nodes} agents, {number + 1}/{repeat}")
+                async with Lab(nodes=nodes, spec=default_spec("lab", nodes)) as lab:
+                    joins.append(await _join(lab, at_once))
+                    restarts.append(await _restart(lab, at_once))
+        except LabError as error:
+            run.skip(f"AWARE: {nodes} agents", f"failed, {len(restarts)} runs before succeeded: {error}")
+        if joins:
+            _record(run, "join by token", nodes, at_once, joins)
+        if restarts:
+            _record(run, "restart of members", nodes, at_once, restarts)
 
 
 async def _serf(run: Run, nodes: int, repeat: int) -> None:
@@ -78,50 +88,80 @@ async def _serf(run: Run, nodes: int, repeat: int) -> None:
     run.record(name, since_first, unit="s from first start", kind="peer", settings=f"{version}, profile lan")
 
 
-async def _join(lab: Lab) -> _Times:
-    """The founder reigns already; then everybody else at once."""
+async def _join(lab: Lab, at_once: int) -> _Times:
+    """The founder reigns already; then everybody else."""
     agents = list(lab.agents.values())
     agents[0].start()
     await lab.new_queen(0, strict=True)
     await lab.wait_ready(1, healthy=False)
-    return await _start_and_wait(lab, agents[1:])
+    return await _start_and_wait(lab, agents[1:], at_once)
 
 
-async def _restart(lab: Lab) -> _Times:
+async def _restart(lab: Lab, at_once: int) -> _Times:
     """Everybody says good-bye, then everybody starts."""
     agents = list(lab.agents.values())
     for agent in agents:
         agent.terminate()
     for agent in agents:
         await asyncio.to_thread(agent.stop, 30.0)
-    return await _start_and_wait(lab, agents)
+    return await _start_and_wait(lab, agents, at_once)
 
 
-async def _start_and_wait(lab: Lab, starting: list[Agent]) -> _Times:
+async def _start_and_wait(lab: Lab, starting: list[Agent], at_once: int) -> _Times:
     async with lab.etcd_client() as client:
         prefix = lab.keys.key("presence/")
         revision = (await client.range(prefix, prefix_end(prefix), limit=1)).revision
-        waiting = asyncio.create_task(_all_present(client, prefix, revision, {agent.name for agent in starting}))
+        missing = {agent.name for agent in starting}
+        presence = asyncio.create_task(_all_present(client, prefix, revision, missing))
+        readiness = asyncio.create_task(_all_ready(lab))
         try:
             first = time.monotonic()
-            for agent in starting:
-                agent.start()
-            last = time.monotonic()
-            ready = asyncio.create_task(_all_ready(lab))
-            last_revision, present = await asyncio.wait_for(waiting, _LIMIT_S)
+            last = await _start(starting, missing, at_once)
+            last_revision, present = await _unless_one_dies(presence, starting)
             all_see_all = await _all_see(lab, last_revision)
-            ready_at = await ready
-        except TimeoutError:
-            raise LabError(f"not all agents showed presence in {_LIMIT_S:g} s: {lab.tails(2)}") from None
+            ready_at = await _unless_one_dies(readiness, starting)
         finally:
-            waiting.cancel()
+            for task in (presence, readiness):
+                task.cancel()
+            await asyncio.gather(presence, readiness, return_exceptions=True)
     cpu = sum(cpu_seconds(agent.pid) for agent in starting)
-    return _Times(first, last, present, ready_at, all_see_all, cpu)
+    return _Times(first, last, max(ready_at, present), all_see_all, cpu)
 
 
-async def _all_present(client: Any, prefix: bytes, revision: int, names: set[str]) -> tuple[int, float]:
-    """Revision and moment of the last missing presence; one from before the start does not count."""
-    missing = set(names)
+async def _start(agents: list[Agent], missing: set[str], at_once: int) -> float:
+    """Start all, with no more than ``at_once`` not yet present; returns the moment of the last start."""
+    started: set[str] = set()
+    end = time.monotonic() + _LIMIT_S
+    for agent in agents:
+        while at_once and len(started & missing) >= at_once:
+            _check([a for a in agents if a.name in started])
+            if time.monotonic() > end:
+                raise LabError(f"after {_LIMIT_S:g} s {len(missing)} agents are missing")
+            await asyncio.sleep(0.01)
+        agent.start()
+        started.add(agent.name)
+    return time.monotonic()
+
+
+async def _unless_one_dies(task: asyncio.Task[T], agents: list[Agent]) -> T:
+    end = time.monotonic() + _LIMIT_S
+    while not task.done():
+        _check(agents)
+        if time.monotonic() > end:
+            raise LabError(f"not complete after {_LIMIT_S:g} s")
+        await asyncio.wait([task], timeout=0.2)
+    return task.result()
+
+
+def _check(agents: list[Agent]) -> None:
+    """Agents do not end by themselves."""
+    dead = [agent for agent in agents if agent.exit_code is not None]
+    if dead:
+        raise LabError(f"{dead[0].name} ended with {dead[0].exit_code}: {dead[0].tail(1)}")
+
+
+async def _all_present(client: Any, prefix: bytes, revision: int, missing: set[str]) -> tuple[int, float]:
+    """Revision and moment of the last missing presence; those from before do not count. Empties ``missing``."""
     async with aclosing(watch(client, prefix, prefix_end(prefix), revision + 1)) as batches:
         async for batch in batches:
             for change in batch.events:
@@ -133,6 +173,7 @@ async def _all_present(client: Any, prefix: bytes, revision: int, names: set[str
 
 
 async def _all_ready(lab: Lab) -> float:
+    """The moment the queen says so. In a restart the old picture may say so too, until somebody reigns again."""
     await lab.wait_ready(len(lab.agents), _LIMIT_S)
     return time.monotonic()
 
@@ -160,34 +201,17 @@ async def _revision_of(client: ColonyClient, agent: Agent) -> int:
     return int(match[1]) if match else 0
 
 
-def _record(run: Run, how: str, nodes: int, times: list[_Times]) -> None:
+def _record(run: Run, how: str, nodes: int, at_once: int, times: list[_Times]) -> None:
     peer = f"Serf: {nodes} agents"
     name = f"AWARE: {nodes} agents, {how}"
     cpu = sum(t.cpu for t in times) / len(times) / nodes
-    run.record(
-        name,
-        [t.all_see_all - t.last for t in times],
-        unit="s from last start",
-        kind="aware",
-        settings="all see all",
-        against=[peer],
-        cpu_s_per_agent=cpu,
+    start = f"{at_once} starting at a time" if at_once else "started at once"
+    rows = (
+        ("s from last start", f"all see all, {start}", [t.all_see_all - t.last for t in times]),
+        ("s from first start", f"all see all, {start}", [t.all_see_all - t.first for t in times]),
+        ("s from last start", f"queen says all are ready, {start}", [t.ready - t.last for t in times]),
     )
-    settings = "all see all"
-    run.record(
-        name,
-        [t.all_see_all - t.first for t in times],
-        unit="s from first start",
-        kind="aware",
-        settings=settings,
-        against=[peer],
-    )
-    settings = "queen says all are ready, castes are filled"
-    run.record(
-        name,
-        [t.ready - t.last for t in times],
-        unit="s from last start",
-        kind="aware",
-        settings=settings,
-        against=[peer],
-    )
+    for unit, settings, values in rows:
+        run.record(
+            name, values, unit=unit, kind="aware", settings=settings, against=[peer], cpu_s_per_agent=round(cpu, 3)
+        )

@@ -125,16 +125,13 @@ class HookCommands:
         if permit is None:
             return None
         spent = self._ledger.reader.one(f"hook-nonces/{permit.nonce}", dict[str, str]) or {}
-        if permit.uses > 1 and order.reference and order.reference in spent.values():
-            hook_id = next(hook for hook, reference in spent.items() if reference == order.reference)
-            record = self._ledger.reader.many(PREFIX, HookRecord).get(hook_id)
-            if record is not None:
-                return record
-        elif len(spent) >= permit.uses:
-            pass
-        else:
-            return None
-        raise Replayed("this signed URL was used already", hint="make a new one: aware hooks sign")
+        again = [hook_id for hook_id, reference in spent.items() if reference and reference == order.reference]
+        record = self._ledger.reader.many(PREFIX, HookRecord).get(again[0]) if again else None
+        if record is not None and permit.uses > 1:
+            return record
+        if again or len(spent) >= permit.uses:
+            raise Replayed("this signed URL was used already", hint="make a new one: aware hooks sign")
+        return None
 
     def _check_possible(self, order: Order) -> None:
         self._require_runner(order.operation)

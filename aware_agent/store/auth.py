@@ -20,6 +20,10 @@ def without_leader_check(metadata: Metadata) -> Metadata:
     return tuple(pair for pair in metadata if pair[0] != "hasleader")
 
 
+# bcrypt on a busy server is slow, and a login that is given up and repeated makes it slower.
+_LOGIN_FACTOR = 3
+
+
 class AuthenticationFailed(Exception):
     """Carries the status of the authentication, so that it is not taken for the request's own."""
 
@@ -44,7 +48,9 @@ class Tokens:
         return bool(self._user)
 
     async def metadata(self, line: Line, timeout_s: float) -> Metadata:
-        """What every request carries. :raises AuthenticationFailed: etcd was not reached or refused us."""
+        """What every request carries. ``timeout_s``: of a plain request; a login gets three times that.
+
+        :raises AuthenticationFailed: etcd was not reached or refused us."""
         if not self._user:
             return _HAS_LEADER
         if self._metadata is None:
@@ -61,7 +67,7 @@ class Tokens:
     async def _authenticate(self, line: Line, timeout_s: float) -> Metadata:
         request = rpc.pb.AuthenticateRequest(name=self._user, password=self._password)
         try:
-            answer = await line.unary(rpc.AUTHENTICATE)(request, timeout=timeout_s)
+            answer = await line.unary(rpc.AUTHENTICATE)(request, timeout=max(0.05, timeout_s) * _LOGIN_FACTOR)
         except grpc.aio.AioRpcError as error:
             if "authentication is not enabled" in (error.details() or ""):
                 return (*_HAS_LEADER,)  # asked again as soon as a request is turned away for want of a token

@@ -111,7 +111,7 @@ def test_floating_ip(connection: Any, network: Any) -> None:
     outside = connection.network.find_network("public")
     router = connection.network.create_router(name="router", external_gateway_info={"network_id": outside.id})
     (subnet,) = connection.network.subnets(network_id=network.id)
-    connection.network.add_interface_to_router(router, subnet_id=subnet.id)
+    connection.network.add_interface_to_router(router, subnet=subnet.id)
     (server,) = settled(connection, connection.compute.create_server(**body(connection, network, "floating")))
     (port,) = connection.network.ports(device_id=server.id)
     address = connection.network.create_ip(floating_network_id=outside.id, port_id=port.id)

@@ -12,6 +12,7 @@ import msgspec
 from aware_agent.colony.election import Crown
 from aware_agent.colony.errors import Conflict, NotFound
 from aware_agent.colony.event import Event
+from aware_agent.colony.hook import HookRecord, HookState, Order
 from aware_agent.colony.ids import ulid
 from aware_agent.colony.node import Capabilities, Config, Record, Report, Status
 from aware_agent.colony.plan import plan
@@ -22,6 +23,7 @@ from aware_agent.security.joining import JoinAnswer, JoinRequest
 from aware_agent.security.password import hash_password
 from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Role
+from aware_agent.security.signed_url import Permit
 from aware_agent.security.token import (
     RANDOM_BYTES,
     TokenRecord,
@@ -224,6 +226,7 @@ class MemoryCommands:
         self.context = context
         self.calls: list[tuple[str, str]] = []
         self.error: Exception | None = None
+        self.orders: list[tuple[Order, Permit | None]] = []
 
     def _begin(self, name: str, actor: str, key: bytes = b"", if_revision: int | None = None) -> None:
         if self.error is not None:
@@ -343,6 +346,36 @@ class MemoryCommands:
     async def revoke_access(self, jti: str, expires_at: float, *, actor: str) -> Written:
         self._begin("revoke_access", actor)
         return self._written(self.context.projection.put(self.context.keys.key("revoked", jti), {}))
+
+    async def accept_hook(self, order: Order, *, actor: str, permit: Permit | None) -> tuple[HookRecord, bool]:
+        self._begin("accept_hook", actor)
+        self.orders.append((order, permit))
+        now = time.time()
+        record = HookRecord(
+            id=ulid(now, os.urandom(10)),
+            order=order,
+            state=HookState.ACCEPTED,
+            term=self.context.view().term,
+            actor=actor,
+            created_at=now,
+            changed_at=now,
+        )
+        self.context.projection.put(self.context.keys.key("hooks", record.id), record)
+        return record, True
+
+    async def tell_signed(self, permit: Permit, *, actor: str) -> Written:
+        self._begin("tell_signed", actor)
+        return self._written(None)
+
+    def list_hooks(self) -> list[HookRecord]:
+        prefix = self.context.keys.key("hooks/")
+        return [msgspec.json.decode(kv.value, type=HookRecord) for kv in self.context.projection.items(prefix)]
+
+    def hook(self, hook_id: str) -> HookRecord:
+        for record in self.list_hooks():
+            if record.id == hook_id:
+                return record
+        raise NotFound("no such hook")
 
 
 __all__ = ["COLONY", "PASSWORD", "MemoryContext", "TokenRefused", "node_id"]

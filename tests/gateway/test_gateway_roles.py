@@ -43,6 +43,10 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("POST", "/v1/tokens", GOVERN, {}),
     ("DELETE", "/v1/tokens/{token_id}", GOVERN, None),
     ("POST", "/v1/join", None, {}),
+    ("POST", "/v1/hooks/sign", CHANGE, {"operation": "verify", "ttl_s": 60}),
+    ("POST", "/v1/hooks/heat/{cluster}", None, {"operation": "verify"}),
+    ("GET", "/v1/hooks", VIEW, None),
+    ("GET", "/v1/hooks/{hook_id}", VIEW, None),
     ("GET", "/healthz", None, None),
     ("GET", "/readyz", None, None),
     ("GET", "/metrics", None, None),
@@ -52,7 +56,11 @@ GUARDED = [row for row in TABLE if row[2] is not None]
 
 
 def _path(path: str) -> str:
-    return path.format(node="demo-2", name="vera", token_id="0" * 16) if "{" in path else path
+    return (
+        path.format(node="demo-2", name="vera", token_id="0" * 16, cluster="demo", hook_id="0" * 26)
+        if "{" in path
+        else path
+    )
 
 
 def _name(row: tuple[str, str, Role | None, Any]) -> str:
@@ -91,8 +99,10 @@ async def test_lower_roles_are_refused_and_change_nothing(
 async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, as_: As, row: Any) -> None:
     method, path, needed, body = row
     response = await anonymous.request(method, _path(path), json=body, headers=as_(needed))
-    # The join token does not exist and a living node is removed by force only; both say that the role let us pass.
-    expected = {"/v1/tokens/{token_id}": (404,), "/v1/nodes/{node}": (200, 409)}.get(path, (200, 201, 202))
+    # Join token and hook do not exist and a living node is removed by force only: all say that the role let us pass.
+    expected = {"/v1/tokens/{token_id}": (404,), "/v1/nodes/{node}": (200, 409), "/v1/hooks/{hook_id}": (404,)}.get(
+        path, (200, 201, 202)
+    )
     assert response.status_code in expected
 
 
@@ -100,6 +110,5 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, as_: As, ro
 async def test_open_routes_ask_for_no_token(anonymous: httpx.AsyncClient, row: Any) -> None:
     method, path, _, body = row
     response = await anonymous.request(method, path, json=body)
-    assert response.status_code in {"/v1/join": (422,), "/v1/auth/token": (401,), "/v1/auth/refresh": (401,)}.get(
-        path, (200,)
-    )
+    expected = {"/v1/join": 422, "/v1/auth/token": 401, "/v1/auth/refresh": 401, "/v1/hooks/heat/{cluster}": 401}
+    assert response.status_code == expected.get(path, 200)

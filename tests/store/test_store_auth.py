@@ -43,7 +43,7 @@ async def set_up(client: EtcdClient, password: str = "") -> None:
 async def guarded(*extra: str) -> AsyncIterator[tuple[EmbeddedEtcd, EtcdClient]]:
     """An etcd with passwords, and a client of user ``node``."""
     async with EmbeddedEtcd(extra=extra) as etcd:
-        async with EtcdClient(etcd.endpoints) as founder:
+        async with EtcdClient(etcd.endpoints, deadline_s=WAIT_S) as founder:
             await set_up(founder, PASSWORD)
         async with EtcdClient(etcd.endpoints, Credentials(user="node", password=PASSWORD), deadline_s=WAIT_S) as client:
             yield etcd, client
@@ -106,7 +106,7 @@ async def test_refusals_are_told_apart_from_outages() -> None:
             async with aclosing(watch(client, b"/a/", b"/a0")) as batches, asyncio.timeout(WAIT_S):
                 await anext(batches)
         wrong = Credentials(user="node", password="guessed")
-        async with EtcdClient(etcd.endpoints, wrong) as stranger:
+        async with EtcdClient(etcd.endpoints, wrong, deadline_s=WAIT_S) as stranger:
             with pytest.raises(StoreRefused) as error:
                 await stranger.get(MINE)
             assert "guessed" not in str(error.value)

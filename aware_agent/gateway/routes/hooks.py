@@ -118,6 +118,7 @@ async def call(request: Request, gateway: Here, cluster: str) -> Response:
         raise NotFound(f"this is not colony {cluster[:64]!r}", hint="the name in the path is the colony's")
     body = await _body(request)
     order = _granted(body, permit) if permit else _ordered(body)
+    check_order(order)
     record, new = await gateway.context.commands.accept_hook(order, actor=actor, permit=permit)
     response = answer(gateway, _document(record), status=202)
     response.headers["location"] = f"/v1/hooks/{record.id}"

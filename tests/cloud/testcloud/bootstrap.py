@@ -25,7 +25,7 @@ ENDPOINTS = {
 }
 # name: vcpus, MiB, GiB. The g ones are for real guests: emulated, so one CPU and as little memory as will do.
 FLAVORS = {
-    "m1.nano": (1, 64, 0),
+    "m1.nano": (1, 64, 1),
     "m1.tiny": (1, 512, 1),
     "m1.small": (1, 2048, 20),
     "m1.medium": (2, 4096, 40),

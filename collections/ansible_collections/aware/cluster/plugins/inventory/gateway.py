@@ -178,7 +178,7 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayError
 from ansible_collections.aware.cluster.plugins.module_utils._context import Connection, ContextError, connection_from
-from ansible_collections.aware.cluster.plugins.plugin_utils._bulk import add_hosts, add_members
+from ansible_collections.aware.cluster.plugins.plugin_utils._bulk import add_hosts, add_members, as_data
 from ansible_collections.aware.cluster.plugins.plugin_utils._constructed import Constructed
 from ansible_collections.aware.cluster.plugins.plugin_utils._document import DocumentError, parse_document
 from ansible_collections.aware.cluster.plugins.plugin_utils._lastgood import Head, LastGood, identity
@@ -249,6 +249,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return os.path.join(folder, os.path.expanduser(named))
         return os.path.join(os.path.dirname(link.context), "inventory") if link.context else os.path.expanduser("~/.cache/aware.cluster")
 
+    def _compose(self, template: Any, variables: Any, *args: Any, **kwargs: Any) -> Any:
+        """Results are data as well: before ansible-core 2.19 text put together from data would be taken for a template again."""
+        return as_data(super()._compose(template, variables, *args, **kwargs))
+
     def _warn(self, text: str) -> None:
         self.display.warning("aware.cluster.gateway: %s" % text)
 
@@ -256,7 +260,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         found = fetched.inventory
         for text in found.warnings:
             self._warn(text)
-        hosts = add_hosts(self.inventory, found.hosts)
+        # From here on nothing holds the raw values: expressions of the user see the same data as plays do.
+        variables = as_data(found.hosts)
+        hosts = add_hosts(self.inventory, variables)
         for name, members in found.groups.items():
             safe = self._sanitize_group_name(name)
             if safe and safe not in ("all", "ungrouped"):
@@ -266,4 +272,4 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             "aware_inventory_revision": found.revision, "aware_inventory_stale": fetched.stale, "aware_inventory_age_s": fetched.age_s}
         for name, value in facts.items():
             self.inventory.set_variable("all", name, value)
-        Constructed(self).apply(hosts, found.hosts)
+        Constructed(self).apply(hosts, variables)

@@ -15,7 +15,7 @@ from ansible_collections.aware.cluster.plugins.module_utils._openstack_apply imp
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import Around, FloatingAddresses, Surroundings
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock, own_groups
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Lookup, at_least, size_of
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import SPARE, Plan, Step, failure, make_plan
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import SPARE, Plan, Size, Step, failure, make_plan
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, Found, find, host_of
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_wait import Waiter
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_wish import check_colony, checked_castes, wish_of
@@ -147,7 +147,9 @@ class _Present(_Run):
         if options["ports"] and not options["networks"] and len(options["ports"]) < self.params["size"]:
             raise CloudError("infrastructure.ports has %d ports for %d servers" % (len(options["ports"]), self.params["size"]))
         image = lookup.image(options["image"], options["image_properties"])
-        base = at_least(size_of(options["requires"]), image.need)
+        # By Nova's default policy only administrators may boot an image on a flavor without a disk.
+        disk = Size(disk_gib=0 if options["boot_volume"] or options["flavor"] else 1)
+        base = at_least(at_least(size_of(options["requires"]), image.need), disk)
         flavors = {SPARE: lookup.flavor(options["flavor"], base, "infrastructure")}
         for name, caste in checked_castes(self.params).items():
             need = at_least(base, size_of(caste["requires"]))

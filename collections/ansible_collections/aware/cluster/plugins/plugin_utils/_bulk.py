@@ -28,11 +28,10 @@ def as_data(value: Any) -> Any:
 
 
 def add_hosts(inventory: Any, hosts: dict) -> dict:
-    """Add ``hosts`` with their variables and return the Host objects by name."""
+    """Add ``hosts`` with their variables, which must have gone through :func:`as_data`; return the Host objects by name."""
     added: dict = {}
     where: dict = {}
-    for name, values in hosts.items():
-        data = as_data(values)
+    for name, data in hosts.items():
         if name in inventory.hosts or not where:
             inventory.add_host(name)
             host = inventory.hosts[name]
