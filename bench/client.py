@@ -138,6 +138,7 @@ class ColonyClient:
     ) -> None:
         """Closes all connections."""
         self.close()
+        await asyncio.sleep(0)  # transports let go of their sockets in the next round of the loop
 
     def close(self) -> None:
         """See :meth:`__aexit__`."""

@@ -18,7 +18,6 @@ import contextlib
 import json
 import secrets
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -26,7 +25,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import aware_agent
 from aware_agent.agent.found import found
 from aware_agent.agent.material import Material, make_material
 from aware_agent.colony.spec import CasteSpec, Spec
@@ -35,44 +33,17 @@ from aware_agent.store.embedded import EmbeddedEtcd, free_ports
 from aware_agent.store.etcd_binary import TlsFiles
 from aware_agent.store.keys import Keys
 from aware_agent.store.lines import Credentials
+from bench.agent import ROOT, Agent, to_toml
 from bench.client import Answer, ColonyClient, Unreachable
-from bench.processes import Process, clean_environment
 
-ROOT = Path(aware_agent.__file__).resolve().parent.parent
+__all__ = ["ADDRESS", "ROOT", "Agent", "Document", "Lab", "LabError", "default_spec", "to_toml"]
+
 ADDRESS = "127.0.0.1"
 Document = dict[str, Any]
 
 
 class LabError(Exception):
     """The colony did not do what it should; the text holds the last lines of the logs that matter."""
-
-
-class Agent(Process):
-    """One agent process and its files: ``agent.toml``, ``state/``, ``agent.log`` below ``directory``."""
-
-    def __init__(self, name: str, directory: Path, settings: Mapping[str, Any]) -> None:
-        self.name = name
-        self.directory = directory
-        self.state_dir = directory / "state"
-        self.config = directory / "agent.toml"
-        self.settings = dict(settings)
-        argv = [sys.executable, "-m", "aware_agent.daemon", "run", "--config", str(self.config)]
-        super().__init__(argv, directory / "agent.log", cwd=ROOT, env=clean_environment())
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.write_settings()
-
-    @property
-    def url(self) -> str:
-        """Base URL of its gateway."""
-        gateway = self.settings["gateway"]
-        return f"{'https' if gateway.get('tls', True) else 'http'}://{self.settings['address']}:{gateway['port']}"
-
-    def write_settings(self, **changes: Any) -> None:
-        """Write ``agent.toml`` with ``changes`` (sections are merged); it counts from the next start."""
-        for key, value in changes.items():
-            old = self.settings.get(key)
-            self.settings[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-        self.config.write_text(to_toml(self.settings), encoding="utf-8")
 
 
 class Lab:
@@ -325,14 +296,3 @@ def default_spec(colony: str, nodes: int) -> Spec:
     """As many nodes as there are, of which up to two serve ``web`` and one ``store``; the rest is spare."""
     castes = {"web": CasteSpec(count=min(2, nodes)), "store": CasteSpec(count=1 if nodes > 2 else 0)}
     return Spec(colony=colony, size=nodes, castes=castes)
-
-
-def to_toml(document: Mapping[str, Any]) -> str:
-    """Scalars and lists first, then one section for each mapping; deep enough for an agent's settings."""
-    plain = [f"{key} = {json.dumps(value)}" for key, value in document.items() if not isinstance(value, dict)]
-    sections = [
-        "\n".join([f"\n[{key}]", *(f"{name} = {json.dumps(inner)}" for name, inner in value.items())])
-        for key, value in document.items()
-        if isinstance(value, dict)
-    ]
-    return "\n".join([*plain, *sections, ""])

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -84,7 +85,10 @@ async def _own(url: str, connections: int, seconds: float, headers: Mapping[str,
         file.flush()
         argv = [sys.executable, "-m", "bench.load", url, str(connections), str(seconds), file.name]
         said = await _output(argv)
-    return msgspec.json.decode(said, type=Load)
+    try:
+        return msgspec.json.decode(said, type=Load)
+    except msgspec.MsgspecError:
+        raise RuntimeError(f"the load client said: {said[-300:]}") from None
 
 
 async def _output(argv: list[str]) -> str:
@@ -115,8 +119,7 @@ class _Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         self._send()
 
     def data_received(self, data: bytes) -> None:

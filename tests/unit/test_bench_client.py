@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 import pytest
+
 from bench.client import ColonyClient, Unreachable
 
 
@@ -13,7 +14,10 @@ from bench.client import ColonyClient, Unreachable
 async def serving(answer):
     """A server; ``answer(method, path, headers, body)`` gives the bytes to send, or None to hang up."""
 
+    handlers = set()
+
     async def handle(reader, writer):
+        handlers.add(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -25,10 +29,13 @@ async def serving(answer):
                     break
                 writer.write(said)
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
-        yield "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    await asyncio.gather(*handlers)
 
 
 def reply(status, body=b"{}", *headers):
@@ -64,11 +71,13 @@ async def test_a_token_goes_to_no_stranger():
     def stranger(*_):
         raise AssertionError("asked")
 
-    async with serving(stranger) as elsewhere:
-        async with serving(lambda *_: reply(307, b"", f"location: {elsewhere}/v1/x")) as worker:
-            async with ColonyClient([worker], token="t") as client:
-                with pytest.raises(Unreachable, match="no member"):
-                    await client.call("GET", "/v1/x", deadline_s=0.05)
+    async with (
+        serving(stranger) as elsewhere,
+        serving(lambda *_: reply(307, b"", f"location: {elsewhere}/v1/x")) as worker,
+        ColonyClient([worker], token="t") as client,
+    ):
+        with pytest.raises(Unreachable, match="no member"):
+            await client.call("GET", "/v1/x", deadline_s=0.05)
 
 
 async def test_tries_again_while_there_is_no_queen():

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import tomllib
 
 import pytest
+from rich.console import Console
+
+from aware_agent.colony.spec import check_spec
 from bench import __main__ as command
 from bench import failover, formation
 from bench.harness import Run, Unavailable, number, percentile, summarize
@@ -13,9 +18,6 @@ from bench.lab import default_spec, to_toml
 from bench.measure import children, cpu_seconds, pss_mib
 from bench.processes import Process, clean_environment
 from bench.report import show
-from rich.console import Console
-
-from aware_agent.colony.spec import check_spec
 
 
 def make_run(**options):
@@ -153,7 +155,7 @@ def test_a_process_is_measured_frozen_and_killed_by_its_own_pid(tmp_path):
     finally:
         child.kill()
     assert (child.running, child.exit_code) == (False, -9)
-    Process(["kill", str(grandchild)], tmp_path / "log").start()
+    os.kill(grandchild, signal.SIGKILL)
 
 
 def test_agents_do_not_inherit_settings(monkeypatch):

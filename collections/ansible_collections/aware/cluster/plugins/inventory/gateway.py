@@ -178,7 +178,7 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayError
 from ansible_collections.aware.cluster.plugins.module_utils._context import Connection, ContextError, connection_from
-from ansible_collections.aware.cluster.plugins.plugin_utils._bulk import add_hosts, add_members, as_data
+from ansible_collections.aware.cluster.plugins.plugin_utils._bulk import add_hosts, add_members, as_data, as_variables
 from ansible_collections.aware.cluster.plugins.plugin_utils._constructed import Constructed
 from ansible_collections.aware.cluster.plugins.plugin_utils._document import DocumentError, parse_document
 from ansible_collections.aware.cluster.plugins.plugin_utils._lastgood import Head, LastGood, identity
@@ -261,7 +261,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for text in found.warnings:
             self._warn(text)
         # From here on nothing holds the raw values: expressions of the user see the same data as plays do.
-        variables = as_data(found.hosts)
+        variables = as_variables(found.hosts)
         hosts = add_hosts(self.inventory, variables)
         for name, members in found.groups.items():
             safe = self._sanitize_group_name(name)

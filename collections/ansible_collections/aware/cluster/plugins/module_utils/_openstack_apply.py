@@ -63,7 +63,7 @@ class Builder:
         """Delete and wait until they are gone, so that names, quota and ports are free again."""
         if steps:
             self._each(steps, self._delete)
-            waiter.gone([step.server for step in steps])
+            waiter.gone([step.server for step in steps], lambda server: self._delete(Step("delete", server.name, "", server=server.id)))
 
     def _delete(self, step: Step) -> None:
         try:

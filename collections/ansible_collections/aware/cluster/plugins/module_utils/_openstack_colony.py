@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
@@ -98,6 +99,7 @@ class _Present(_Run):
         lookup, params = Lookup(self.cloud), self.params
         wish = wish_of(params, lookup.zones(self.options["availability_zones"]))
         flavors, parts = self._resolve(lookup)
+        wish = self._with_flavors(wish, flavors)
         found, around = find(self.cloud, self.colony), self.around.look()
         plan = self._checked(wish, found)
         self._check_quota(lookup, plan, flavors)
@@ -162,6 +164,12 @@ class _Present(_Run):
         if options["floating_network"]:
             parts["floating"] = lookup.named("network", options["floating_network"], "network", "/networks", "networks")["id"]
         return flavors, parts
+
+    def _with_flavors(self, wish: Any, flavors: dict) -> Any:
+        """A caste that names its flavor is served by nothing smaller."""
+        named = [name for name, caste in checked_castes(self.params).items() if caste["flavor"]]
+        castes = tuple(replace(caste, need=flavors[caste.name].size) if caste.name in named else caste for caste in wish.castes)
+        return replace(wish, castes=castes)
 
     def _check_quota(self, lookup: Lookup, plan: Plan, flavors: dict) -> None:
         creates = plan.of("create")

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, Refused
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import Server, Size, Step, Wish, node_name, own_marks
 
 
@@ -41,9 +41,20 @@ def find(cloud: Cloud, colony: str) -> Found:
     with ThreadPoolExecutor(2) as pool:
         named = pool.submit(cloud.pages, "compute", "/servers/detail", "servers", {"name": pattern})
         tagged = list_owned(cloud, colony)
+        failed = [raw["id"] for raw in tagged if raw["status"] == "ERROR" and not raw.get("fault")]
+        # Lists do not have the fault of a server no host was found for; it is in another cell's database.
+        faults = dict(zip(failed, pool.map(lambda one: _fault(cloud, one), failed)))
+        tagged = [dict(raw, fault=faults[raw["id"]]) if raw["id"] in faults else raw for raw in tagged]
         foreign = [raw["name"] for raw in named.result() if not is_owned(raw, colony) and raw["status"] not in ("DELETED", "SOFT_DELETED")]
     # One of ours that was made between the two lists is in the second only, and the tag is never missing then.
     return Found(tuple(read_server(raw, colony) for raw in tagged), dict((raw["id"], raw) for raw in tagged), frozenset(foreign))
+
+
+def _fault(cloud: Cloud, server: str) -> dict:
+    try:
+        return cloud.get("compute", "/servers/%s" % server)["server"].get("fault") or {}
+    except Refused:
+        return {}
 
 
 def list_owned(cloud: Cloud, colony: str) -> list:

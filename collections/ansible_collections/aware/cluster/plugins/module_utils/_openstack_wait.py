@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Callable, Iterable
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import Server
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import GONE, Server
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import list_owned, read_server
 
+DELETE_TRIES = 5
 BUSY = ("BUILD", "REBUILD", "REBOOT", "HARD_REBOOT", "PASSWORD")
 
 
@@ -41,17 +42,21 @@ class Waiter:
 
         return self._until(look, "become ready")
 
-    def gone(self, ids: Iterable) -> None:
-        """Wait until these servers are no more."""
+    def gone(self, ids: Iterable, again: Callable) -> None:
+        """Wait until these servers are no more. A deletion that failed is asked for ``again``, a few times."""
         ids = set(ids)
+        tries: dict = {}
 
-        def look(servers: list, with_leaving: Iterable = ()) -> str:
-            rest = [server for server in with_leaving if server.id in ids]
-            if rest:
-                self.tell("%d of %d servers are gone" % (len(ids) - len(rest), len(ids)))
-            stuck = [server for server in rest if server.status == "ERROR" and not server.task]
-            if len(stuck) == len(rest) and stuck:
-                return "%s cannot be deleted: %s" % (stuck[0].name, stuck[0].fault or "Nova gives no reason")
+        def look(unused: list, everything: Iterable) -> str:
+            rest = [server for server in everything if server.id in ids and server.status not in GONE]
+            self.tell("%d of %d servers are gone" % (len(ids) - len(rest), len(ids)))
+            for server in rest:
+                # The interface notes the task before it answers, so one without a task was given up.
+                if not server.leaving:
+                    tries[server.id] = tries.get(server.id, 0) + 1
+                    if tries[server.id] > DELETE_TRIES:
+                        raise CloudError("server %s (%s) cannot be deleted: %s" % (server.name, server.id, server.fault or "Nova gives no reason"))
+                    again(server)
             return ", ".join("%s is %s" % (server.name, server.task or server.status) for server in rest)
 
         self._until(look, "go", leaving=True)

@@ -27,8 +27,15 @@ def as_data(value: Any) -> Any:
     return wrap_var(value)
 
 
+def as_variables(hosts: dict) -> dict:
+    """Do so with the variables of hosts. Names of hosts and variables were checked and stay plain text."""
+    if UNTRUSTED_BY_NATURE:
+        return hosts
+    return dict((name, dict((key, as_data(value)) for key, value in values.items())) for name, values in hosts.items())
+
+
 def add_hosts(inventory: Any, hosts: dict) -> dict:
-    """Add ``hosts`` with their variables, which must have gone through :func:`as_data`; return the Host objects by name."""
+    """Add ``hosts`` with their variables, which went through :func:`as_variables`; return the Host objects by name."""
     added: dict = {}
     where: dict = {}
     for name, data in hosts.items():

@@ -59,7 +59,7 @@ class Net:
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
         if isinstance(answer, Exception):
             raise answer
-        return Response(answer) if isinstance(answer, bytes) else answer
+        return answer() if callable(answer) else Response(answer) if isinstance(answer, bytes) else answer
 
     def sleep(self, seconds):
         self.now += seconds
@@ -151,7 +151,7 @@ def test_gzip_is_unpacked_within_a_limit(monkeypatch):
     monkeypatch.setattr("ansible_collections.aware.cluster.plugins.module_utils._client.MAX_BODY", 1000)
     packer = zlib.compressobj(wbits=31)
     bomb = packer.compress(b" " * 100000) + packer.flush()
-    net = Net(**{A: [Response(bomb, Content_Encoding="gzip")]})
+    net = Net(**{A: lambda: Response(bomb, Content_Encoding="gzip")})
     with pytest.raises(Unreachable):
         net.client(A).get("/v1/x")
 
