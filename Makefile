@@ -52,3 +52,15 @@ clean: ## remove what tests and tools leave
 distclean: clean ## remove the virtual environment as well
 	@if [ -d .aware ]; then echo "error: a demo is here; make demo-down first" >&2; exit 1; fi
 	rm -rf $(VENV) $(VENV).lock .venv-checks
+
+# --- a real OpenStack on this machine, from Debian's packages (docs/testing-cloud.md); root only
+.PHONY: cloud-up cloud-down test-cloud
+
+cloud-up: ## start the test cloud, or what is missing of it; REAL=1 with real guests, FAKE=n fake hosts
+	@tests/cloud/cloud up
+
+cloud-down: ## end the test cloud; nothing is left behind
+	@tests/cloud/cloud down
+
+test-cloud: setup cloud-up ## tests against the test cloud, in its network
+	@tests/cloud/enter $(PYTEST) -m cloud tests/cloud

@@ -121,7 +121,7 @@ async def live(settings: Settings) -> str:
 async def _live(node: Node, state_dir: StateDir) -> None:
     worker = WorkerApp(node)
     switch = GatewaySwitch(worker)
-    tls = (state_dir.certificate_path, state_dir.key_path) if node.settings.gateway.tls else None
+    tls = (state_dir.certificate_path, state_dir.key_path)
     server = GatewayServer(switch, node.settings.gateway.bind, node.settings.gateway.port, tls)
     court = LateCourt(node, switch, worker.public)
     loop = asyncio.get_running_loop()

@@ -32,7 +32,7 @@ class Agent(Process):
     def url(self) -> str:
         """Base URL of its gateway."""
         gateway = self.settings["gateway"]
-        return f"{'https' if gateway.get('tls', True) else 'http'}://{self.settings['address']}:{gateway['port']}"
+        return f"https://{self.settings['address']}:{gateway['port']}"
 
     def write_settings(self, **changes: Any) -> None:
         """Write ``agent.toml`` with ``changes`` (sections are merged); it counts from the next start."""

@@ -56,7 +56,6 @@ class Lab:
         colony: str = "lab",
         etcd_members: int = 1,
         spec: Spec | None = None,
-        tls: bool = True,
         settings: Mapping[str, Any] | None = None,
         directory: Path | None = None,
         etcd_extra: Iterable[str] = (),
@@ -64,7 +63,6 @@ class Lab:
     ) -> None:
         self.colony = colony
         self.spec = spec or default_spec(colony, nodes)
-        self.tls = tls
         self._own_directory = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="aware-lab-"))
         self.material_dir = self.directory / "material"
@@ -164,7 +162,7 @@ class Lab:
             "state_dir": str(self.directory / "nodes" / name / "state"),
             "address": ADDRESS,
             "token_file": str(self.token_file),
-            "gateway": {"port": port, "tls": self.tls},
+            "gateway": {"port": port},
             "discovery": {"port": self.discovery_port},
             "store": {"production": False},
             "log": {"format": "text"},
@@ -244,7 +242,7 @@ class Lab:
 
     def client(self, token: str = "") -> ColonyClient:
         """A client that knows all agents, running or not."""
-        ca = self.material.ca.certificate if self.tls else None
+        ca = self.material.ca.certificate
         return ColonyClient([agent.url for agent in self.agents.values()], ca, token)
 
     async def admin(self, deadline_s: float = 20.0) -> ColonyClient:

@@ -49,6 +49,7 @@ from aware_agent.telemetry import Family
 log = logging.getLogger(__name__)
 
 LEAVE_S = 3.0  # how long a clean shutdown may take to hand over
+LOOK_S = 0.1  # how long changes of other nodes may wait
 STALE_S = 5.0  # without contact to etcd for longer, the node is not ready
 
 
@@ -103,6 +104,10 @@ class Node:
         self._beacons: BeaconService | None = None
         self._recorded = False
         self._seen_term = 0  # create revision of the queen key last looked at
+        # Changes of these keys are acted on at once, of others within LOOK_S.
+        own = [self.keys.key(kind, self.id) for kind in ("nodes", "config", "presence")]
+        self._urgent = {self.keys.queen, self.keys.handover, *own}
+        self._soon: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self._failure: AwareError | None = None
 
@@ -186,6 +191,8 @@ class Node:
             if self._failure:
                 raise self._failure
         finally:
+            if self._soon:
+                self._soon.cancel()
             if self._beacons:
                 await self._beacons.aclose()
             await server.stop()
@@ -217,11 +224,26 @@ class Node:
             self._remember()
 
     def _on_batch(self, batch: ProjectionBatch) -> None:
-        if self._reader and self._reader.changed(batch.revision, [change.kv.key for change in batch.changes]):
+        if not self._reader:
+            return
+        keys = [change.kv.key for change in batch.changes]
+        if not self._reader.changed(batch.revision, keys):
+            return
+        if self._urgent.isdisjoint(keys) and not batch.relisted:
+            self._look_soon()
+        else:
             self._look()
+
+    def _look_soon(self) -> None:
+        """Others' presence and records can wait a little: in a large colony they change by the hundred."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def _look(self, *, first: bool = False) -> None:
         """Draw the consequences of what the projection shows now."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         assert self._reader is not None
         assert self._throne is not None
         self._throne.tell(election.Line(line_of_succession(self._reader.presence())))

@@ -37,7 +37,6 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     port: int = 8443
     bind: str = ""  # default: the node's own address
-    tls: bool = True  # off is for loopback only
 
 
 class DiscoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,7 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def url(self) -> str:
         """Base URL of this node's gateway."""
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{'https' if self.gateway.tls else 'http'}://{host}:{self.gateway.port}"
+        return f"https://{host}:{self.gateway.port}"
 
 
 def load_settings(path: Path, environment: Mapping[str, str]) -> Settings:
@@ -161,11 +160,9 @@ def _checked(settings: Settings, path: Path) -> Settings:
         if not 1 <= port <= 65535:
             raise refuse(field, f"{port} is not a port", "1 to 65535")
     try:
-        own = ipaddress.ip_address(settings.address)
+        ipaddress.ip_address(settings.address)
     except ValueError as error:
         raise refuse("address", f"{settings.address!r} is not an IP address") from error
-    if not settings.gateway.tls and not own.is_loopback:
-        raise refuse("gateway.tls", "may be off only on a loopback address")
     for seed in settings.discovery.seeds:
         parts = urlsplit(seed)
         if parts.scheme != "https" or not parts.hostname:

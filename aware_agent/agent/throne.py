@@ -95,7 +95,7 @@ class Throne:
         self.tell(election.Quit())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self._tasks or not self._events.empty() or not self._settled.is_set():
+                while self._tasks or not self._events.empty() or not self._settled.is_set():  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
 
     async def _perform(self, decision: Decision) -> None:

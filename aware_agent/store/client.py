@@ -151,7 +151,9 @@ class EtcdClient:
         maybe = False
         tries = logins = 0
         while True:
-            outcome = await self._attempt(method, request, min(self.timeout_s, end - time.monotonic()))
+            # A starved machine may need longer for a TLS handshake: later rounds are given more time.
+            patience = self.timeout_s * min(4, 1 << (tries // len(self.ring)))
+            outcome = await self._attempt(method, request, min(patience, end - time.monotonic()))
             if not isinstance(outcome, Failure):
                 return outcome
             if outcome.error is not None:

@@ -52,15 +52,16 @@ fail() {
     exit 1
 }
 
-# value NAME: the content of a file, without line ends; nothing when there is none.
+# value NAME: the content of a file as one line; an empty one when there is none.
 value() {
-    if [ -f "$IN/$1" ]; then tr -d '\r\n' <"$IN/$1"; fi
+    if [ -f "$IN/$1" ]; then tr '\n' ' ' <"$IN/$1" | sed 's/ *$//'; fi
+    echo
 }
 
-# plain NAME PATTERN: the value, refused unless all of it matches the extended regular expression.
-plain() {
+# check NAME PATTERN: refuse the value unless all of it matches the extended regular expression.
+# Not inside $(...): what fails there could not say why.
+check() {
     value "$1" | grep -Exq "$2" || fail "parameter $1 is missing or malformed"
-    value "$1"
 }
 
 signal() {
@@ -126,19 +127,21 @@ own_address() {
     "$PYTHON" -c 'import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.connect(("192.0.2.1", 9))
-print(s.getsockname()[0])' || fail "this server has no IPv4 route yet"
+print(s.getsockname()[0])'
 }
 
 configure() {
-    colony=$(plain colony '[a-z][a-z0-9-]{0,62}')
-    seeds=
-    if [ -n "$(value seeds)" ]; then
-        seeds=$(plain seeds 'https://[A-Za-z0-9.:_-]+(,https://[A-Za-z0-9.:_-]+)*' | sed 's/,/", "/g; s/.*/"&"/')
-    fi
-    zone=
-    if [ -n "$(value zone)" ]; then zone=$(plain zone '[A-Za-z0-9._-]{1,63}'); fi
+    check colony '[a-z][a-z0-9-]{0,62}'
+    check token '[A-Za-z0-9._-]+'
+    check seeds '(https://[A-Za-z0-9.:_-]+(,https://[A-Za-z0-9.:_-]+)*)?'
+    check zone '[A-Za-z0-9._-]{0,63}'
+    colony=$(value colony)
+    seeds=$(value seeds | sed 's/,/", "/g; s/..*/"&"/')
+    zone=$(value zone)
     NAME=$(node_name)
-    if [ -z "$ADDRESS" ]; then ADDRESS=$(own_address); fi
+    if [ -z "$ADDRESS" ]; then
+        ADDRESS=$(own_address) || fail "this server has no IPv4 route yet"
+    fi
     id -u "$USER_NAME" >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin "$USER_NAME"
     mkdir -p "$ETC" "$STATE" "$(dirname "$UNIT")"
     cat >"$ETC/agent.toml" <<TOML
@@ -157,8 +160,7 @@ port = $GATEWAY_PORT
 port = $DISCOVERY_PORT
 seeds = [$seeds]
 TOML
-    value token >"$ETC/join-token"
-    [ -s "$ETC/join-token" ] || fail "parameter token is missing"
+    printf %s "$(value token)" >"$ETC/join-token"
     chown -R "$USER_NAME" "$ETC" "$STATE"
 }
 

@@ -72,9 +72,9 @@ def copy_programs(settings: Settings) -> None:
     shutil.copytree(HERE / "programs", target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def run_script(name: str) -> None:
+def run_script(name: str, **variables: str) -> None:
     """One of the shell scripts beside us; it says itself what is wrong."""
-    if subprocess.run([str(HERE / name)], check=False).returncode:
+    if subprocess.run([str(HERE / name)], env={**os.environ, **variables}, check=False).returncode:
         raise CloudError(f"tests/cloud/{name} failed")
 
 
@@ -87,7 +87,7 @@ def up(_: argparse.Namespace) -> int:
     with locked(path) as lock:
         settings = claim(path)
         if settings.real:
-            run_script("build-image")
+            run_script("build-image", AWARE_CLOUD_IMAGES=str(settings.images))
         configs.write(settings)
         copy_programs(settings)
         pid = namespaces.start(settings)

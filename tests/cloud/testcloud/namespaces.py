@@ -58,15 +58,13 @@ def start(settings: Settings) -> int:
     )
     holder = [PYTHON, "-I", str(HERE / "programs" / "holder.py"), NAME, str(settings.directory), told]
     new = ["--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--mount-proc", "--propagation", "private"]
-    process = subprocess.Popen(
-        ["unshare", *new, *holder],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        cwd="/",
-    )
-    said = first_words(process)
+    reading, writing = os.pipe()
+    # setsid lets go of it: no child of ours, no terminal, no signal meant for us.
+    argv = ["setsid", "--fork", "unshare", *new, *holder]
+    subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, cwd="/", check=True)
+    os.close(writing)
+    said = first_words(reading)
+    os.close(reading)
     pid = find(settings.directory) if said == "ready" else None
     if pid is None:
         end(settings.directory)
@@ -77,15 +75,14 @@ def start(settings: Settings) -> int:
     return pid
 
 
-def first_words(process: subprocess.Popen[bytes], limit_s: float = 30) -> str:
+def first_words(descriptor: int, limit_s: float = 30) -> str:
     """What the holder says before it goes quiet: "ready", or its last words."""
-    assert process.stdout
     text = b""
     deadline = time.monotonic() + limit_s
-    with selectors.DefaultSelector() as selector, process.stdout as stream:
-        selector.register(stream, selectors.EVENT_READ)
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
         while time.monotonic() < deadline and selector.select(deadline - time.monotonic()):
-            piece = os.read(stream.fileno(), 4096)
+            piece = os.read(descriptor, 4096)
             text += piece
             if not piece or text.strip() == b"ready":
                 break

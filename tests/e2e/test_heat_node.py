@@ -1,0 +1,101 @@
+"""A server as Heat makes it, without Heat: the bootstrap joins a real colony, calls its hook, and the spec follows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from aware_agent.store.embedded import free_ports
+from bench.lab import Lab
+from tests.heat_support import Guest, Signals, guest, wheel
+
+pytestmark = pytest.mark.e2e
+GROW = {"operation": "scale", "delta": 1, "max_size": 4, "ttl_s": 600}
+
+
+async def signed(lab: Lab, **changes: object) -> str:
+    """The path of a signed URL."""
+    answer = await lab.ask("POST", "/v1/hooks/sign", {**GROW, **changes})
+    assert answer.status == 201, answer.body
+    return str(answer.json()["path"])
+
+
+async def ended(lab: Lab, hook_id: str) -> dict[str, object]:
+    """The order once it is done or failed."""
+    async with asyncio.timeout(60):
+        while True:
+            document: dict[str, object] = (await lab.ask("GET", f"/v1/hooks/{hook_id}")).json()
+            if document["state"] in ("done", "failed"):
+                return document
+            await asyncio.sleep(0.05)
+
+
+async def size(lab: Lab) -> int:
+    """What the spec wants."""
+    return int((await lab.ask("GET", "/v1/spec")).json()["spec"]["size"])
+
+
+def at_home(lab: Lab, server: Guest) -> None:
+    """Fit the guest into the lab: a port of its own, and the lab's etcd, which production would refuse."""
+    server.environment |= {
+        "AWARE_GATEWAY_PORT": str(free_ports(1)[0]),
+        "AWARE_DISCOVERY_PORT": str(lab.discovery_port),
+        "AWARE_STORE__PRODUCTION": "false",
+    }
+
+
+async def test_a_server_joins_and_the_spec_follows(tmp_path: Path) -> None:
+    heat = Signals()
+    async with Lab(2) as lab:
+        await lab.form()
+        path = await signed(lab, uses=2)
+        values = {
+            "colony": lab.colony,
+            "token": lab.token_file.read_text(),
+            "source": str(wheel(tmp_path / "wheel")),
+            "seeds": lab.agents["lab-2"].url,
+            "zone": "az-9",
+            "hook": path,
+            "endpoint": heat.url,
+            "auth": "t",
+        }
+        with guest(tmp_path, "heat-node-1", values) as server:
+            at_home(lab, server)
+            done = await asyncio.to_thread(server.boot)
+            assert done.returncode == 0, done.stdout + done.stderr + server.log
+            await lab.wait_ready(3)
+            hooks = (await lab.ask("GET", "/v1/hooks")).json()["hooks"]
+            assert [(h["operation"], h["reference"]) for h in hooks] == [("scale", "heat-node-1")]
+            assert (await ended(lab, hooks[0]["id"]))["state"] == "done"
+            assert await size(lab) == 3
+            host = (await lab.ask("GET", "/v1/inventory")).json()["hosts"]["heat-node-1"]
+            assert (host["aware_status"], host["aware_zone"]) == ("ready", "az-9")
+            again = await asyncio.to_thread(server.boot)
+            assert again.returncode == 0
+            assert await size(lab) == 3, "the same server counts once"
+        assert [signal["status"] for signal in heat.got] == ["SUCCESS", "SUCCESS"]
+    heat.close()
+
+
+async def test_a_signed_url_is_spent_for_every_queen_that_follows() -> None:
+    async with Lab(3) as lab:
+        await lab.form()
+        queen = await lab.queen()
+        path = await signed(lab, max_size=9)
+        async with asyncio.timeout(60):
+            stranger = lab.client()
+            first = await stranger.call("POST", path)
+            assert first.status == 202, first.body
+            assert (await ended(lab, first.json()["id"]))["state"] == "done"
+            lab.agent(queen["name"]).kill()
+            await lab.new_queen(queen["term"])
+            second = await stranger.call("POST", path)
+            stranger.close()
+        assert second.status == 409, second.body
+        assert json.loads(second.body)["code"] == "replayed"
+        assert await size(lab) == 4
+        kinds = [e["type"] for e in (await lab.ask("GET", "/v1/events?since=0&type=hook.")).json()["events"]]
+        assert kinds == ["hook.signed", "hook.accepted", "hook.done"]
