@@ -119,7 +119,7 @@ class Project:
             assert marks["aware_node"] == one["name"] == f"{self.colony}-{marks['aware_index']}"
             assert "aware_caste" in marks
         assert [one["name"] for one in self.groups()] == [f"aware-{self.colony}"]
-        assert "held by" not in self.groups()[0]["description"]
+        assert not self.groups()[0]["tags"], "the lock was not given back"
         assert len(self.server_groups()) == 1
 
     def server_groups(self) -> list[dict[str, Any]]:

@@ -18,8 +18,10 @@ POLICY = "2.64"
 
 
 @pytest.fixture(scope="module")
-def network(connection: Any) -> Any:
+def network(cloud: Cloud, connection: Any) -> Any:
     """A network of the project's own, with DHCP."""
+    if cloud.settings.real or cloud.settings.fake < 3:
+        pytest.skip("servers of these tests need three fake hosts and no real one: make cloud-up without REAL and FAKE")
     made = connection.network.create_network(name="net")
     connection.network.create_subnet(network_id=made.id, name="net", ip_version=4, cidr="10.50.0.0/24")
     return connection.network.get_network(made.id)
@@ -67,7 +69,7 @@ def test_server_with_everything_around_it(cloud: Cloud, connection: Any, network
     asked |= {"availability_zone": "az2", "metadata": {"aware_colony": "test"}, "tags": ["aware:test"]}
     (server,) = settled(connection, connection.compute.create_server(**asked, microversion=TAGS))
     assert server.status == "ACTIVE"
-    assert cloud.hosts_of([server])[0] in {"fake2", "fake5"}
+    assert int(cloud.hosts_of([server])[0].removeprefix("fake")) % 3 == 2
     assert server.metadata == {"aware_colony": "test"}
     assert server.key_name == "pair"
     (port,) = connection.network.ports(device_id=server.id)

@@ -37,7 +37,7 @@ def test_killed_at_random_moments() -> None:
             )
             for _ in range(chance.choice((1, 1, 2))):
                 process = here.start(options)
-                delay = chance.uniform(0.6, 5.0)
+                delay = chance.uniform(0.5, 6.0)
                 time.sleep(delay)
                 killed += process.poll() is None
                 process.kill()

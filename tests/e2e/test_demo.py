@@ -35,7 +35,9 @@ class Checkout:
     def must(self, *argv: str) -> str:
         """Run and insist on success; what it printed."""
         done = self.run(*argv)
-        assert done.returncode == 0, f"{argv} ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+        assert done.returncode == 0, (
+            f"{argv} ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+        )
         return done.stdout
 
     def inventory(self) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bench.lab import Lab
 from tests.heat_support import Guest, Signals, guest, wheel
 
 pytestmark = pytest.mark.e2e
+HAS_RUNNER = importlib.util.find_spec("ansible_runner") is not None
 GROW = {"operation": "scale", "delta": 1, "max_size": 4, "ttl_s": 600}
 
 
@@ -99,3 +101,32 @@ async def test_a_signed_url_is_spent_for_every_queen_that_follows() -> None:
         assert await size(lab) == 4
         kinds = [e["type"] for e in (await lab.ask("GET", "/v1/events?since=0&type=hook.")).json()["events"]]
         assert kinds == ["hook.signed", "hook.accepted", "hook.done"]
+
+
+@pytest.mark.skipif(not HAS_RUNNER, reason="ansible-runner is not installed (extra: runner)")
+async def test_join_and_verify_run_their_playbook_on_the_queen() -> None:
+    async with Lab(3) as lab:
+        await lab.form()
+        answers = [
+            await lab.ask("POST", "/v1/hooks/heat/lab", {"operation": "verify"}),
+            await lab.client().call("POST", await signed(lab, operation="join", delta=0, max_size=0)),
+        ]
+        for answer in answers:
+            assert answer.status == 202, answer.body
+            document = await ended(lab, answer.json()["id"])
+            assert (document["state"], document["message"]) == ("done", "3 nodes verified")
+        queen = lab.agent((await lab.queen())["name"])
+        assert list((queen.state_dir / "runs").iterdir()) == []
+
+
+@pytest.mark.skipif(HAS_RUNNER, reason="ansible-runner is installed")
+async def test_without_ansible_runner_the_problem_says_what_to_install() -> None:
+    async with Lab(1) as lab:
+        await lab.form()
+        path = await signed(lab, operation="verify", delta=0, max_size=0)
+        answer = await lab.client().call("POST", path)
+        assert answer.status == 501
+        problem = answer.json()
+        assert problem["code"] == "runner-missing"
+        assert "aware-agent[runner]" in problem["hint"]
+        assert (await lab.ask("GET", "/v1/hooks")).json() == {"hooks": []}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -172,6 +175,37 @@ def test_a_broken_systemd_is_a_failure(make: Make, heat: Signals) -> None:
     (server.directory / "systemd-is-broken").touch()
     assert server.boot().returncode == 1
     assert "systemd could not start" in _why(heat)
+
+
+def test_the_playbook_of_the_software_config_does_the_same(make: Make, heat: Signals, tmp_path: Path) -> None:
+    """Run as Heat's hook for group ansible does: on localhost, the inputs as variables."""
+    server = make()
+    inputs = {
+        "ansible_python_interpreter": sys.executable,
+        "aware_colony": "demo",
+        "aware_join_token": "the-token",
+        "aware_seeds": "",
+        "aware_source": (server.inputs / "source").read_text(),
+        "aware_bootstrap": BOOTSTRAP.read_text(),
+    }
+    # Only here: in place of /run, and with the sandbox's systemd.
+    sandbox = {"aware_directory": str(tmp_path / "run"), "aware_environment": server.environment}
+    variables = tmp_path / "vars.json"
+    variables.write_text(json.dumps({**inputs, **sandbox}))
+    argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-e", f"@{variables}"]
+    done = subprocess.run(
+        [*argv, str(BOOTSTRAP.with_name("join.yml"))],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr + server.log
+    assert load_settings(server.file("/etc/aware/agent.toml"), {}).name == "node-1"
+    assert "the-token" not in done.stdout
+    assert heat.got == []  # a deployment has its own signal
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused, Unanswered
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import description, group_name, own_groups
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import description, group_name, own_groups, tickets
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import colony_tag
 
 _RULE = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
@@ -95,7 +95,8 @@ class Surroundings:
     def _look_group(self, around: Around) -> None:
         options, own = self.options["security_group"], own_groups(self.cloud, self.colony)
         around.group = own[0] if own else {}
-        for surplus in own[1:]:
+        # Two first runs at once may have made two. One with a ticket is somebody's lock, maybe ours, and waits for a later run.
+        for surplus in [group for group in own[1:] if not tickets([group])]:
             self._later(around, "delete the surplus security group %s" % surplus["id"], lambda surplus=surplus: self._delete_group(surplus["id"]))
         if not options["manage"]:
             return

@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_apply import Builder
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import Around, FloatingAddresses, Surroundings
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock, own_groups
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock, holder_text, own_groups, tickets
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Lookup, at_least, size_of
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import SPARE, Plan, Size, Step, failure, make_plan
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, Found, find, host_of
@@ -37,7 +37,7 @@ def read(module: Any, cloud: Cloud) -> dict:
     check_colony(module.params["colony"])
     found = find(cloud, module.params["colony"])
     groups = own_groups(cloud, module.params["colony"])
-    held = next((group["description"] for group in groups if "; held by " in group["description"]), "")
+    held = [holder_text(groups, run) for run in sorted(tickets(groups))]
     return dict(changed=False, hosts=hosts_of(found, module.params["address_network"]), foreign=sorted(found.foreign), held_by=held,
                 failed_servers=[failure(server) for server in found.owned if server.status == "ERROR"])
 

@@ -4,19 +4,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One run at a time for each colony of a project.
 
-Names are not unique in Nova or Neutron; a keypair's is, but only per user, and colleagues are other users. What every
-OpenStack does have is compare-and-set in Neutron: an update with ``If-Match: revision_number=N`` is refused with 412
-when somebody changed the resource since. The lock therefore is the description of the colony's security group, which
-all users of the project see. It names the holder, so that a run that has to wait can say for whom.
+What OpenStack offers for this is little. Names are not unique in Nova or Neutron. A keypair's is, but per user, and
+colleagues are other users. Neutron takes ``If-Match: revision_number=N``, but looks before it writes: of eight writers
+at once several get 200 (tried on Zed). What does hold is that a tag, once set, is seen by everybody who looks later.
 
-The first run of a colony has no group yet, and two first runs can make two. So a holder looks once more after it
-has written: if another group of the colony is locked, or comes before its own, it gives up and waits like anybody.
-Of two runs the later one to write surely sees the other, so never do both go on.
+So each run hangs a ticket, a tag, on the security group of the colony, and then looks. It goes on only when there is
+no other ticket. Of two runs the one that looks last sees the ticket of the other, so never do both go on. When several
+wait, the lowest ticket stays and the others are taken back for a moment, so that one of them comes through. The first
+run of a colony makes the group; should two first runs make two, tickets on both count.
 
-A holder renews every third of the lifetime, also while it waits for servers; when it finds somebody else there it
-stops before its next change. A lock is stale when its holder was a process of this very machine and is gone, or when
-it was not renewed for the lifetime by the clock of the cloud. What a killed run had sent may still be on its way
-then: the new holder waits ``SETTLE_S`` before it looks.
+A ticket says which process has it and when it was renewed last, by the clock of the cloud. It counts no more when it
+is of this very machine and the process is gone, or when it was not renewed for its lifetime. What a killed run had
+sent may still be on its way then: the next holder waits ``SETTLE_S`` before it looks. A holder whose ticket was taken
+away notices before its next change.
 """
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ import os
 import random
 import re
 import threading
+import time
 import uuid
-from datetime import datetime, timezone
 from typing import Any, Callable
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, LockLost, Refused, Unanswered
 from ansible_collections.aware.cluster.plugins.module_utils._process import boot_id, start_time
 
 SETTLE_S = 3.0
-_HELD = re.compile(r"; held by (?P<who>.*) run (?P<run>[0-9a-f]{12}) at (?P<boot>[0-9a-f]{8})/(?P<pid>\d+)/(?P<born>\d+) beat (?P<beat>\d+)$")
+GRACE_S = 4.0  # the lowest of several that came at once waits at least so long for the others to step back
+_TICKET = re.compile(r"^lock\.(?P<run>[0-9a-f]{8})\.(?P<machine>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<born>\d+)\.(?P<beat>\d+)$")
+_WHO = re.compile(r"^who\.(?P<run>[0-9a-f]{8})\.(?P<who>.*)$")
 
 
 def group_name(colony: str) -> str:
@@ -42,15 +44,14 @@ def group_name(colony: str) -> str:
 
 
 def description(colony: str) -> str:
-    """Beginning of the description, by which a group made by us is known."""
+    """Description, by which a group made by us is known."""
     return "Nodes of AWARE colony %s" % colony
 
 
 def own_groups(cloud: Cloud, colony: str) -> list:
     """Security groups of the colony, the one that counts first."""
     found = cloud.pages("network", "/security-groups", "security_groups", {"name": group_name(colony)})
-    begin = description(colony)
-    own = [group for group in found if (group.get("description") or "").split(";")[0] == begin]
+    own = [group for group in found if group.get("description") == description(colony)]
     return sorted(own, key=lambda group: group["id"])
 
 
@@ -63,32 +64,51 @@ def machine() -> str:
     return hashlib.sha256(("%s/%d" % (boot_id(), space)).encode()).hexdigest()[:8]
 
 
+def tickets(groups: list) -> dict:
+    """``{run: match of its newest ticket}`` from the tags of the groups."""
+    found: dict = {}
+    for match in filter(None, (_TICKET.match(tag) for group in groups for tag in group.get("tags") or ())):
+        known = found.get(match.group("run"))
+        if known is None or int(known.group("beat")) < int(match.group("beat")):
+            found[match.group("run")] = match
+    return found
+
+
+def holder_text(groups: list, run: str) -> str:
+    """Who has the ticket of this run."""
+    names = [match for match in (_WHO.match(tag) for group in groups for tag in group.get("tags") or ()) if match and match.group("run") == run]
+    return "%s (run %s)" % (names[0].group("who") if names else "somebody", run)
+
+
+def is_stale(ticket: Any, now: float, life_s: float) -> bool:
+    """True if the ticket counts no more: its process is known to be gone, or it is too old."""
+    if ticket.group("machine") == machine():
+        return str(start_time(int(ticket.group("pid")))) != ticket.group("born")
+    return now - int(ticket.group("beat")) > life_s
+
+
 class Lock:
-    """Context manager. ``wait_s`` bounds the wait for others, ``life_s`` is how long an unrenewed lock counts."""
+    """Context manager. ``wait_s`` bounds the wait for others, ``life_s`` is how long an unrenewed ticket counts."""
 
     def __init__(self, cloud: Cloud, colony: str, who: str, wait_s: float, life_s: float, tell: Callable = lambda text: None) -> None:
-        self.cloud, self.colony, self.who = cloud, colony, " ".join(who.split())[:80]
+        self.cloud, self.colony = cloud, colony
+        self.who = re.sub(r"[^A-Za-z0-9@._-]+", "_", who)[:46]
         self.wait_s, self.life_s, self._tell = wait_s, life_s, tell
-        self.run = uuid.uuid4().hex[:12]
-        self.group: dict = {}
-        self._beat = 0
+        self.run = uuid.uuid4().hex[:8]
+        self._group = ""
+        self._ticket = ""
+        self._renewed = 0.0
         self._lost = ""
         self._done = threading.Event()
-        self._one = threading.Lock()
+        self._one = threading.RLock()
         self._thread: Any = None
 
     def __enter__(self) -> Lock:
-        end, told = self.cloud.clock() + self.wait_s, ""
-        while True:
-            holder = self._try()
-            if not holder:
-                break
-            if self.cloud.clock() >= end:
-                raise CloudError("colony %s is being changed by %s; waited %d s: run again when that one is done" % (self.colony, holder, self.wait_s))
-            if holder != told:
-                self._tell("waiting for %s" % holder)
-                told = holder
-            self.cloud.sleep(random.uniform(1.0, 2.0))
+        try:
+            self._wait()
+        except BaseException:
+            self._withdraw()
+            raise
         self.cloud.guard = self._check
         self._thread = threading.Thread(target=self._renew, name="aware-lock", daemon=True)
         self._thread.start()
@@ -98,51 +118,55 @@ class Lock:
         self._done.set()
         self._thread.join()
         self.cloud.guard = lambda: None
-        if not self._lost and self.group:
-            try:
-                self._write(description(self.colony))
-            except CloudError:
-                pass  # it expires by itself, and what ended the run says more
+        self._withdraw()
 
     def forget(self) -> None:
-        """The group was deleted: there is nothing to release."""
+        """The group is about to be deleted, and the ticket with it: there is nothing to renew or take back."""
         with self._one:
-            self.group = {}
+            self._ticket = ""
 
-    def _try(self) -> str:
-        """Take the lock; returns who holds it instead, empty when it is ours."""
+    # -- getting it
+
+    def _wait(self) -> None:
+        begin, told = self.cloud.clock(), ""
+        while True:
+            others, lowest, groups = self._look()
+            if not others:
+                return
+            holder = holder_text(groups, min(others))
+            waited = self.cloud.clock() - begin
+            if waited >= (max(self.wait_s, GRACE_S) if lowest else self.wait_s):
+                raise CloudError("colony %s is being changed by %s; waited %d s: run again when that one is done" % (self.colony, holder, waited))
+            if holder != told:
+                self._tell("waiting for %s" % holder)
+                told = holder
+            if not lowest:
+                self._withdraw()
+            self.cloud.sleep(random.uniform(0.5, 1.5))
+
+    def _look(self) -> tuple:
+        """Hang the ticket and look: ``(other runs, whether ours is the lowest, groups)``. No others means it is ours."""
+        if not self._ticket:
+            self._hang()
+        groups = own_groups(self.cloud, self.colony)
+        there = tickets(groups)
+        if self.run not in there:
+            self._ticket = ""  # the group was deleted meanwhile
+            return {"": None}, False, groups
+        now = self.cloud.now().timestamp()
+        others = dict((run, ticket) for run, ticket in there.items() if run != self.run)
+        live = dict((run, ticket) for run, ticket in others.items() if not is_stale(ticket, now, self.life_s))
+        if not live and others:
+            self._remove_stale(groups, others)
+        return live, self.run < min(live, default="g"), groups
+
+    def _hang(self) -> None:
         own = own_groups(self.cloud, self.colony)
-        if not own:
-            own = [self._create()]
-        holder = self._holder(own)
-        if holder:
-            return holder
-        stale = any(_HELD.search(group["description"]) for group in own)
-        self.group = own[0]
-        try:
-            taken = self._put(self._text(), self.group["revision_number"])
-        except Refused as exc:
-            if exc.status in (404, 412):
-                return "another run that began at the same moment"
-            raise
-        self.group = taken
-        others = own_groups(self.cloud, self.colony)
-        mine = [group for group in others if group["id"] == self.group["id"]]
-        rest = [group for group in others if group["id"] != self.group["id"]]
-        if not mine or self.run not in mine[0]["description"] or self._holder(rest) or others[0]["id"] != self.group["id"]:
-            self._release_quietly()
-            return "another run that began at the same moment"
-        if stale:
-            self._tell("took over the lock of a run that is gone")
-            self.cloud.sleep(SETTLE_S)
-        return ""
-
-    def _release_quietly(self) -> None:
-        try:
-            self._write(description(self.colony))
-        except CloudError:
-            pass
-        self.group = {}
+        self._group = (own or [self._create()])[0]["id"]
+        self._tag("PUT", "who.%s.%s" % (self.run, self.who))
+        self._ticket = self._text()
+        self._tag("PUT", self._ticket)
+        self._renewed = time.time()
 
     def _create(self) -> dict:
         body = {"security_group": {"name": group_name(self.colony), "description": description(self.colony)}}
@@ -154,66 +178,68 @@ class Lock:
                 return own[0]
             raise
 
-    def _holder(self, groups: list) -> str:
-        """Who holds any of the groups by a lock that counts."""
+    def _remove_stale(self, groups: list, others: dict) -> None:
         for group in groups:
-            held = _HELD.search(group["description"])
-            if held and held.group("run") != self.run and not self._stale(group, held):
-                return "%s (run %s)" % (held.group("who"), held.group("run"))
-        return ""
-
-    def _stale(self, group: dict, held: Any) -> bool:
-        if held.group("boot") == machine():
-            return str(start_time(int(held.group("pid")))) != held.group("born")
-        return (self.cloud.now() - _time(group["updated_at"])).total_seconds() > self.life_s
+            for tag in group.get("tags") or ():
+                match = _TICKET.match(tag) or _WHO.match(tag)
+                if match and match.group("run") in others:
+                    self._tag("DELETE", tag, group["id"])
+        self._tell("took over from a run that is gone")
+        self.cloud.sleep(SETTLE_S)
 
     def _text(self) -> str:
-        self._beat += 1
         pid = os.getpid()
-        return "%s; held by %s run %s at %s/%d/%s beat %d" % (
-            description(self.colony), self.who, self.run, machine(), pid, start_time(pid), self._beat)
+        return "lock.%s.%s.%d.%s.%d" % (self.run, machine(), pid, start_time(pid), self.cloud.now().timestamp())
 
-    def _put(self, text: str, revision: int) -> dict:
-        path = "/security-groups/%s" % self.group["id"]
-        headers = {"If-Match": "revision_number=%d" % revision}
-        return self.cloud.request("network", "PUT", path, {"security_group": {"description": text}}, headers=headers)["security_group"]
+    def _tag(self, method: str, tag: str, group: str = "") -> None:
+        try:
+            self.cloud.request("network", method, "/security-groups/%s/tags/%s" % (group or self._group, tag), busy=(409,))
+        except Refused as exc:
+            if exc.status != 404:  # the tag, or the group, is gone: whoever looks next sees it
+                raise
 
-    def _write(self, text: str) -> None:
-        """Write the description while it is ours. New rules change the revision too, hence more than one try. Raises LockLost."""
+    # -- keeping it and giving it back
+
+    def _withdraw(self) -> None:
         with self._one:
-            for unused in range(20):
-                if not self.group:
-                    return
-                path = "/security-groups/%s" % self.group["id"]
-                now = self.cloud.get("network", path)["security_group"]
-                if self.run not in now["description"]:
-                    raise LockLost("another run took over colony %s: %s" % (self.colony, now["description"]))
-                try:
-                    self._put(text, now["revision_number"])
-                    return
-                except Refused as exc:
-                    if exc.status != 412:
-                        raise
-            raise CloudError("the lock of colony %s could not be written" % self.colony)
+            ticket, self._ticket = self._ticket, ""
+            try:
+                if ticket:
+                    self._tag("DELETE", ticket)
+                    self._tag("DELETE", "who.%s.%s" % (self.run, self.who))
+            except Exception as exc:  # pylint: disable=broad-except  # it expires by itself, and what ended the run says more
+                self._tell("the lock was not given back: %s" % exc)
+
+    def _beat(self) -> None:
+        """Renew. Raises LockLost when somebody took it."""
+        with self._one:
+            if not self._ticket:
+                return
+            if self.run not in tickets(own_groups(self.cloud, self.colony)):
+                self._lost = "another run took over colony %s while this one was away" % self.colony
+                raise LockLost(self._lost)
+            old, new = self._ticket, self._text()
+            if old != new:
+                self._tag("PUT", new)
+                self._ticket = new
+                self._tag("DELETE", old)
+            self._renewed = time.time()
 
     def _check(self) -> None:
+        """Before each change. A machine that slept must look before it does more."""
         if self._lost:
             raise LockLost(self._lost)
+        if threading.current_thread() is not self._thread and time.time() - self._renewed > self.life_s * 0.7:
+            with self._one:
+                if time.time() - self._renewed > self.life_s * 0.7:
+                    self._renewed = time.time()  # the requests of _beat come through here too
+                    self._beat()
 
     def _renew(self) -> None:
-        renewed = self.cloud.clock()
         while not self._done.wait(self.life_s / 3):
             try:
-                self._write(self._text())
-                renewed = self.cloud.clock()
-            except LockLost as exc:
-                self._lost = str(exc)
+                self._beat()
+            except LockLost:
                 return
             except Exception as exc:  # pylint: disable=broad-except  # whatever it is, the lock is not renewed meanwhile
-                if self.cloud.clock() - renewed > self.life_s * 0.9:
-                    self._lost = "the lock of colony %s could not be renewed: %s" % (self.colony, exc)
-                    return
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+                self._tell("the lock is not renewed: %s" % exc)

@@ -104,7 +104,7 @@ options:
         type: str
       security_group:
         description:
-          - The colony's own security group C(aware-<colony>). It exists in any case, for its description is the lock of O(lock_wait).
+          - The colony's own security group C(aware-<colony>). It exists in any case, for its tags are the lock of O(lock_wait).
         type: dict
         default: {}
         suboptions:
@@ -268,7 +268,7 @@ options:
   lock_wait:
     description:
       - Seconds to wait while another run changes the colony. V(0) refuses at once and names who does.
-      - The lock is written by compare-and-set into the description of the colony's security group.
+      - The lock is a tag of the colony's security group, so it holds for all users of the project.
     type: float
     default: 300.0
   lock_life:

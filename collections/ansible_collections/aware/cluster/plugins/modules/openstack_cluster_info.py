@@ -60,9 +60,11 @@ foreign:
   type: list
   elements: str
 held_by:
-  description: Description of the colony's security group, which names the run that changes the colony at the moment. Empty when there is none.
+  description: The runs that change the colony at the moment, or wait to. One that was killed is named until the next run or its end of life.
   returned: success
-  type: str
+  type: list
+  elements: str
+  sample: ["anna@desk (run 5e0c11d2)"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
