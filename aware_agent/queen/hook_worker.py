@@ -64,6 +64,8 @@ class HookWorker:
             await asyncio.gather(*lanes)
         except Deposed as error:
             log.info("orders wait for the next queen: %s", error.message)
+        except Exception:
+            log.exception("orders are not carried out any more in this reign")
         finally:
             for lane in lanes:
                 lane.cancel()

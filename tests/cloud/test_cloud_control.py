@@ -99,6 +99,25 @@ def test_namespaces_come_once_and_go_with_all_in_them(place: Path) -> None:
     assert control("down").stdout.startswith("no test cloud in")
 
 
+@root_only
+@pytest.mark.netns
+def test_a_cloud_in_use_is_not_taken_away(place: Path) -> None:
+    holder = namespaces.start(claim(place))
+    entering = namespaces.entering(holder, only_network=True)
+    with subprocess.Popen([*entering, "cat"], stdin=subprocess.PIPE) as visitor:
+        while visitor.pid not in namespaces.visitors(place):
+            assert visitor.poll() is None
+        refused = control("down")
+        assert (refused.returncode, str(visitor.pid) in refused.stderr) == (1, True)
+        assert namespaces.find(place) == holder
+        assert control("down", "--force").returncode == 0
+        assert visitor.poll() is None
+        assert visitor.stdin
+        visitor.stdin.close()
+        assert visitor.wait(10) == 0
+    assert not place.exists()
+
+
 def others() -> list[int]:
     """Processes in pid namespaces other than ours whose parent, seen from here, is a holder."""
     own = os.readlink("/proc/self/ns/pid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aware_agent.store.embedded import free_ports
+from bench.client import Answer
 from bench.lab import Lab
 from tests.heat_support import Guest, Signals, guest, wheel
 
@@ -23,6 +25,12 @@ async def signed(lab: Lab, **changes: object) -> str:
     answer = await lab.ask("POST", "/v1/hooks/sign", {**GROW, **changes})
     assert answer.status == 201, answer.body
     return str(answer.json()["path"])
+
+
+async def call(lab: Lab, path: str) -> Answer:
+    """A call by somebody without a token."""
+    with contextlib.closing(lab.client()) as stranger:
+        return await stranger.call("POST", path)
 
 
 async def ended(lab: Lab, hook_id: str) -> dict[str, object]:
@@ -88,14 +96,12 @@ async def test_a_signed_url_is_spent_for_every_queen_that_follows() -> None:
         queen = await lab.queen()
         path = await signed(lab, max_size=9)
         async with asyncio.timeout(60):
-            stranger = lab.client()
-            first = await stranger.call("POST", path)
+            first = await call(lab, path)
             assert first.status == 202, first.body
             assert (await ended(lab, first.json()["id"]))["state"] == "done"
             lab.agent(queen["name"]).kill()
             await lab.new_queen(queen["term"])
-            second = await stranger.call("POST", path)
-            stranger.close()
+            second = await call(lab, path)
         assert second.status == 409, second.body
         assert json.loads(second.body)["code"] == "replayed"
         assert await size(lab) == 4
@@ -109,7 +115,7 @@ async def test_join_and_verify_run_their_playbook_on_the_queen() -> None:
         await lab.form()
         answers = [
             await lab.ask("POST", "/v1/hooks/heat/lab", {"operation": "verify"}),
-            await lab.client().call("POST", await signed(lab, operation="join", delta=0, max_size=0)),
+            await call(lab, await signed(lab, operation="join", delta=0, max_size=0)),
         ]
         for answer in answers:
             assert answer.status == 202, answer.body
@@ -124,7 +130,7 @@ async def test_without_ansible_runner_the_problem_says_what_to_install() -> None
     async with Lab(1) as lab:
         await lab.form()
         path = await signed(lab, operation="verify", delta=0, max_size=0)
-        answer = await lab.client().call("POST", path)
+        answer = await call(lab, path)
         assert answer.status == 501
         problem = answer.json()
         assert problem["code"] == "runner-missing"

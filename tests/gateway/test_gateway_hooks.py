@@ -83,6 +83,25 @@ async def test_what_was_not_signed_is_refused(
     assert context.commands.orders == []
 
 
+async def test_what_an_alarm_tells_of_itself_is_ignored(
+    anonymous: httpx.AsyncClient, context: MemoryContext, as_: As
+) -> None:
+    alarm = {
+        "alarm_id": "a",
+        "alarm_name": "busy",
+        "current": "alarm",
+        "previous": "ok",
+        "reason": "r",
+        "severity": "low",
+    }
+    path = await _signed(anonymous, as_)
+    assert (await anonymous.post(path, json={**alarm, "delta": 9, "operation": "verify"})).status_code == 202
+    order, _ = _only(context)
+    assert order == Order(operation=Operation.SCALE, delta=2, caste="web", max_size=9)
+    refused = await anonymous.post(HEAT, json={**alarm, "operation": "verify"}, headers=as_(Role.OPERATOR))
+    assert refused.status_code == 422
+
+
 async def test_forged_and_foreign_urls_are_refused(
     anonymous: httpx.AsyncClient, context: MemoryContext, as_: As
 ) -> None:

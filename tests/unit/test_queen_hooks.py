@@ -116,8 +116,10 @@ class Reign:
         return spec
 
     def events(self, prefix: str = "hook.") -> list[str]:
-        found = self.reader.many("events/", Event).values()
-        return [event.type for event in sorted(found, key=lambda e: e.id) if event.type.startswith(prefix)]
+        """Types in the order they were written; ids of one millisecond have none."""
+        stored = sorted(self.projection.items(self.keys.key("events/")), key=lambda kv: kv.mod_revision)
+        types = [msgspec.json.decode(kv.value, type=Event).type for kv in stored]
+        return [kind for kind in types if kind.startswith(prefix)]
 
 
 @pytest.fixture(scope="module")
@@ -246,12 +248,9 @@ async def test_each_reference_counts_once_and_uses_are_bounded(crown: Crowned) -
     assert not again.new
     assert again.record.id == first.record.id
     await queen.accept(orders["vm-2"], use)
-    for name in ("vm-3", "vm-2"):
-        if name == "vm-3":
-            with pytest.raises(Replayed):
-                await queen.accept(orders[name], use)
-        else:
-            assert not (await queen.commands.accept_hook(orders[name], actor="otto", permit=use)).new
+    with pytest.raises(Replayed):
+        await queen.accept(orders["vm-3"], use)
+    assert not (await queen.commands.accept_hook(orders["vm-2"], actor="otto", permit=use)).new
     assert len(queen.commands.list_hooks()) == 2
 
 
@@ -274,6 +273,7 @@ async def test_impossible_orders_cost_no_use(crown: Crowned) -> None:
 async def test_a_limit_reached_meanwhile_fails_the_order(crown: Crowned) -> None:
     queen = await crown()
     records = [await queen.accept(msgspec.structs.replace(GROW, max_size=3)) for _ in range(2)]
+    records.sort(key=lambda record: record.id)
     queen.work()
     assert (await queen.ended(records[0].id)).state is HookState.DONE
     failed = await queen.ended(records[1].id)
@@ -361,14 +361,14 @@ async def test_open_orders_are_bounded_and_finished_ones_forgotten(
     monkeypatch.setattr(hooks, "KEEP", 2)
     queen = await crown()
     records = [await queen.accept() for _ in range(3)]
+    records.sort(key=lambda record: record.id)
     with pytest.raises(Conflict, match="wait already"):
         await queen.accept()
     queen.work()
     for record in records:
         await queen.ended(record.id)
     last = await queen.ended((await queen.accept()).id)
-    left = [record.id for record in queen.commands.list_hooks()]
-    assert left == [records[2].id, last.id]
+    assert {record.id for record in queen.commands.list_hooks()} == {records[2].id, last.id}
 
 
 async def test_a_signed_url_leaves_a_line_but_no_secret(crown: Crowned) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 from cli_support import Authority, FakeGateway, Reply
@@ -16,7 +18,7 @@ from aware_agent.colony.hook import Operation
 from aware_agent.colony.node import Record, Report, Status
 from aware_agent.colony.view import ColonyData, ColonyView, Entry, build_view
 from aware_agent.queen import runner
-from aware_agent.queen.runner import PlaybookRunner
+from aware_agent.queen.runner import Outcome, PlaybookRunner
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ansible_runner") is None, reason="ansible-runner is not installed (extra: runner)"
@@ -107,6 +109,32 @@ async def test_cancelling_ends_every_process_and_removes_the_files(
         while _left(tmp_path / "runs"):
             await asyncio.sleep(0.05)
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+async def test_it_ends_by_itself_when_nobody_waits_any_more(
+    gateway: FakeGateway, playbooks: PlaybookRunner, tmp_path: Path
+) -> None:
+    """As after kill -9 of the agent: the kernel closes the runner's standard input, and nothing else happens."""
+    gateway.routes["GET /readyz"] = lambda ask: Reply({"ready": False}, 503)
+    private = tmp_path / "run"
+    private.mkdir(mode=0o700)
+    ca_pem = (tmp_path / "tls" / "ca.crt").read_bytes()
+    runner._furnish(private, "verify.yml", runner.hosts(view_of(one=gateway.url)), ca_pem)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "aware_agent.queen.runner_process", str(private),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=runner._environment(private), cwd=private,
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        while not gateway.asked:
+            await asyncio.sleep(0.05)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        answer = msgspec.json.decode(await process.stdout.read(), type=Outcome)
+        await process.wait()
+        while _left(private):
+            await asyncio.sleep(0.05)
+    assert answer == Outcome(ok=False, message="cancelled")
 
 
 async def test_a_playbook_that_never_ends_is_ended(

@@ -21,6 +21,7 @@ from aware_agent.security.token import base64url
 router = APIRouter(tags=["hooks"])
 HEAT = "/v1/hooks/heat/{cluster}"
 _MAX_CALL = 4096
+_ALARM = frozenset({"alarm_id", "current", "previous", "reason"})  # what every Aodh notification has
 
 
 class HookDocument(Document, frozen=True, kw_only=True):
@@ -116,7 +117,7 @@ async def call(request: Request, gateway: Here, cluster: str) -> Response:
     actor = permit.actor if permit else _operator(request, gateway)
     if cluster != gateway.context.view().colony:
         raise NotFound(f"this is not colony {cluster[:64]!r}", hint="the name in the path is the colony's")
-    body = await _body(request)
+    body = await _body(request, by_alarm=permit is not None)
     order = _granted(body, permit) if permit else _ordered(body)
     check_order(order)
     record, new = await gateway.context.commands.accept_hook(order, actor=actor, permit=permit)
@@ -157,17 +158,23 @@ def _operator(request: Request, gateway: Gateway) -> str:
     return principal.name
 
 
-async def _body(request: Request) -> HookCall:
-    """The body, which may be empty. Raises :class:`InvalidInput`."""
+async def _body(request: Request, *, by_alarm: bool) -> HookCall:
+    """The body, which may be empty; what an Aodh alarm tells of itself is ignored. Raises :class:`InvalidInput`."""
     raw = await read_bytes(request)
     if len(raw) > _MAX_CALL:
         raise InvalidInput(f"the body of a hook has at most {_MAX_CALL} bytes")
     try:
-        return msgspec.json.decode(raw, type=HookCall) if raw.strip() else HookCall()
+        if not raw.strip() or (by_alarm and _is_alarm(msgspec.json.decode(raw))):
+            return HookCall()
+        return msgspec.json.decode(raw, type=HookCall)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"request body: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput("the request body is not JSON") from error
+
+
+def _is_alarm(body: object) -> bool:
+    return isinstance(body, dict) and body.keys() >= _ALARM
 
 
 def _granted(body: HookCall, permit: Permit) -> Order:

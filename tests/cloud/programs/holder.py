@@ -35,7 +35,8 @@ def own_file(target, source, text):
     """Show ``text`` in place of the machine's file; the target may have vanished below the new /run."""
     source.write_text(text)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.touch()
+    if not target.exists():
+        target.touch()
     mount("--bind", str(source), str(target))
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from testcloud import configs, namespaces
+from testcloud import configs, namespaces, services
 from testcloud.settings import HERE, MARK, CloudError, Settings, claim, directory, load
 
 PROGRAM = str(HERE / "cloud")
@@ -58,11 +58,10 @@ def inner(settings: Settings, pid: int, *words: str, pass_fds: tuple[int, ...] =
     entering = namespaces.entering(pid, only_network=False)
     argv = [*entering, namespaces.PYTHON, "-I", PROGRAM, *words]
     environment = {
+        **services.environment(settings),
         "AWARE_CLOUD_DIR": str(settings.directory),
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        "LC_ALL": "C.UTF-8",
+        "AWARE_CLOUD_IMAGES": str(settings.images),
     }
-    environment["AWARE_CLOUD_IMAGES"] = str(settings.images)
     return subprocess.run(argv, env=environment, pass_fds=pass_fds, cwd="/", check=False).returncode
 
 
@@ -101,6 +100,12 @@ def down(arguments: argparse.Namespace) -> int:
     """End everything and remove the directory."""
     need_root()
     path = directory()
+    if visitors := namespaces.visitors(path):
+        if not arguments.force:
+            raise CloudError(
+                f"processes {visitors} still use the cloud in {path}; end them, or: tests/cloud/cloud down --force"
+            )
+        print(f"processes {visitors} lose the cloud; its network stays until they end")
     ran = namespaces.end(path)
     if not path.exists():
         print(f"no test cloud in {path}" if not ran else "ended")
@@ -183,6 +188,7 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("up", help="bring it up; REAL=1 with real guests, FAKE=n fake hosts").set_defaults(do=up)
     ending = verbs.add_parser("down", help="end it; nothing is left")
     ending.add_argument("--keep", action="store_true", help="keep databases and images: the next up is faster")
+    ending.add_argument("--force", action="store_true", help="even while commands run in its network")
     ending.set_defaults(do=down)
     verbs.add_parser("status", help="one line a service").set_defaults(do=delegate)
     stopping = verbs.add_parser("stop", help="end services; up starts them again")

@@ -27,13 +27,21 @@ def bind(source: Path, target: Path) -> None:
 
 
 def own_libvirt(settings: Settings) -> None:
-    """Domain definitions left in /etc/libvirt would collide with those of the next cloud, which counts from 1 again."""
-    for name in ("/etc/libvirt/qemu", "/var/lib/libvirt", "/var/log/libvirt"):
-        source = settings.state / "libvirt" / name.strip("/").replace("/", "-")
-        source.mkdir(parents=True, exist_ok=True)
-        bind(source, Path(name))
-    Path("/var/lib/libvirt/qemu").mkdir(exist_ok=True)
-    bind(settings.etc / "qemu.conf", Path("/etc/libvirt/qemu.conf"))
+    """libvirt writes to its directory in /etc: filters, and domains that would collide with those of the next cloud."""
+    mine = settings.state / "libvirt"
+    etc = mine / "etc"
+    if not (mine / "done").exists():
+        shutil.rmtree(mine, ignore_errors=True)
+        shutil.copytree("/etc/libvirt", etc, symlinks=True)
+        for name in ("lib", "log", "cache"):
+            (mine / name).mkdir()
+        (mine / "lib" / "qemu").mkdir()
+        (mine / "done").touch()
+    shutil.copy(settings.etc / "qemu.conf", etc / "qemu.conf")
+    bind(etc, Path("/etc/libvirt"))
+    bind(mine / "lib", Path("/var/lib/libvirt"))
+    bind(mine / "log", Path("/var/log/libvirt"))
+    bind(mine / "cache", Path("/var/cache/libvirt"))
 
 
 def cap_qemu(settings: Settings) -> None:

@@ -108,6 +108,24 @@ def end(directory: Path, limit_s: float = 30) -> bool:
     return ran
 
 
+def visitors(directory: Path) -> list[int]:
+    """Commands that ``enter`` started and that still use the network of a running cloud; they are not ours to end."""
+    pid = find(directory)
+    if pid is None:
+        return []
+    own = {*processes(directory), os.getpid()}
+    mine = {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in ("net", "pid")}
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            theirs = {kind: os.readlink(entry / "ns" / kind) for kind in mine}
+        except OSError:
+            continue
+        if theirs["net"] == mine["net"] and theirs["pid"] != mine["pid"] and int(entry.name) not in own:
+            found.append(int(entry.name))
+    return sorted(found)
+
+
 def entering(pid: int, *, only_network: bool) -> list[str]:
     """The start of a command line that runs the rest in the namespaces of the holder ``pid``.
 

@@ -109,7 +109,7 @@ class Builder:
                 break
             except Unanswered as exc:
                 self.cloud.sleep(LOOK_AGAIN_S)
-                if self._is_there(blueprint.wish.colony, step.index):
+                if self._is_there(blueprint.wish.colony, step):
                     break
                 if self.cloud.clock() > end:
                     raise CloudError("server %s: %s" % (step.node, exc)) from exc
@@ -119,9 +119,12 @@ class Builder:
             return
         self._note([step], each=False)
 
-    def _is_there(self, colony: str, index: int) -> bool:
-        raws = list_owned(self.cloud, colony)
-        return any(index_of(raw, colony) == index and raw.get("OS-EXT-STS:task_state") != "deleting" for raw in raws)
+    def _is_there(self, colony: str, step: Step) -> bool:
+        try:
+            raws = list_owned(self.cloud, colony)
+        except CloudError as exc:
+            raise CloudError("server %s may be made or not, the next run will see: %s" % (step.node, exc)) from exc
+        return any(index_of(raw, colony) == step.index and raw.get("OS-EXT-STS:task_state") != "deleting" for raw in raws)
 
     # -- waiting and marking
 
@@ -141,7 +144,7 @@ class Builder:
             waiter.settled(names, each)
             for task in tasks:
                 task.result()
-        self._note([step for step in plan.of("mark")], each=False)
+        self._note(plan.of("mark"), each=False)
 
     def _still_expected(self, creates: list) -> list:
         return [step for step in creates if step.node in self.made]

@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_apply import Builder
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import Around, FloatingAddresses, Surroundings
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock, holder_text, own_groups, tickets
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock, has_leftovers, holder_text, own_groups, tickets
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Lookup, at_least, size_of
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import SPARE, Plan, Size, Step, failure, make_plan
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, Found, find, host_of
@@ -110,6 +110,9 @@ class _Present(_Run):
         result = dict(plan=sentences, removed=[dict(name=step.node, id=step.server) for step in plan.of("delete")], diff=_diff(plan, around, sentences))
         if (sentences or building) and not self.module.check_mode:
             plan, found = self._make(wish, dict(parts, wish=wish, flavors=flavors), floating)
+        elif not self.module.check_mode and has_leftovers(self.cloud, around.group, params["lock_life"]):
+            with self.lock():
+                pass  # a run was killed when all was done; taking the lock removes its ticket
         for warning in plan.warnings:
             self.module.warn(warning)
         result.update(changed=bool(sentences), done=self.done, progress=self.progress, hosts=hosts_of(found, self.options["address_network"]))

@@ -109,7 +109,8 @@ def _explained(exc: CloudError, params: dict) -> str:
             403: "; the project's quota or the role of %s does not allow it" % _source(params),
             406: "; this cloud is older than OpenStack Rocky (compute microversion 2.64), which is needed",
         }.get(exc.status, "")
-    return str(exc) + hint
+    done = len(getattr(exc, "facts", {}).get("done", ()))
+    return str(exc) + hint + ("; %d steps were done before, and the next run goes on from there" % done if done else "")
 
 
 def _line(exc: Exception) -> str:

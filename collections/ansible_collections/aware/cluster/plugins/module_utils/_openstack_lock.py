@@ -87,6 +87,20 @@ def is_stale(ticket: Any, now: float, life_s: float) -> bool:
     return now - int(ticket.group("beat")) > life_s
 
 
+def leftovers(groups: list, gone: Any, run: str = "") -> list:
+    """(group, tag) of the tickets of runs that are ``gone``, and of names without a ticket, but for those of ``run``."""
+    there = set(tickets(groups)) - set(gone) | {run}
+    pairs = [(group, tag, _TICKET.match(tag) or _WHO.match(tag)) for group in groups for tag in group.get("tags") or ()]
+    return [(group, tag) for group, tag, match in pairs if match and match.group("run") not in there]
+
+
+def has_leftovers(cloud: Cloud, group: dict, life_s: float) -> bool:
+    """True if a killed run left a ticket that nobody will take away."""
+    now = cloud.now().timestamp()
+    gone = [run for run, ticket in tickets([group]).items() if is_stale(ticket, now, life_s)]
+    return bool(leftovers([group], gone))
+
+
 class Lock:
     """Context manager. ``wait_s`` bounds the wait for others, ``life_s`` is how long an unrenewed ticket counts."""
 
@@ -156,16 +170,16 @@ class Lock:
         now = self.cloud.now().timestamp()
         others = dict((run, ticket) for run, ticket in there.items() if run != self.run)
         live = dict((run, ticket) for run, ticket in others.items() if not is_stale(ticket, now, self.life_s))
-        if not live and others:
+        if not live:
             self._remove_stale(groups, others)
         return live, self.run < min(live, default="g"), groups
 
     def _hang(self) -> None:
         own = own_groups(self.cloud, self.colony)
         self._group = (own or [self._create()])[0]["id"]
-        self._tag("PUT", "who.%s.%s" % (self.run, self.who))
         self._ticket = self._text()
         self._tag("PUT", self._ticket)
+        self._tag("PUT", "who.%s.%s" % (self.run, self.who))
         self._renewed = time.time()
 
     def _create(self) -> dict:
@@ -179,13 +193,11 @@ class Lock:
             raise
 
     def _remove_stale(self, groups: list, others: dict) -> None:
-        for group in groups:
-            for tag in group.get("tags") or ():
-                match = _TICKET.match(tag) or _WHO.match(tag)
-                if match and match.group("run") in others:
-                    self._tag("DELETE", tag, group["id"])
-        self._tell("took over from a run that is gone")
-        self.cloud.sleep(SETTLE_S)
+        for group, tag in leftovers(groups, set(others) - {self.run}, self.run):
+            self._tag("DELETE", tag, group["id"])
+        if others:
+            self._tell("took over from a run that is gone")
+            self.cloud.sleep(SETTLE_S)
 
     def _text(self) -> str:
         pid = os.getpid()

@@ -41,10 +41,11 @@ def smallest_flavor(flavors: Iterable, need: Size, purpose: str) -> Flavor:
     fitting = [one for one in offered if one.size.fits(need) and not one.rare] or [one for one in offered if one.size.fits(need)]
     if fitting:
         return fitting[0]
-    biggest = max(offered, key=lambda one: (one.size.vcpus, one.size.ram_mib, one.size.disk_gib)) if offered else None
+    there = "there is none at all"
+    if offered:
+        there = "the biggest is %s (%d, %d, %d)" % (offered[-1].name, offered[-1].size.vcpus, offered[-1].size.ram_mib, offered[-1].size.disk_gib)
     raise CloudError("no flavor has %d vCPU, %d MiB RAM and %d GiB disk, which %s needs; %s" % (
-        need.vcpus, need.ram_mib, need.disk_gib, purpose,
-        "the biggest is %s (%d, %d, %d)" % (biggest.name, biggest.size.vcpus, biggest.size.ram_mib, biggest.size.disk_gib) if biggest else "there is none at all"))
+        need.vcpus, need.ram_mib, need.disk_gib, purpose, there))
 
 
 def at_least(one: Size, other: Size) -> Size:
