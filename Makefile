@@ -8,7 +8,7 @@ JOBS ?= auto
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test check format test-collection bench clean distclean
+.PHONY: help setup demo demo-down test check format test-collection test-molecule test-heat bench clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,8 +23,8 @@ demo-down: setup ## stop the demo; nothing is left behind
 	@$(BIN)/aware demo down
 
 test: setup ## all tests: unit, store, whole colonies
-	$(PYTEST) -n $(JOBS) -m "not e2e" tests
-	$(PYTEST) -m e2e tests
+	$(PYTEST) -n $(JOBS) -m "not e2e" --ignore tests/cloud tests
+	$(PYTEST) -m e2e --ignore tests/cloud tests
 
 check: setup ## what every commit must pass, in less than a minute
 	$(BIN)/ruff format --check .
@@ -40,6 +40,14 @@ format: setup ## let ruff rewrite what it can
 test-collection: setup ## ansible-test, ansible-lint, antsibull and the built tarball
 	@$(BIN)/python scripts/collection-checks
 
+test-molecule: setup ## the roles from nothing to nothing, with Molecule on the local provider
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/molecule test
+
+test-heat: setup ## the Heat templates judged by Heat's own classes, the bootstrap script, the playbook runner
+	@./scripts/heat-venv
+	@.venv-heat/bin/python scripts/heat-check deploy/heat/cluster.yaml deploy/heat/software-config.yaml
+	$(PYTEST) tests/heat
+
 bench: setup ## figures beside those of peers; BENCH="failover api" chooses, BENCHFLAGS="--json"
 	@for name in $(or $(BENCH),failover api inventory footprint formation); do \
 		$(BIN)/python -m bench $$name $(or $(BENCHFLAGS),--quick) || exit 1; \
@@ -51,7 +59,7 @@ clean: ## remove what tests and tools leave
 
 distclean: clean ## remove the virtual environment as well
 	@if [ -d .aware ]; then echo "error: a demo is here; make demo-down first" >&2; exit 1; fi
-	rm -rf $(VENV) $(VENV).lock .venv-checks
+	rm -rf $(VENV) $(VENV).lock .venv-checks .venv-heat
 
 # --- a real OpenStack on this machine, from Debian's packages (docs/testing-cloud.md); root only
 .PHONY: cloud-up cloud-down test-cloud

@@ -29,6 +29,8 @@ echo "$*" >>"$SANDBOX/systemctl.log"
 case $1 in
 enable)
     [ ! -e "$SANDBOX/systemd-is-broken" ] || exit 1
+    # What runs already is left alone.
+    if [ -s "$SANDBOX/agent.pid" ] && kill -0 "$(cat "$SANDBOX/agent.pid")" 2>/dev/null; then exit 0; fi
     start=$(sed -n 's/^ExecStart=//p' "$AWARE_ROOT/etc/systemd/system/aware-agent.service")
     setsid sh -c "echo \\$\\$ >'$SANDBOX/agent.pid'; exec $start" >"$SANDBOX/agent.log" 2>&1 </dev/null &
     ;;

@@ -64,7 +64,9 @@ class Handler(BaseHTTPRequestHandler):
             faults.posts += 1
         verdict = faults.verdict(self.command, self.path)
         if verdict == "refuse":
-            self.answer(503, b'{"message": "come back later"}', {"Retry-After": "1", "Content-Type": "application/json"})
+            self.answer(
+                503, b'{"message": "come back later"}', {"Retry-After": "1", "Content-Type": "application/json"}
+            )
             return
         upstream = http.client.HTTPConnection(str(faults.target.hostname), faults.target.port, timeout=120)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
@@ -76,7 +78,11 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        kept = {k: v for k, v in answer.getheaders() if k.lower() not in ("content-length", "connection", "transfer-encoding")}
+        kept = {
+            k: v
+            for k, v in answer.getheaders()
+            if k.lower() not in ("content-length", "connection", "transfer-encoding")
+        }
         self.answer(answer.status, content, kept)
 
     do_GET = do_POST = do_PUT = do_DELETE = serve
