@@ -1,4 +1,4 @@
-"""Runs one module of the collection as a process of its own, without a playbook: ``run_module.py NAME < options.json``."""
+"""One module of the collection as a process of its own, without a playbook: ``run_module.py NAME < options.json``."""
 
 from __future__ import annotations
 

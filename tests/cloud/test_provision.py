@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 pytest.importorskip("openstack")
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud  # noqa: E402
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock  # noqa: E402
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock
 from provisioning import Project, project, reachable, result_of
 
 pytestmark = [
@@ -244,3 +243,50 @@ def test_of_many_at_once_each_is_alone(colony: Project) -> None:
     # Two first runs may have made two groups; the next run tidies up.
     colony.good(1)
     colony.check(1)
+
+
+@contextmanager
+def own_network(here: Project) -> Iterator[Any]:
+    """A network with a router to the public one."""
+    network = here.connection.network
+    made = network.create_network(name="inner")
+    subnet = network.create_subnet(network_id=made.id, name="inner", ip_version=4, cidr="10.78.0.0/24")
+    public = network.find_network("public")
+    router = network.create_router(name="inner", external_gateway_info={"network_id": public.id})
+    network.add_interface_to_router(router, subnet_id=subnet.id)
+    try:
+        yield made
+    finally:
+        here.good(state="absent")
+        network.remove_interface_from_router(router, subnet_id=subnet.id)
+        network.delete_router(router)
+        network.delete_network(made)
+
+
+def test_floating_addresses_ports_and_a_keypair(here: Project) -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHv5mX0pHc0M7yqSgpmQH3m6r2Z8o0r1dPpM3s3XxqO4"
+    parts = {"networks": ["inner"], "floating_network": "public", "keypair": {"public_key": f"{key} me@here"}}
+    with own_network(here) as network:
+        made = here.good(2, infrastructure=parts)
+        addresses = {host["name"]: host["ansible_host"] for host in made["hosts"]}
+        assert all(address.startswith("10.232.0.") for address in addresses.values())
+        assert all(host["aware_address"].startswith("10.78.0.") for host in made["hosts"])
+        assert not here.good(2, infrastructure=parts)["changed"]
+        wrong = {**parts, "keypair": {"public_key": key.replace("AAAAIHv5", "AAAAIHv6")}}
+        assert "holds another public key" in here.run(2, infrastructure=wrong)["msg"]
+
+        here.delete("bee-2")
+        healed = here.good(2, infrastructure=parts)
+        assert {host["name"]: host["ansible_host"] for host in healed["hosts"]} == addresses, "the address was not kept"
+        here.check(2)
+        assert here.good(state="absent")["changed"]
+        assert not list(here.connection.network.ips(project_id=here.id))
+        assert not list(here.connection.compute.keypairs())
+        here.empty()
+
+        port = here.connection.network.create_port(network_id=network.id, name="mine")
+        made = here.good(1, infrastructure={"networks": [], "ports": [port.id]})
+        assert made["hosts"][0]["ansible_host"] == port.fixed_ips[0]["ip_address"]
+        here.good(state="absent")
+        here.empty()
+        here.connection.network.delete_port(port)

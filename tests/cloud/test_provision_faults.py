@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import http.client
 import random
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 pytest.importorskip("openstack")
 
-from provisioning import Project, project, reachable  # noqa: E402
+from provisioning import Project, project, reachable
 
 pytestmark = [
     pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
@@ -26,7 +23,7 @@ pytestmark = [
 
 
 class Faults:
-    """What the proxy does to requests. ``refuse``: 503 without asking Nova; ``lose``: Nova acts and the answer is dropped."""
+    """What the proxy does to requests. ``refuse``: 503, Nova is not asked; ``lose``: Nova acts, nobody hears of it."""
 
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cli_support import Authority, free_port
 
 from aware_agent.agent.settings import load_settings
 from tests.heat_support import BOOTSTRAP, Guest, Signals, guest, wheel
+from tests.unit.cli_support import Authority, free_port
 
 # Instead of an agent: has joined when it is there, and answers /readyz with the colony's certificate.
 STUB = """

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import psutil
 import pytest
-from cli_support import Authority, FakeGateway, Reply
 
 from aware_agent.colony.hook import Operation
 from aware_agent.colony.node import Record, Report, Status
 from aware_agent.colony.view import ColonyData, ColonyView, Entry, build_view
 from aware_agent.queen import runner
 from aware_agent.queen.runner import Outcome, PlaybookRunner
+from tests.unit.cli_support import Authority, FakeGateway, Reply
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ansible_runner") is None, reason="ansible-runner is not installed (extra: runner)"

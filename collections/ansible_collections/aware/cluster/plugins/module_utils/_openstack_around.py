@@ -226,20 +226,25 @@ class FloatingAddresses:
         found = self.cloud.pages("network", "/floatingips", "floatingips")
         return [one for one in found if str(one.get("description") or "").startswith(description(self.colony) + ": ")]
 
+    def bound(self) -> dict:
+        """``{node: address}``. Nova tells of them too, but only after a while."""
+        return dict((_node_of(one), one["floating_ip_address"]) for one in self.owned() if one.get("port_id"))
+
     def missing(self, servers: Iterable) -> tuple:
         """``(servers without one, those of ours that serve nobody)``."""
         owned = self.owned()
-        bound = set(one["description"].rpartition(": ")[2] for one in owned if one.get("port_id"))
+        bound = set(_node_of(one) for one in owned if one.get("port_id"))
         idle = [one for one in owned if not one.get("port_id")]
         return [server for server in servers if server.name not in bound], idle
 
     def give(self, server: Any, idle: list) -> None:
-        """Bind one to the server's first port: an idle one of ours, else a new one."""
+        """Bind one to the server's first port: the one the node had before, any idle one of ours, else a new one."""
         ports = self.cloud.pages("network", "/ports", "ports", {"device_id": server.id})
         if not ports:
             raise CloudError("server %s has no port to bind a floating address to" % server.name)
         body = dict(port_id=min(ports, key=lambda port: port["id"])["id"], description="%s: %s" % (description(self.colony), server.name))
         if idle:
+            idle.sort(key=lambda one: _node_of(one) == server.name)
             self.cloud.request("network", "PUT", "/floatingips/%s" % idle.pop()["id"], {"floatingip": body})
         else:
             body["floating_network_id"] = self.network
@@ -249,6 +254,10 @@ class FloatingAddresses:
         """Delete these."""
         for entry in entries:
             _gone_is_fine(self.cloud, "network", "/floatingips/%s" % entry["id"])
+
+
+def _node_of(entry: Mapping) -> str:
+    return str(entry.get("description")).rpartition(": ")[2]
 
 
 def _gone_is_fine(cloud: Cloud, service: str, path: str, busy: tuple = ()) -> None:

@@ -38,14 +38,15 @@ def read(module: Any, cloud: Cloud) -> dict:
     found = find(cloud, module.params["colony"])
     groups = own_groups(cloud, module.params["colony"])
     held = [holder_text(groups, run) for run in sorted(tickets(groups))]
-    return dict(changed=False, hosts=hosts_of(found, module.params["address_network"]), foreign=sorted(found.foreign), held_by=held,
+    floating = FloatingAddresses(cloud, module.params["colony"], "").bound()
+    return dict(changed=False, hosts=hosts_of(found, module.params["address_network"], floating), foreign=sorted(found.foreign), held_by=held,
                 failed_servers=[failure(server) for server in found.owned if server.status == "ERROR"])
 
 
-def hosts_of(found: Found, network: Any) -> list:
+def hosts_of(found: Found, network: Any, floating: dict) -> list:
     """Arguments for add_host, by index."""
     servers = sorted((server for server in found.owned if not server.leaving), key=lambda server: (server.index, server.created))
-    return [host_of(server, found.raw[server.id], network or "") for server in servers]
+    return [host_of(server, found.raw[server.id], network or "", floating.get(server.name, "")) for server in servers]
 
 
 class _Run:
@@ -115,7 +116,8 @@ class _Present(_Run):
                 pass  # a run was killed when all was done; taking the lock removes its ticket
         for warning in plan.warnings:
             self.module.warn(warning)
-        result.update(changed=bool(sentences), done=self.done, progress=self.progress, hosts=hosts_of(found, self.options["address_network"]))
+        hosts = hosts_of(found, self.options["address_network"], floating.bound() if floating.network else {})
+        result.update(changed=bool(sentences), done=self.done, progress=self.progress, hosts=hosts)
         if plan.failures:
             result.update(failed=True, msg="; ".join(plan.failures))
         return result
@@ -133,7 +135,6 @@ class _Present(_Run):
                 wanting, idle = floating.missing(server for server in plan.keep if server.status != "ERROR")
                 self.act([("give server %s a floating address" % server.name, lambda server=server: floating.give(server, idle)) for server in wanting])
                 floating.release(idle)
-                found = find(self.cloud, self.colony)
             return plan, found
 
     def _checked(self, wish: Any, found: Found) -> Plan:

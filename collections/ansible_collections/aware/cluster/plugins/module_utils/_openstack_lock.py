@@ -80,6 +80,12 @@ def holder_text(groups: list, run: str) -> str:
     return "%s (run %s)" % (names[0].group("who") if names else "somebody", run)
 
 
+def holding(groups: list, runs: Any) -> list:
+    """Those of ``runs`` that hold the lock, as far as they could say so by now; the others wait."""
+    names = filter(None, (_WHO.match(tag) for group in groups for tag in group.get("tags") or ()))
+    return [match.group("run") for match in names if match.group("run") in runs]
+
+
 def is_stale(ticket: Any, now: float, life_s: float) -> bool:
     """True if the ticket counts no more: its process is known to be gone, or it is too old."""
     if ticket.group("machine") == machine():
@@ -120,6 +126,7 @@ class Lock:
     def __enter__(self) -> Lock:
         try:
             self._wait()
+            self._tag("PUT", "who.%s.%s" % (self.run, self.who))  # a ticket with a name holds, one without waits
         except BaseException:
             self._withdraw()
             raise
@@ -147,9 +154,10 @@ class Lock:
             others, lowest, groups = self._look()
             if not others:
                 return
-            holder = holder_text(groups, min(others))
+            holders = holding(groups, others)
+            holder = holder_text(groups, min(holders or others))
             waited = self.cloud.clock() - begin
-            if waited >= (max(self.wait_s, GRACE_S) if lowest else self.wait_s):
+            if waited >= (max(self.wait_s, GRACE_S) if lowest and not holders else self.wait_s):
                 raise CloudError("colony %s is being changed by %s; waited %d s: run again when that one is done" % (self.colony, holder, waited))
             if holder != told:
                 self._tell("waiting for %s" % holder)
@@ -179,7 +187,6 @@ class Lock:
         self._group = (own or [self._create()])[0]["id"]
         self._ticket = self._text()
         self._tag("PUT", self._ticket)
-        self._tag("PUT", "who.%s.%s" % (self.run, self.who))
         self._renewed = time.time()
 
     def _create(self) -> dict:

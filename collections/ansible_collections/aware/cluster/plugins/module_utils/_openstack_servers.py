@@ -164,10 +164,10 @@ def address_of(raw: Mapping, network: str = "", floating: bool = True) -> str:
     return min(best)[2] if best else ""
 
 
-def host_of(server: Server, raw: Mapping, network: str = "") -> dict:
+def host_of(server: Server, raw: Mapping, network: str = "", floating: str = "") -> dict:
     """Arguments for ansible.builtin.add_host."""
     groups = ["aware_bootstrap"] + ([server.caste] if server.caste else ["spare"])
     return dict(
-        name=server.name, ansible_host=address_of(raw, network), groups=groups, aware_index=server.index, aware_caste=server.caste,
+        name=server.name, ansible_host=floating or address_of(raw, network), groups=groups, aware_index=server.index, aware_caste=server.caste,
         aware_zone=server.zone, aware_address=address_of(raw, network, floating=False), aware_server_id=server.id,
         aware_server_status=server.status, aware_vcpus=server.size.vcpus, aware_ram_mib=server.size.ram_mib, aware_disk_gib=server.size.disk_gib)
