@@ -17,6 +17,7 @@ from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock impo
 from provisioning import Project, project, reachable, result_of
 
 pytestmark = [
+    pytest.mark.cloud,
     pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
     pytest.mark.filterwarnings("ignore"),
 ]

@@ -17,6 +17,7 @@ pytest.importorskip("openstack")
 from provisioning import Project, project, reachable
 
 pytestmark = [
+    pytest.mark.cloud,
     pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
     pytest.mark.filterwarnings("ignore"),
 ]

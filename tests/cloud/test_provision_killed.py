@@ -13,6 +13,7 @@ pytest.importorskip("openstack")
 from provisioning import project, reachable
 
 pytestmark = [
+    pytest.mark.cloud,
     pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
     pytest.mark.filterwarnings("ignore"),
 ]
