@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from aware_agent.gateway.documents import StreamEnd
 from aware_agent.gateway.hub import End, Item, Line
+from aware_agent.gateway.race import until_either
 
 SEND_TIMEOUT_S = 20.0
 _HEADERS = [
@@ -31,17 +32,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send items until the end."""
         async with aclosing(self._items):
-            pump = asyncio.create_task(self._pump(send))
-            gone = asyncio.create_task(_gone(receive))
-            try:
-                await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (pump, gone):
-                    task.cancel()
-                results = await asyncio.gather(pump, gone, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, TimeoutError | OSError):
-                raise result
+            await until_either(self._pump(send), _gone(receive), (TimeoutError, OSError))
 
     async def _pump(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})

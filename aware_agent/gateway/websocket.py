@@ -12,6 +12,7 @@ from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.gateway import hub
 from aware_agent.gateway.errors import HistoryTrimmed
 from aware_agent.gateway.hub import End
+from aware_agent.gateway.race import until_either
 from aware_agent.gateway.state import Gateway
 from aware_agent.security.jwt import Principal, Unauthenticated
 
@@ -38,17 +39,8 @@ async def serve_events(socket: WebSocket, gateway: Gateway) -> None:
         return
     except (WebSocketDisconnect, KeyError):
         return
-    pump = asyncio.create_task(_pump(socket, gateway, since, prefix, principal))
-    gone = asyncio.create_task(_gone(socket))
-    try:
-        await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (pump, gone):
-            task.cancel()
-        results = await asyncio.gather(pump, gone, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
-            raise result
+    pump = _pump(socket, gateway, since, prefix, principal)
+    await until_either(pump, _gone(socket), (WebSocketDisconnect, OSError))
 
 
 async def _pump(socket: WebSocket, gateway: Gateway, since: int | None, prefix: str, who: Principal) -> None:
