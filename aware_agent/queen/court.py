@@ -166,10 +166,7 @@ class Court:
             keys = [change.kv.key for change in batch.changes]
             if reader.changed(batch.revision, keys) and self._reconciler:
                 self._reconciler.nudge()
-            if batch.relisted:
-                history.reload()
-            else:
-                history.changed(keys)
+            history.changed(keys, relisted=batch.relisted)
 
         projection.listen(on_batch)
         return reader

@@ -27,27 +27,30 @@ class History:
         self.reload()
 
     def reload(self) -> None:
-        """Read everything again (at start, and when the projection was listed anew)."""
+        """Read everything again."""
         self._events = sorted((self._read(kv.key) for kv in self._projection.items(self._prefix)), key=_order)
 
-    def changed(self, keys: Sequence[bytes]) -> None:
-        """Tell the history of changed keys: new events are added and announced, trimmed ones are dropped."""
+    def changed(self, keys: Sequence[bytes], *, relisted: bool = False) -> None:
+        """Tell the history of changed keys, or that the projection was listed anew.
+
+        Events that are new are added and announced, whatever else happened in the same batch; trimmed ones go.
+        """
         mine = [key for key in keys if key.startswith(self._prefix)]
-        fresh = [self._read(key) for key in mine if self._projection.get(key) is not None]
-        if len(fresh) < len(mine):
+        if not mine and not relisted:
+            return
+        last = self._events[-1][0] if self._events else 0
+        if relisted or any(self._projection.get(key) is None for key in mine):
             self.reload()
-            return
-        if not fresh:
-            return
-        fresh.sort(key=_order)
-        self._events += fresh
-        self._events.sort(key=_order)
-        for tell in tuple(self._subscribers):
-            tell(fresh)
+        else:
+            self._events += sorted((self._read(key) for key in mine), key=_order)
+        fresh = self._events[bisect_right(self._events, last, key=_revision) :]
+        if fresh:
+            for tell in tuple(self._subscribers):
+                tell(fresh)
 
     def since(self, revision: int, limit: int) -> EventBatch:
         """At most about ``limit`` events after ``revision``; a revision is never cut in two."""
-        start = bisect_right(self._events, revision, key=lambda item: item[0])
+        start = bisect_right(self._events, revision, key=_revision)
         end = min(len(self._events), start + limit)
         while 0 < end < len(self._events) and self._events[end][0] == self._events[end - 1][0]:
             end += 1
@@ -91,3 +94,7 @@ class History:
 
 def _order(item: tuple[int, Event]) -> tuple[int, str]:
     return item[0], item[1].id
+
+
+def _revision(item: tuple[int, Event]) -> int:
+    return item[0]
