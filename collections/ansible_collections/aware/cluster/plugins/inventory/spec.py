@@ -24,9 +24,12 @@ options:
     required: true
     choices: [aware.cluster.spec]
   provider:
-    description: Who makes the nodes. V(local) runs them as processes of this machine.
+    description:
+      - Who makes the nodes. V(local) runs them as processes of this machine.
+      - With V(openstack) there are no hosts before the servers are made, only C(aware_spec) and C(aware_provider) as variables of all.
+        C(aware.cluster.provision) makes the servers and adds them to group V(aware_bootstrap).
     type: str
-    choices: [local]
+    choices: [local, openstack]
     default: local
   directory:
     description: Where the local provider keeps everything, relative to the spec. The default is C(.aware) beside it.
@@ -101,6 +104,10 @@ class InventoryModule(BaseInventoryPlugin):
     def _fill(self, checked: dict, folder: str) -> None:
         spec = checked["spec"]
         self.inventory.add_group(GROUP)
+        if checked["provider"] == "openstack":  # localhost makes the servers, and has no group
+            self.inventory.set_variable("all", "aware_spec", spec)
+            self.inventory.set_variable("all", "aware_provider", checked["provider"])
+            return
         directory = os.path.normpath(os.path.join(folder, os.path.expanduser(checked["directory"] or ".aware")))
         for name, value in (("aware_spec", spec), ("aware_provider", checked["provider"]), ("aware_directory", directory)):
             self.inventory.set_variable(GROUP, name, value)

@@ -15,7 +15,8 @@ from dataclasses import replace
 from typing import Any, Callable, Iterable
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused, Unanswered
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import Plan, Server, Step, Wish, make_plan
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Plan, Server, Step, Wish
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import make_plan
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, find, list_owned, index_of, may_be_many
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_wait import Waiter, ready
 

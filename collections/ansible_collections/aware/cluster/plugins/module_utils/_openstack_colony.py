@@ -16,7 +16,8 @@ from ansible_collections.aware.cluster.plugins.module_utils._openstack_apply imp
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import Around, FloatingAddresses, Surroundings
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock, has_leftovers, holder_text, own_groups, tickets
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Lookup, at_least, size_of
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import SPARE, Plan, Size, Step, failure, make_plan
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import SPARE, Plan, Size, Step
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import failure, make_plan
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, Found, find, host_of
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_wait import Waiter
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_wish import check_colony, checked_castes, wish_of

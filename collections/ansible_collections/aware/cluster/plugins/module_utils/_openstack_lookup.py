@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import Size
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Size
 
 # Flavors that hand out rare things are not chosen by size alone; name such a flavor to get it.
 _RARE = ("pci_passthrough:", "resources:", "hw:mem_page_size", "hw:cpu_policy", "aggregate_instance_extra_specs:")

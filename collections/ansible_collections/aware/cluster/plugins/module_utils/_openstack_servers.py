@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, Refused
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import Server, Size, Step, Wish, node_name, own_marks
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Server, Size, Step, Wish
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import node_name, own_marks
 
 
 def colony_tag(colony: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Callable, Iterable
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import GONE, Server
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import GONE, Server
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import list_owned, read_server
 
 DELETE_TRIES = 5

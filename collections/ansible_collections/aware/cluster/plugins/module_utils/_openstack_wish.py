@@ -11,7 +11,7 @@ from typing import Any, Mapping
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import CloudError
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import size_of
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import Caste, Wish
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Caste, Wish
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import colony_tag
 
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,47}\Z")  # Neutron takes descriptions of 255 characters, and the lock needs some

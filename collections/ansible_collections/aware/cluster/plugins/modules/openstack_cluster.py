@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: openstack_cluster
 short_description: Make, keep and remove the servers of a colony in OpenStack
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Compares the servers wanted with those of the colony that are there, and makes what is missing, replaces what failed when asked,
     removes what is too much, or all with O(state=absent). Check mode and diff show the plan.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: openstack_cluster_info
 short_description: Read the servers of a colony in OpenStack
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Returns the servers that belong to a colony, or to any colony of the project. It changes nothing.
 author:

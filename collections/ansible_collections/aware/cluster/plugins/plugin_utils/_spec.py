@@ -18,7 +18,7 @@ MAX_NODES = 10000
 _REQUIRES = dict(vcpus=dict(type="int"), ram_mib=dict(type="int"), disk_gib=dict(type="int"), zone=dict(type="str"), labels=dict(type="dict"))
 _SPEC = dict(
     plugin=dict(type="str", required=True),
-    provider=dict(type="str", default="local", choices=["local"]),
+    provider=dict(type="str", default="local", choices=["local", "openstack"]),
     directory=dict(type="str"),
     colony=dict(type="str", required=True),
     size=dict(type="int", required=True),

@@ -13,7 +13,7 @@ from ansible_collections.aware.cluster.plugins.module_utils._openstack_api impor
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import rule_steps, same_key, wanted_rules
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_connection import version_tuple
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Flavor, chosen, smallest_flavor
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import Size, Step, Wish
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Size, Step, Wish
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, address_of, index_of, is_owned, may_be_many
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_wish import wish_of
 

@@ -10,7 +10,8 @@ import random
 
 import pytest
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import Caste, Server, Size, Wish, make_plan, own_marks
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Caste, Server, Size, Wish
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import make_plan, own_marks
 
 SMALL, BIG = Size(1, 512, 10), Size(4, 8192, 80)
 

@@ -1,0 +1,132 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The AWARE founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tickets on the security group: whose they are, when they count no more, and that two never enter."""
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import CloudError, LockLost, Refused
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import (
+    Lock, description, group_name, has_leftovers, holder_text, is_stale, leftovers, machine, tickets)
+from ansible_collections.aware.cluster.plugins.module_utils._process import start_time
+
+
+class Neutron:
+    """As much of Neutron as a lock needs: groups with tags, each request atomic."""
+
+    def __init__(self):
+        self.groups, self.one, self.guard = [], threading.Lock(), lambda: None
+        self.clock, self.slept = time.monotonic, []
+
+    def now(self):
+        return datetime.now(timezone.utc)
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        time.sleep(seconds / 100)
+
+    def pages(self, service, path, key, params):
+        with self.one:
+            return [dict(group, tags=list(group["tags"])) for group in self.groups]
+
+    def request(self, service, method, path, body=None, busy=()):
+        self.guard()
+        with self.one:
+            if method == "POST":
+                group = dict(body["security_group"], id="g%d" % (9 - len(self.groups)), tags=[])
+                self.groups.append(group)
+                return {"security_group": dict(group)}
+            identifier, tag = path.split("/")[2], path.split("/")[4]
+            group = [group for group in self.groups if group["id"] == identifier]
+            if not group or method == "DELETE" and tag not in group[0]["tags"]:
+                raise Refused(404, path, "gone")
+            getattr(group[0]["tags"], {"PUT": "append", "DELETE": "remove"}[method])(tag)
+            return {}
+
+
+def ticket(run, place=None, pid=None, born=None, beat=None):
+    pid = os.getpid() if pid is None else pid
+    return "lock.%s.%s.%d.%s.%d" % (run, place or machine(), pid, start_time(pid) if born is None else born, time.time() if beat is None else beat)
+
+
+def group(*tags):
+    return dict(id="g", name=group_name("demo"), description=description("demo"), tags=list(tags))
+
+
+@pytest.mark.parametrize("text, stale", [
+    (ticket("0" * 8), False),
+    (ticket("0" * 8, beat=0), False),  # the process is here and lives, however long it slept
+    (ticket("0" * 8, born=1), True),
+    (ticket("0" * 8, place="f" * 8), False),
+    (ticket("0" * 8, place="f" * 8, beat=time.time() - 1000), True),
+], ids=["alive", "alive and slow", "gone", "elsewhere", "elsewhere and old"])
+def test_when_a_ticket_counts_no_more(text, stale):
+    assert is_stale(tickets([group(text)])["0" * 8], time.time(), 90) is stale
+
+
+def test_the_newest_ticket_of_a_run_counts_and_strange_tags_do_not():
+    found = tickets([group(ticket("a" * 8, beat=5), ticket("a" * 8, beat=7), "lock.x", "mine")])
+    assert list(found) == ["a" * 8] and found["a" * 8].group("beat") == "7"
+
+
+def test_names():
+    there = [group("who.%s.anna@desk" % ("a" * 8))]
+    assert holder_text(there, "a" * 8) == "anna@desk (run aaaaaaaa)" and holder_text(there, "b" * 8) == "somebody (run bbbbbbbb)"
+
+
+def test_leftovers_are_tickets_of_the_gone_and_names_without_ticket():
+    old, new = ticket("a" * 8, born=1), ticket("b" * 8)
+    there = group(old, new, "who.%s.x" % ("a" * 8), "who.%s.y" % ("b" * 8), "who.%s.z" % ("c" * 8), "mine")
+    assert [tag for unused, tag in leftovers([there], ["a" * 8])] == [old, "who.aaaaaaaa.x", "who.cccccccc.z"]
+    assert has_leftovers(Neutron(), there, 90) and not has_leftovers(Neutron(), group(new, "mine"), 90)
+
+
+def test_never_are_two_inside():
+    neutron, inside, alone = Neutron(), [], []
+
+    def enter(number):
+        with Lock(neutron, "demo", "t%d" % number, wait_s=60, life_s=90):
+            inside.append(number)
+            time.sleep(0.01)
+            alone.append(inside == [number])
+            inside.remove(number)
+
+    threads = [threading.Thread(target=enter, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert alone == [True] * 12 and not any(one["tags"] for one in neutron.groups)
+
+
+def test_the_holder_is_named_to_those_who_do_not_wait():
+    neutron = Neutron()
+    with Lock(neutron, "demo", "anna@desk", wait_s=0, life_s=90):
+        with pytest.raises(CloudError, match=r"colony demo is being changed by anna@desk \(run [0-9a-f]{8}\)"):
+            Lock(neutron, "demo", "berta", wait_s=0, life_s=90).__enter__()
+        assert len(tickets(neutron.groups)) == 1, "who was refused left a ticket"
+
+
+def test_a_killed_run_is_taken_over_after_a_pause_and_its_ticket_removed():
+    neutron = Neutron()
+    neutron.groups.append(group(ticket("0" * 8, born=1), "who.%s.x" % ("0" * 8), "mine"))
+    with Lock(neutron, "demo", "anna", wait_s=0, life_s=90):
+        assert 3.0 in neutron.slept
+    assert neutron.groups[0]["tags"] == ["mine"]
+
+
+def test_who_was_taken_over_stops_before_the_next_change():
+    neutron = Neutron()
+    lock = Lock(neutron, "demo", "anna", wait_s=0, life_s=90)
+    with lock:
+        neutron.groups[0]["tags"].clear()
+        lock._renewed -= 80  # the machine slept
+        with pytest.raises(LockLost):
+            neutron.guard()
