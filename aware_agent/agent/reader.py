@@ -28,6 +28,7 @@ class ColonyReader:
         self.keys = keys
         self._decoded: dict[bytes, tuple[int, object]] = {}
         self._view: ColonyView | None = None
+        self._data: ColonyData | None = None
         self._revision = projection.revision
         self._quiet = tuple(keys.key(part) for part in ("events/", "tokens/", "users/", "revoked/"))
 
@@ -38,7 +39,7 @@ class ColonyReader:
             if self.projection.get(key) is None:
                 self._decoded.pop(key, None)
         if loud:
-            self._view = None
+            self._view = self._data = None
             self._revision = revision
         return bool(loud)
 
@@ -49,7 +50,12 @@ class ColonyReader:
         return self._view
 
     def data(self) -> ColonyData:
-        """What the picture is made of."""
+        """What the picture is made of; the same object until something in it changes."""
+        if self._data is None:
+            self._data = self._gather()
+        return self._data
+
+    def _gather(self) -> ColonyData:
         spec = self.projection.get(self.keys.key("spec"))
         queen = self.projection.get(self.keys.queen)
         return ColonyData(

@@ -18,7 +18,6 @@ from aware_agent.gateway.asgi import App, Message, Receive, Scope, Send, refuse
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.errors import MethodNotAllowed, NoSuchRoute
 from aware_agent.gateway.idempotency import Once
-from aware_agent.gateway.metrics import Family, gauge
 from aware_agent.gateway.reads import HOT, NODES, accepts_gzip
 from aware_agent.gateway.routes import (
     auth,
@@ -38,6 +37,7 @@ from aware_agent.gateway.routes import (
 )
 from aware_agent.gateway.state import Gateway
 from aware_agent.gateway.worker import Public
+from aware_agent.telemetry import Family, gauge
 
 ROUTERS = (
     cluster, spec, nodes, config, queen, events, inventory, auth, users, tokens, join, hooks, health, dashboard,

@@ -14,10 +14,10 @@ from aware_agent.colony.hook import HookRecord, Order
 from aware_agent.colony.node import Config
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.view import ColonyView
-from aware_agent.gateway.metrics import Family
 from aware_agent.security.joining import JoinAnswer, JoinRequest
 from aware_agent.security.signed_url import Permit
 from aware_agent.security.token import TokenRecord
+from aware_agent.telemetry import Family
 
 EventBatch = Sequence[tuple[int, Event]]
 """Events with their revisions, in order. All events of one revision are in one batch."""

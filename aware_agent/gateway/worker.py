@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from aware_agent.gateway import metrics
+from aware_agent import telemetry as metrics
 from aware_agent.gateway.asgi import Headers, Receive, Scope, Send, answer, refuse
 from aware_agent.gateway.context import NodeContext
 from aware_agent.gateway.errors import MethodNotAllowed, NoQueen

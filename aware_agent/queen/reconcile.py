@@ -83,7 +83,7 @@ class Reconciler:
 
     async def _liveness(self, policies: Policies) -> float | None:
         data = self._ledger.reader.data()
-        records = {node: entry.record for node, entry in data.entries.items()}
+        records = self._ledger.reader.records()
         now = time.time()
         judgement = judge(records, data.presence, now, policies.dead_after_s)
         for chunk in _chunks(judgement.verdicts, CHUNK):
@@ -113,7 +113,7 @@ class Reconciler:
         data = self._ledger.reader.data()
         if data.spec is None:
             return False
-        records = {node: entry.record for node, entry in data.entries.items()}
+        records = self._ledger.reader.records()
         alive = sum(record.status is Status.READY for record in records.values())
         spare_queen = self._forming() and alive < data.spec.size
         outcome = assign(data.spec, records, data.castes, self._me, spare_queen=spare_queen)

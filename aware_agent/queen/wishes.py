@@ -29,8 +29,7 @@ class WishCommands:
         """What applying ``spec`` would do."""
         self._check(spec)
         data = self._ledger.reader.data()
-        records = {node: entry.record for node, entry in data.entries.items()}
-        return planning.plan(data.spec, spec, records, data.castes, self._me)
+        return planning.plan(data.spec, spec, self._ledger.reader.records(), data.castes, self._me)
 
     async def put_spec(self, spec: Spec, *, if_revision: int | None, actor: str) -> Written:
         """Want something else. Castes follow by themselves."""

@@ -120,7 +120,11 @@ async def test_handover_by_transfer_and_by_shutdown() -> None:
         assert third["name"] != chosen["name"]
         kinds = [e["type"] for e in (await lab.ask("GET", "/v1/events?since=0")).json()["events"]]
         assert kinds.count("queen.stepped-down") == 2
-        left = (await lab.ask("GET", f"/v1/nodes/{chosen['name']}")).json()
+        for _ in range(200):  # the new queen answers before her first look at who is there
+            left = (await lab.ask("GET", f"/v1/nodes/{chosen['name']}")).json()
+            if left["status"] != "ready":
+                break
+            await asyncio.sleep(0.05)
         assert left["status"] == "left"
 
 

@@ -18,7 +18,6 @@ from aware_agent.colony.node import Capabilities, Config, Record, Report, Status
 from aware_agent.colony.plan import plan
 from aware_agent.colony.spec import CasteSpec, Spec
 from aware_agent.colony.view import ColonyData, ColonyView, Entry, build_view
-from aware_agent.gateway.metrics import Family, gauge
 from aware_agent.security.joining import JoinAnswer, JoinRequest
 from aware_agent.security.password import hash_password
 from aware_agent.security.records import UserRecord
@@ -35,6 +34,7 @@ from aware_agent.security.token import (
 )
 from aware_agent.store.keys import Keys
 from aware_agent.store.model import KeyValue
+from aware_agent.telemetry import Family, gauge
 
 COLONY = "demo"
 PASSWORD = "correct horse battery"

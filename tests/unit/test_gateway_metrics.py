@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from aware_agent.gateway.metrics import Family, RequestCounter, counter, gauge, render
+from aware_agent.telemetry import Family, RequestCounter, counter, gauge, render
 
 
 def _read(families: list[Family]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
