@@ -34,8 +34,8 @@ class Presence:
         self.report = report
 
     def update(self, report: Report) -> None:
-        """Announce a new report."""
-        if report != self.report:
+        """Announce a new report. After the good-bye nothing is announced any more: it would take it back."""
+        if report != self.report and not self.report.leaving:
             self.report = report
             self._changed.set()
 
