@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -66,8 +66,3 @@ def _changed(record: Record, status: Status, report: Report | None, sentence: st
     if record.status is status and record.report == report:
         return None
     return Verdict(record.id, status, report, sentence, record.status is not status)
-
-
-def settled(records: Iterable[Record]) -> bool:
-    """True if no record is in between (suspect)."""
-    return all(record.status is not Status.SUSPECT for record in records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from colony_support import a_record, a_report, records
 
-from aware_agent.colony.liveness import judge, settled
+from aware_agent.colony.liveness import judge
 from aware_agent.colony.node import Record, Report, Status
 
 READY, SUSPECT, DEAD, LEFT = Status.READY, Status.SUSPECT, Status.DEAD, Status.LEFT
@@ -80,8 +80,3 @@ def test_judging_again_at_that_time_comes_to_an_end() -> None:
 
 def test_presence_without_a_record_is_nobodys_node() -> None:
     assert judge({}, {"stranger": a_report("stranger")}, SINCE, DEAD_AFTER).verdicts == ()
-
-
-def test_settled() -> None:
-    assert settled([at(READY), at(DEAD), at(LEFT)])
-    assert not settled([at(READY), at(SUSPECT)])
