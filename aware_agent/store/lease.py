@@ -156,8 +156,8 @@ class LeaseKeeper:
 
     async def _keep(self, stream: Stream, pause: Pause) -> None:
         """Writes keepalives on an open stream until there are no leases. :raises StreamBroken: broken or silent."""
-        watchdog = _Watchdog(self, stream)
-        reader = asyncio.create_task(self._read(stream, pause), name="lease-acks")
+        watchdog = _Watchdog(stream, pause.tries)
+        reader = asyncio.create_task(self._read(stream, pause, watchdog), name="lease-acks")
         reader.add_done_callback(lambda _: self._wake.set())
         try:
             while self._leases and not reader.done():
@@ -185,7 +185,7 @@ class LeaseKeeper:
             sent = time.monotonic()
             held.unacked.append(sent)
             held.next_send = sent + held.interval
-            watchdog.arm()
+            watchdog.asked(sent, held.ttl)
             await stream.write(rpc.pb.LeaseKeepAliveRequest(ID=held.id))
 
     async def _sleep(self) -> None:
@@ -197,9 +197,10 @@ class LeaseKeeper:
         finally:
             timer.cancel()
 
-    async def _read(self, stream: Stream, pause: Pause) -> None:
+    async def _read(self, stream: Stream, pause: Pause, watchdog: _Watchdog) -> None:
         while True:
             answer = await stream.read()
+            watchdog.answered()
             pause.reset()
             held = self._leases.get(answer.ID)
             if held is None:
@@ -211,38 +212,44 @@ class LeaseKeeper:
                 # Answers come in the order of the requests, so this one belongs to the oldest.
                 held.renewed(held.unacked.popleft(), answer.TTL)
 
-    def overdue_at(self) -> float | None:
-        """Monotonic time at which the oldest unanswered keepalive counts as lost; None: all are answered."""
-        return min(
-            (h.unacked[0] + min(_MAX_SILENCE_S, h.interval) for h in self._leases.values() if h.unacked),
-            default=None,
-        )
-
 
 class _Watchdog:
-    """Aborts a stream on which an answer is overdue. A timer of its own, because a frozen stream blocks writes too."""
+    """Aborts a stream on which an answer is overdue. A timer of its own, because a frozen stream blocks writes too.
 
-    def __init__(self, keeper: LeaseKeeper, stream: Stream) -> None:
-        self._keeper = keeper
+    It remembers what was asked by itself: the lease of an unanswered keepalive may be over before the silence counts.
+    """
+
+    def __init__(self, stream: Stream, tries: int) -> None:
         self._stream = stream
+        # A new connection on a machine that starves needs longer than the first attempt gave it.
+        self._patience_s = _MAX_SILENCE_S * 1.5 ** min(tries, 4)
+        self._share = 1 / 2 if tries else 1 / 3
+        self._due: deque[float] = deque()  # answers come in the order of the requests
         self._timer: asyncio.TimerHandle | None = None
 
-    def arm(self) -> None:
+    def asked(self, sent: float, ttl: float) -> None:
         """A keepalive is on its way."""
-        at = self._keeper.overdue_at()
-        if self._timer is None and at is not None:
-            wait = max(0.0, at - time.monotonic()) + 0.001
-            self._timer = asyncio.get_running_loop().call_later(wait, self._check)
+        self._due.append(sent + min(self._patience_s, ttl * self._share))
+        self._arm()
+
+    def answered(self) -> None:
+        """The oldest keepalive was answered."""
+        if self._due:
+            self._due.popleft()
 
     def cancel(self) -> None:
         """The stream is over."""
         if self._timer is not None:
             self._timer.cancel()
 
+    def _arm(self) -> None:
+        if self._timer is None and self._due:
+            wait = max(0.0, min(self._due) - time.monotonic()) + 0.001
+            self._timer = asyncio.get_running_loop().call_later(wait, self._check)
+
     def _check(self) -> None:
         self._timer = None
-        at = self._keeper.overdue_at()
-        if at is not None and at <= time.monotonic():
+        if self._due and min(self._due) <= time.monotonic():
             self._stream.abort(f"no answer to a keepalive in time from {self._stream.endpoint}")
         else:
-            self.arm()
+            self._arm()

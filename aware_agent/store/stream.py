@@ -16,6 +16,7 @@ from aware_agent.store.client import EtcdClient, being_cancelled
 from aware_agent.store.failures import Failure, Verdict
 from aware_agent.store.rpc import Method
 
+_SAY_AGAIN = 20  # attempts, some ten seconds
 _EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # grpc-stubs does not know it
 
 
@@ -115,8 +116,13 @@ class Pause:
 
     @property
     def log_level(self) -> int:
-        """The first failure is news, the following ones are not."""
-        return logging.DEBUG if self._tries else logging.INFO
+        """The first failure is news, and that it goes on; each of the following ones is not."""
+        return logging.INFO if self._tries % _SAY_AGAIN == 0 else logging.DEBUG
+
+    @property
+    def tries(self) -> int:
+        """Attempts since it worked."""
+        return self._tries
 
     def reset(self) -> None:
         """The stream worked."""

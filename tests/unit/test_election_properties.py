@@ -124,7 +124,18 @@ TestOneNode = OneNode.TestCase
 def test_the_colony_floor_touches_nothing() -> None:
     """No I/O, clock or asyncio below colony/; the command line of the simulator is the one door to the outside."""
     allowed = {
-        *("__future__", "ast", "collections", "collections.abc", "dataclasses", "difflib", "enum", "heapq", "math"),
+        *(
+            "__future__",
+            "ast",
+            "collections",
+            "collections.abc",
+            "dataclasses",
+            "datetime",
+            "difflib",
+            "enum",
+            "heapq",
+            "math",
+        ),
         *("msgspec", "msgspec.structs", "random", "re", "typing", "itertools", "functools", "ipaddress", "json"),
     }
     root = Path(aware_agent.colony.__file__).parent
@@ -138,3 +149,5 @@ def test_the_colony_floor_touches_nothing() -> None:
             assert not foreign, f"{path.relative_to(root)} imports {foreign}"
             if isinstance(node, ast.ImportFrom) and node.module == "random":
                 assert [a.name for a in node.names] == ["Random"], "only a generator made from a seed"
+            clock = isinstance(node, ast.Attribute) and node.attr in ("now", "utcnow", "today")
+            assert not (clock and isinstance(node.value, ast.Name) and node.value.id in ("date", "datetime"))
