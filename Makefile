@@ -23,8 +23,8 @@ demo-down: setup ## stop the demo; nothing is left behind
 	@$(BIN)/aware demo down
 
 test: setup ## all tests: unit, store, whole colonies
-	$(PYTEST) -n $(JOBS) -m "not e2e" --ignore tests/cloud tests
-	$(PYTEST) -m e2e --ignore tests/cloud tests
+	$(PYTEST) -n $(JOBS) -m "not e2e" --ignore tests/cloud --ignore tests/hosts tests
+	$(PYTEST) -m e2e --ignore tests/cloud --ignore tests/hosts tests
 
 check: setup ## what every commit must pass, in less than a minute
 	$(BIN)/ruff format --check .
@@ -48,6 +48,10 @@ test-heat: setup ## the Heat templates judged by Heat's own classes, the bootstr
 	@.venv-heat/bin/python scripts/heat-check deploy/heat/cluster.yaml deploy/heat/software-config.yaml
 	$(PYTEST) tests/heat
 
+.PHONY: wheels
+wheels: setup ## all a host without internet needs, into dist/wheels; WHEELS="--python 3.12" for other hosts
+	@$(BIN)/python scripts/wheels $(WHEELS)
+
 bench: setup ## figures beside those of peers; BENCH="failover api" chooses, BENCHFLAGS="--json"
 	@for name in $(or $(BENCH),failover api inventory footprint formation); do \
 		$(BIN)/python -m bench $$name $(or $(BENCHFLAGS),--quick) || exit 1; \
@@ -62,7 +66,7 @@ distclean: clean ## remove the virtual environment as well
 	rm -rf $(VENV) $(VENV).lock .venv-checks .venv-heat
 
 # --- a real OpenStack on this machine, from Debian's packages (docs/testing-cloud.md); root only
-.PHONY: cloud-up cloud-down test-cloud
+.PHONY: cloud-up cloud-down test-cloud test-cloud-real
 
 cloud-up: ## start the test cloud, or what is missing of it; REAL=1 with real guests, FAKE=n fake hosts
 	@tests/cloud/cloud up
@@ -71,4 +75,26 @@ cloud-down: ## end the test cloud; nothing is left behind
 	@tests/cloud/cloud down
 
 test-cloud: setup cloud-up ## tests against the test cloud, in its network
-	@tests/cloud/enter $(PYTEST) -m cloud tests/cloud
+	@$(PYTEST) -q -m "not cloud" tests/cloud
+	@tests/cloud/enter $(PYTEST) -m "cloud and not real" tests/cloud
+
+# Guests are emulated: some minutes and 3 GB of memory more than the rest, and nothing else should run beside it.
+test-cloud-real: setup ## site.yml on servers that really boot, in the test cloud with REAL=1
+	@$(BIN)/python scripts/wheels --python 3.13
+	@REAL=1 tests/cloud/cloud up
+	@tests/cloud/enter $(PYTEST) -s -m "cloud and real" tests/cloud
+
+# --- Debian hosts with systemd on this machine, as podman containers (docs/testing-hosts.md); root only
+.PHONY: hosts-up hosts-down test-hosts test-molecule-hosts
+
+hosts-up: ## start a lab of hosts, or what is missing of it; HOSTS=n hosts
+	@tests/hosts/lab up --count $(or $(HOSTS),3)
+
+hosts-down: ## end the lab of hosts; nothing is left behind
+	@tests/hosts/lab down
+
+test-hosts: setup ## tests on real hosts; each file makes and removes a lab of its own
+	$(PYTEST) -m hosts tests/hosts
+
+test-molecule-hosts: wheels ## a colony on three such hosts from nothing to nothing, with Molecule
+	@AWARE_WHEELS="$(abspath dist/wheels)" tests/hosts/molecule test --scenario-name hosts
