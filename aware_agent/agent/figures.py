@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from aware_agent import __version__
 from aware_agent.telemetry import Family, counter, gauge
@@ -12,17 +15,21 @@ from aware_agent.telemetry import Family, counter, gauge
 def node_families(
     *,
     term: int,
+    colony_term: int,
     ready: bool,
     uptime_s: float,
     revision: int,
     stale_s: float,
     beacons: Mapping[str, int],
+    certificates: Mapping[str, float],
+    state_dir: Path,
 ) -> Iterator[Family]:
     """The agent's part of ``/metrics``."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     yield gauge("aware_build_info", "Version of the agent.", 1, version=__version__)
     yield gauge("aware_node_queen", "1 on the node that reigns.", 1 if term else 0)
     yield gauge("aware_node_term", "Term this node reigns under, 0 for a worker.", term)
+    yield gauge("aware_colony_term", "Term of the queen this node knows of, 0 when it knows none.", colony_term)
     yield gauge("aware_node_ready", "1 while the node takes part in the colony.", 1 if ready else 0)
     yield gauge("aware_node_uptime_seconds", "Seconds since the agent started.", round(uptime_s, 3))
     yield gauge("aware_store_revision", "etcd revision this node has seen.", revision)
@@ -33,3 +40,18 @@ def node_families(
     yield gauge("aware_beacon_peers", "Peers heard by beacon.", peers.pop("peers", 0))
     samples = [({"kind": kind}, float(count)) for kind, count in sorted(peers.items())]
     yield Family("aware_beacons_total", "counter", "Beacons by what became of them.", samples)
+    yield Family(
+        "aware_certificate_expiry_timestamp_seconds",
+        "gauge",
+        "When a certificate this node uses runs out, Unix time.",
+        [({"certificate": name}, end) for name, end in sorted(certificates.items())],
+    )
+    yield from _disk(state_dir)
+
+
+def _disk(state_dir: Path) -> Iterator[Family]:
+    """Room where the node keeps its identity; nothing when the file system does not answer."""
+    with contextlib.suppress(OSError):
+        disk = os.statvfs(state_dir)
+        yield gauge("aware_state_disk_size_bytes", "Size of the disk with the state.", disk.f_blocks * disk.f_frsize)
+        yield gauge("aware_state_disk_free_bytes", "Room the agent can use there.", disk.f_bavail * disk.f_frsize)
