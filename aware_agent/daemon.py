@@ -21,9 +21,12 @@ from typing import TYPE_CHECKING
 from aware_agent import __version__
 from aware_agent.agent.logs import set_up_logs
 from aware_agent.agent.node import Node
+from aware_agent.agent.notify import Herald, Notifier
+from aware_agent.agent.renewal import revive
 from aware_agent.agent.settings import Settings, SettingsInvalid, load_settings
 from aware_agent.agent.state import StateDir
 from aware_agent.colony.errors import AwareError
+from aware_agent.discovery.remembered import load_remembered
 from aware_agent.gateway.server import GatewayServer
 from aware_agent.gateway.switch import GatewaySwitch
 from aware_agent.gateway.worker import Public, WorkerApp
@@ -111,6 +114,8 @@ async def live(settings: Settings) -> str:
             )
         state_dir.ensure_identity(settings.name, now=0)
         origin = os.environ.get(ORIGIN, "known")
+        known = (*settings.discovery.seeds, *load_remembered(state_dir.peers_path))
+        state = await revive(state_dir, state, settings.address, known, settings.store.startup_timeout_s)
         credentials = Credentials(ca=state.ca, cert=state.certificate, key=state.key)
         endpoints = settings.store.endpoints or state.membership.etcd
         async with EtcdClient(endpoints, credentials) as client:
@@ -124,11 +129,18 @@ async def _live(node: Node, state_dir: StateDir) -> None:
     tls = (state_dir.certificate_path, state_dir.key_path)
     server = GatewayServer(switch, node.settings.gateway.bind, node.settings.gateway.port, tls)
     court = LateCourt(node, switch, worker.public)
+    herald = Herald(node)
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        herald.stopping()
+        node.stop()
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, node.stop)
+        loop.add_signal_handler(name, stop)
     try:
-        await node.run(court, server, court.seek_key)
+        async with herald:
+            await node.run(court, server, court.seek_key)
     finally:
         await court.close()
     log.info("%s stopped", node.name)
@@ -136,10 +148,10 @@ async def _live(node: Node, state_dir: StateDir) -> None:
 
 async def _join(settings: Settings, state_dir: StateDir) -> str:
     from aware_agent.agent.join import Newcomer, join
-    from aware_agent.discovery.remembered import load_remembered
     from aware_agent.discovery.seek import Found, SeekSettings, search
     from aware_agent.security.token import parse_token
 
+    Notifier().send(STATUS=f"looking for colony {settings.colony} to join it")
     token = parse_token(_token_text(settings))
     identity = state_dir.ensure_identity(settings.name, now=_now())
     wish = SeekSettings(
@@ -155,7 +167,7 @@ async def _join(settings: Settings, state_dir: StateDir) -> str:
         remembered = load_remembered(state_dir.peers_path)
         return search(settings.colony, token, wish, seeds=settings.discovery.seeds, remembered=remembered)
 
-    newcomer = Newcomer(settings.colony, settings.name, settings.address, settings.url)
+    newcomer = Newcomer(settings.colony, settings.name, settings.address, settings.url, settings.candidate)
     joined = await join(newcomer, state_dir, token, ways, deadline_s=settings.discovery.find_timeout_s)
     log.info("joined colony %s", settings.colony, extra={"fields": {"origin": joined.origin}})
     return joined.origin
@@ -188,6 +200,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         settings = load_settings(Path(arguments.config), os.environ)
+        if arguments.command == "rejoin":
+            return _rejoin(settings)
         if arguments.command == "check":
             StateDir(Path(settings.state_dir)).load()
             print(f"{arguments.config} is fine: node {settings.name} of colony {settings.colony}")  # noqa: T201
@@ -197,8 +211,19 @@ def main(argv: list[str] | None = None) -> int:
     except AwareError as error:
         if os.environ.get("AWARE_DEBUG"):
             raise
+        Notifier().send(STATUS=f"error: {error}")
         sys.stderr.write(f"aware-agent: error: {error}\n")
         return error.exit_code
+    return 0
+
+
+def _rejoin(settings: Settings) -> int:
+    state_dir = StateDir(Path(settings.state_dir))
+    state_dir.prepare()
+    with state_dir.hold():
+        forgot = state_dir.forget_membership()
+    sentence = "joins again at its next start, with the token it is given" if forgot else "has not joined yet"
+    print(f"{settings.name} {sentence}")  # noqa: T201
     return 0
 
 
@@ -220,6 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("run", "join the colony if need be and live in it"),
         ("check", "check settings and state, then exit"),
+        ("rejoin", "make the next start join again with a token, as the same node; the agent must not run"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", required=True, metavar="FILE", help="settings file (TOML)")
@@ -242,6 +268,7 @@ def exit_codes() -> Iterable[tuple[int, str]]:
         (18, "disk full"),
         (19, "node name taken"),
         (20, "removed from the colony"),
+        (21, "certificate ran out and no queen renewed it"),
         (70, "a bug"),
     )
 

@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Any
 
 from aware_agent.agent.found import found
+from aware_agent.agent.guard import guard
 from aware_agent.agent.material import Material, make_material
 from aware_agent.colony.spec import CasteSpec, Spec
 from aware_agent.store.client import EtcdClient
@@ -39,6 +40,7 @@ from bench.client import Answer, ColonyClient, Unreachable
 __all__ = ["ADDRESS", "ROOT", "Agent", "Document", "Lab", "LabError", "default_spec", "to_toml"]
 
 ADDRESS = "127.0.0.1"
+LOGIN_S = 10.0  # a login hashes a password: on a loaded machine that takes its time, whatever the call may take
 Document = dict[str, Any]
 
 
@@ -60,8 +62,10 @@ class Lab:
         directory: Path | None = None,
         etcd_extra: Iterable[str] = (),
         fsync: bool = False,
+        etcd_auth: bool = False,
     ) -> None:
         self.colony = colony
+        self._etcd_auth = etcd_auth
         self.spec = spec or default_spec(colony, nodes)
         self._own_directory = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="aware-lab-"))
@@ -148,6 +152,8 @@ class Lab:
         await self.etcd.__aenter__()
         async with self.etcd_client() as client:
             await found(client, self.keys, material, self.spec, self.admin_password, now=time.time())
+            if self._etcd_auth:
+                await guard(client, self.keys)
         self.token_file.touch(mode=0o600)
         self.token_file.write_text(f"{material.token}\n")
 
@@ -256,11 +262,11 @@ class Lab:
 
     async def ask(self, method: str, path: str, body: object = None, *, deadline_s: float = 10.0) -> Answer:
         """One call as admin; logs in again when the token ran out."""
-        client = await self.admin(deadline_s)
+        client = await self.admin(max(deadline_s, LOGIN_S))
         answer = await client.call(method, path, body, deadline_s=deadline_s)
         if answer.status == 401:
             client.token = ""
-            client = await self.admin(deadline_s)
+            client = await self.admin(max(deadline_s, LOGIN_S))
             answer = await client.call(method, path, body, deadline_s=deadline_s)
         return answer
 

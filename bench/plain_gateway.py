@@ -18,6 +18,7 @@ from aware_agent.gateway.app import create_queen_app
 from aware_agent.gateway.server import GatewayServer
 from aware_agent.queen.court import QueenContext
 from aware_agent.queen.history import History
+from aware_agent.security.keyring import Keyring
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.keys import Keys
 from aware_agent.store.lines import Credentials
@@ -39,6 +40,7 @@ class _Host:
 
     def __init__(self, node_id: str, secret: bytes, ca: bytes) -> None:
         self.id = node_id
+        self.keyring = Keyring(1, {1: secret})
         self.secret = secret
         self.ca_pem = ca
         self.settings = None

@@ -48,6 +48,7 @@ class Newcomer(NamedTuple):
     name: str
     address: str
     url: str
+    candidate: bool = True
 
 
 class Joined(NamedTuple):
@@ -87,14 +88,13 @@ async def join(
         name=newcomer.name,
         address=newcomer.address,
         url=newcomer.url,
+        candidate=newcomer.candidate,
     )
     state.reserve()
     try:
         search = _Search(Door(request, token, key, wall), ways, clock() + deadline_s, clock, sleep)
         answer, origin = await search.run()
-        membership = Membership(
-            colony=newcomer.colony, secret=answer.colony_secret, etcd=answer.etcd, joined_at=answer.joined_at
-        )
+        membership = membership_of(newcomer.colony, answer)
         state.save(membership, certificate=answer.certificate.encode(), ca=answer.ca.encode())
     finally:
         state.release()
@@ -102,6 +102,21 @@ async def join(
     if joined is None:
         raise StateCorrupted(f"{state.membership_path} vanished while joining", hint="is another agent using it?")
     return Joined(joined, origin)
+
+
+def membership_of(colony: str, answer: JoinAnswer) -> Membership:
+    """What is kept of the queen's answer, beside certificate and CAs."""
+    return Membership(
+        colony=colony,
+        secret=answer.colony_secret,
+        etcd=answer.etcd,
+        joined_at=answer.joined_at,
+        generation=answer.generation,
+        others=answer.others,
+        signed_by=answer.signed_by,
+        issued_at=answer.issued_at,
+        whole=answer.whole,
+    )
 
 
 def _key_and_csr(state: StateDir, node_id: str, newcomer: Newcomer) -> tuple[bytes, bytes]:

@@ -1,14 +1,21 @@
-"""Log lines: one JSON object a line, or text for people. Fields come with ``extra={"fields": {...}}``."""
+"""Log lines: one JSON object a line, or text for people. Fields come with ``extra={"fields": {...}}``.
+
+When stderr is systemd's journal, each line starts with its priority as sd-daemon(3) has it; the journal takes it off.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+# syslog(3): error, warning, info
+_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -49,6 +56,28 @@ class TextLines(logging.Formatter):
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
 
+class JournalLines(logging.Formatter):
+    """The lines of another formatter, with the priority the journal keeps, so that ``journalctl -p warning`` works."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        priority = next((code for level, code in _PRIORITIES if record.levelno >= level), 7)
+        return f"<{priority}>{self._inner.format(record)}"
+
+
+def is_journal(descriptor: int, environment: Mapping[str, str]) -> bool:
+    """Whether a file descriptor is the stream to the journal that systemd opened for this service."""
+    try:
+        stat = os.fstat(descriptor)
+    except OSError:
+        return False
+    return environment.get("JOURNAL_STREAM", "") == f"{stat.st_dev}:{stat.st_ino}"
+
+
 def _stamp(created: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created)) + f".{int(created % 1 * 1000):03d}Z"
 
@@ -56,7 +85,8 @@ def _stamp(created: float) -> str:
 def set_up_logs(node: str, level: str, style: str) -> None:
     """Send all log lines of the process to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(node) if style == "json" else TextLines(node))
+    lines = JsonLines(node) if style == "json" else TextLines(node)
+    handler.setFormatter(JournalLines(lines) if is_journal(2, os.environ) else lines)
     logging.root.handlers[:] = [handler]
     set_level(level)
 

@@ -5,6 +5,7 @@
     material.json            colony secret and the seed of the first join token
     ca.key      ca.crt       the colony's certificate authority
     etcd.key    etcd.crt     server and peer certificate of etcd
+    etcd-NAME.key, .crt      the same for one member on a host of its own
     founder.key founder.crt  client certificate for founding, etcd user root
 
 Every file is written whole, keys before their certificates. So a run that was killed is completed by the next one,
@@ -14,12 +15,12 @@ and a complete directory is left as it is; only certificates that ran out or lac
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from aware_agent.agent.state import Membership, StateCorrupted, StateDir
+from aware_agent.agent.state import Membership, NodeState, StateCorrupted, StateDir, StateUnusable
 from aware_agent.colony.errors import Conflict
 from aware_agent.security import pki
 from aware_agent.security.files import PUBLIC_MODE, make_directory, only_one, read_public, read_secret, write_atomic
@@ -29,14 +30,23 @@ from aware_agent.security.token import RANDOM_BYTES, JoinToken, make_token
 SECRET_BYTES = 32
 # etcd maps the common name of a client certificate to its user; only root may create users.
 FOUNDER_USER = "root"
+# Members know each other by this name, so that no node's certificate passes for a member's.
+MEMBER_NAME = "etcd"
 _RENEW_BEFORE_S = 30 * 86400.0
 _REPAIR = "restore it from a backup; without it this colony cannot be founded again"
 
 
-class _Seed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Seed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Content of ``material.json``. All of it is secret."""
+
     colony: str
     secret: bytes
     token: bytes
+    generation: int = 1  # of CA and secret, see colony.rotation
+
+    def __repr__(self) -> str:
+        """Without secrets."""
+        return f"Seed({self.colony!r}, generation={self.generation})"
 
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,9 +92,10 @@ def make_material(
         seed = _ensure_seed(shelf, colony, randomness)
         ca = shelf.ensure_ca(colony)
         hosts = dict.fromkeys([*(_host(address) for address in etcd_addresses), "127.0.0.1", "localhost"])
-        etcd = shelf.ensure_leaf(ca, "etcd", "etcd", list(hosts))
+        etcd = shelf.ensure_leaf(ca, "etcd", MEMBER_NAME, list(hosts))
         founder = shelf.ensure_leaf(ca, "founder", FOUNDER_USER, [])
         membership = Membership(colony=colony, secret=seed.secret, etcd=tuple(etcd_addresses), joined_at=now)
+        membership = msgspec.structs.replace(membership, generation=seed.generation, signed_by=seed.generation)
         state = _FounderState(StateDir(founder_state), shelf, ca)
         sans = pki.node_sans(colony, founder_name, [founder_address])
         founder_id = state.ensure(founder_name, sans, membership, randomness)
@@ -103,6 +114,24 @@ def make_material(
     )
 
 
+def make_member_certificates(directory: Path, members: Mapping[str, str], *, now: float) -> tuple[Path, ...]:
+    """A pair ``etcd-NAME`` in ``directory`` for each member of etcd, by name and address; gives the files written.
+
+    Each is good for the address, the name and localhost, and is kept while it is. Raises InvalidInput for a name that
+    is none, StateUnusable when the directory holds no CA, StateCorrupted, DiskFull.
+    """
+    for name in members:
+        check_node_name(name)
+    if not (directory / "ca.crt").is_file():
+        raise StateUnusable(f"{directory} holds no founding material", hint="aware colony material makes it")
+    with only_one(directory / ".lock", "founding"):
+        shelf = _Shelf(directory, now)
+        ca = shelf.existing_ca()
+        for name, address in members.items():
+            shelf.ensure_leaf(ca, f"etcd-{name}", MEMBER_NAME, [address, name, "localhost", "127.0.0.1"])
+    return tuple(shelf.changed)
+
+
 class _Shelf:
     """The files of a material directory."""
 
@@ -118,6 +147,13 @@ class _Shelf:
     def ensure_ca(self, colony: str) -> pki.Pair:
         """The CA; a certificate lost between key and certificate is made anew with the same key and pin."""
         return self._read_pair("ca") or self._make("ca", lambda key: pki.create_ca(colony, self.now, key=key))
+
+    def existing_ca(self) -> pki.Pair:
+        """The CA that is there."""
+        pair = self._read_pair("ca")
+        if pair is None:
+            raise StateCorrupted(f"{self.directory / 'ca.crt'} is missing", hint=_REPAIR)
+        return pair
 
     def ensure_leaf(self, ca: pki.Pair, stem: str, common_name: str, sans: list[str]) -> pki.Pair:
         """A pair signed by ``ca`` that is valid for a while and names all of ``sans``."""
@@ -172,9 +208,12 @@ class _FounderState:
         state = self.state
         state.prepare()
         kept = state.load()
-        if kept and (kept.membership.colony, kept.membership.secret) != (wanted.colony, wanted.secret):
+        if kept and not _same_colony(kept.membership, wanted):
             raise Conflict(f"{state.path} belongs to a node of another colony", hint="choose another directory")
         identity = state.ensure_identity(name, now=self.shelf.now, randomness=randomness(10))
+        if kept and kept.membership.issued_at and self._lives(kept):
+            self._keep(kept, wanted.etcd)
+            return identity.id
         if kept:
             wanted = msgspec.structs.replace(wanted, joined_at=kept.membership.joined_at)
             fits = self.shelf.still_good(kept.certificate, self.ca, sans) and kept.ca == self.ca.certificate
@@ -191,23 +230,42 @@ class _FounderState:
         self.shelf.changed.append(state.membership_path)
         return identity.id
 
+    def _lives(self, kept: NodeState) -> bool:
+        """Whether the colony still looks after this node's certificate; one that ran out is made anew if we can."""
+        return pki.facts(kept.certificate).not_after > self.shelf.now or not pki.is_issued_by(
+            kept.certificate, self.ca.certificate
+        )
+
+    def _keep(self, kept: NodeState, etcd: tuple[str, ...]) -> None:
+        """Since a queen renewed it, certificate and secrets are the colony's business; only where etcd is, is ours."""
+        if kept.membership.etcd != etcd:
+            moved = msgspec.structs.replace(kept.membership, etcd=etcd)
+            self.state.save(moved, certificate=kept.certificate, ca=kept.ca)
+            self.shelf.changed.append(self.state.membership_path)
+
     def _make_key(self) -> bytes:
         key = pki.make_key()
         self.state.save_key(key)
         return key
 
 
-def _ensure_seed(shelf: _Shelf, colony: str, randomness: Callable[[int], bytes]) -> _Seed:
+def _same_colony(kept: Membership, wanted: Membership) -> bool:
+    """By its secret; a colony that rotated its own has another by now, here or there."""
+    rotated = max(kept.generation, wanted.generation) > 1
+    return kept.colony == wanted.colony and (kept.secret == wanted.secret or rotated)
+
+
+def _ensure_seed(shelf: _Shelf, colony: str, randomness: Callable[[int], bytes]) -> Seed:
     path = shelf.directory / "material.json"
     raw = read_secret(path)
     if raw is None:
         if (shelf.directory / "ca.crt").exists():
             raise StateCorrupted(f"{path} is missing beside ca.crt", hint=_REPAIR)
-        seed = _Seed(colony=colony, secret=randomness(SECRET_BYTES), token=randomness(RANDOM_BYTES))
+        seed = Seed(colony=colony, secret=randomness(SECRET_BYTES), token=randomness(RANDOM_BYTES))
         shelf.write(path, msgspec.json.encode(seed))
         return seed
     try:
-        seed = msgspec.json.decode(raw, type=_Seed)
+        seed = msgspec.json.decode(raw, type=Seed)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateCorrupted(f"{path} is damaged", hint=_REPAIR) from error
     if len(seed.secret) != SECRET_BYTES or len(seed.token) != RANDOM_BYTES:

@@ -18,11 +18,13 @@ import msgspec
 
 from aware_agent import __version__
 from aware_agent.agent.capabilities import measure
+from aware_agent.agent.dates import not_after
 from aware_agent.agent.duties import Duty, run_duties
 from aware_agent.agent.figures import node_families
 from aware_agent.agent.logs import set_level
 from aware_agent.agent.presence import Presence
 from aware_agent.agent.reader import ColonyReader
+from aware_agent.agent.renewal import Renewal, holding, renew_once
 from aware_agent.agent.settings import Settings
 from aware_agent.agent.state import NodeState, StateDir
 from aware_agent.agent.throne import Court, Throne
@@ -30,17 +32,20 @@ from aware_agent.colony import election
 from aware_agent.colony.election import Crown, Election, Resign
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.ids import ulid
-from aware_agent.colony.node import AgentConfig, Config, Report
+from aware_agent.colony.node import AgentConfig, Config, Report, TrustReport
+from aware_agent.colony.rotation import Trust
 from aware_agent.colony.succession import line_of_succession
-from aware_agent.discovery.beacon import announce_key
 from aware_agent.discovery.interfaces import choose_links
 from aware_agent.discovery.pace import Pace
-from aware_agent.discovery.remembered import save_remembered
+from aware_agent.discovery.remembered import load_remembered, save_remembered
 from aware_agent.discovery.service import AnnounceKeys, BeaconService, Portrait
+from aware_agent.security.keyring import fingerprint
+from aware_agent.security.renewing import NotAMember
 from aware_agent.store.client import EtcdClient
-from aware_agent.store.errors import StoreError
+from aware_agent.store.errors import StoreError, StoreRefused
 from aware_agent.store.keys import Keys
 from aware_agent.store.lease import LeaseKeeper
+from aware_agent.store.lines import Credentials
 from aware_agent.store.projection import Projection
 from aware_agent.store.subscription import ProjectionBatch
 from aware_agent.store.version import gate
@@ -50,6 +55,8 @@ log = logging.getLogger(__name__)
 
 LEAVE_S = 3.0  # how long a clean shutdown may take to hand over
 LOOK_S = 0.1  # how long changes of other nodes may wait
+DEAF_S = 60.0  # the presence lease lives, but the projection hears nothing for so long: it hangs
+RENEW_WAYS = 8  # gateways asked in one attempt to renew
 STALE_S = 5.0  # without contact to etcd for longer, the node is not ready
 
 
@@ -69,6 +76,9 @@ class Server(Protocol):
     async def stop(self) -> None:
         """Stop listening and finish."""
 
+    def reload_tls(self) -> None:
+        """Show the certificate that lies in the state directory now, to those who connect from now on."""
+
 
 class Node:
     """One member of a colony. :meth:`run` returns when it was asked to stop, or raises AwareError."""
@@ -82,13 +92,16 @@ class Node:
         self.id = state.identity.id
         self.name = state.identity.name
         self.ca_pem = state.ca
-        self.secret = state.membership.secret
+        self._certificate = state.certificate
+        self.keyring = state.membership.keyring()
         self.etcd = settings.store.endpoints or state.membership.etcd
         self.keys = Keys(settings.colony)
         self.started_at = now
         self.incarnation = ulid(now, os.urandom(10))
         self._state_dir = state_dir
         self._base = self._first_report(state, origin)
+        self._renewal = Renewal(state, self._renew, self._adopt)
+        self._server: Server | None = None
         self._keeper = LeaseKeeper(client)
         self._projection = Projection(client, [self.keys.worker_range(), _one_key(self.keys.key("config", self.id))])
         self._reader: ColonyReader | None = None
@@ -139,16 +152,46 @@ class Node:
         """The term this node reigns under, 0 for a worker."""
         return self._throne.state.term if self._throne else 0
 
+    def living(self) -> bool:
+        """Whether this node serves and shows its presence."""
+        return self._presence.shown
+
+    def standing(self) -> str:
+        """One sentence on what this node does, for people who ask the service manager."""
+        ready, reason = self.ready()
+        if self.term:
+            return f"queen of colony {self.settings.colony}, term {self.term}"
+        crown = self._reader.crown() if self._reader and ready else None
+        return f"worker of queen {crown.name}, term {self._seen_term}" if crown else f"not ready: {reason}"
+
+    def stalled(self) -> str:
+        """Which part of this node hangs, for a watchdog; empty while it makes progress. A lost etcd is no stall."""
+        since = self._projection.stale_since
+        deaf = since is not None and time.monotonic() - since > DEAF_S and self._presence.shown
+        return (
+            (self._throne.stalled() if self._throne else "")
+            or (self._presence.stalled() if self._throne else "")
+            or ("its presence lives, but it hears nothing from etcd" if deaf else "")
+        )
+
+    @property
+    def secret(self) -> bytes:
+        """The colony secret, in the generation that signs."""
+        return self.keyring.secret
+
     def families(self) -> Iterable[Family]:
         """Metrics of this node."""
         stale = self._projection.stale_since
         return node_families(
             term=self.term,
+            colony_term=self._seen_term,
             ready=self.ready()[0],
             uptime_s=time.time() - self.started_at,
             revision=self._projection.revision,
             stale_s=time.monotonic() - stale if stale is not None else 0.0,
             beacons=self._beacons.metrics() if self._beacons else {},
+            certificates={"node": not_after(self._certificate), "ca": not_after(self.ca_pem)},
+            state_dir=self._state_dir.path,
         )
 
     # What others tell --------------------------------------------------------------------------------------------
@@ -177,6 +220,7 @@ class Node:
         """Live until :meth:`stop`. Everything started here is wound up when it returns or raises."""
         await self._connect()
         await server.start()
+        self._server = server
         try:
             self._beacons = self._make_beacons(seek_key)
             await self._beacons.start()
@@ -185,9 +229,12 @@ class Node:
             self._projection.listen(self._on_batch)
             self._look(first=True)
             log.info("%s is up at %s", self.name, self.settings.url, extra={"fields": {"id": self.id}})
-            await run_duties(
-                [Duty("presence", self._presence.run), Duty("election", self._throne.run)], self._stop, self._wind_up
-            )
+            duties = [
+                Duty("presence", self._presence.run),
+                Duty("election", self._throne.run),
+                Duty("renewal", self._renewal.run),
+            ]
+            await run_duties(duties, self._stop, self._wind_up)
             if self._failure:
                 raise self._failure
         finally:
@@ -209,11 +256,24 @@ class Node:
                     log.warning(warning)
                 await self._projection.start()
                 return
+            except StoreRefused as error:
+                await self._explain(error)
+                raise
             except StoreError as error:
                 if error.code != "store-unreachable" or time.monotonic() >= end:
                     raise
                 log.info("waiting for etcd: %s", error.message)
                 await asyncio.sleep(0.5)
+
+    async def _explain(self, refused: StoreRefused) -> None:
+        """etcd does not know us: if that is because we were removed, say so. Raises :class:`Removed`."""
+        known = load_remembered(self._state_dir.peers_path)
+        try:
+            await renew_once(self._state_dir, self.settings.address, known[:RENEW_WAYS])
+        except NotAMember:
+            raise Removed(f"{self.name} was removed from colony {self.settings.colony}") from refused
+        except AwareError as error:
+            log.info("nobody could say why etcd refuses: %s", error.message)
 
     async def _wind_up(self) -> None:
         """Clean shutdown, while the other duties still run: throne first, then good-bye."""
@@ -248,6 +308,7 @@ class Node:
         assert self._throne is not None
         self._throne.tell(election.Line(line_of_succession(self._reader.presence())))
         self._look_at_throne(first)
+        self._renewal.tell(self._trust(), len(self._reader.presence()))
         self._look_at_config()
         recorded = self._projection.get(self.keys.key("nodes", self.id)) is not None
         if self._recorded and not recorded:
@@ -285,11 +346,58 @@ class Node:
         self._presence.update(
             msgspec.structs.replace(
                 base,
-                candidate=base.candidate if agent.candidate is None else agent.candidate,
+                candidate=(base.candidate if agent.candidate is None else agent.candidate) and self._may_reign(),
                 priority=base.priority if agent.priority is None else agent.priority,
                 config_version=stored.version if stored else 0,
             )
         )
+
+    def _trust(self) -> Trust:
+        """What the colony believes in now."""
+        return (self._reader.one("pki", Trust) if self._reader else None) or Trust()
+
+    def _may_reign(self) -> bool:
+        """A queen has to sign and seal with the present secret; who does not have it lets others reign."""
+        return self.keyring.whole and self._trust().generation in self.keyring.given
+
+    # Certificate -------------------------------------------------------------------------------------------------
+
+    async def _renew(self) -> NodeState:
+        queen = self.settings.url if self.term else self.queen_url()
+        known = [*([queen] if queen else []), *load_remembered(self._state_dir.peers_path)]
+        try:
+            return await renew_once(self._state_dir, self.settings.address, list(dict.fromkeys(known))[:RENEW_WAYS])
+        except NotAMember as error:
+            # What counts is our record in etcd; a queen that just took over may not have seen it yet.
+            if self._projection.get(self.keys.key("nodes", self.id)) is None:
+                self._failure = Removed(f"{self.name} is not in colony {self.settings.colony} any more")
+                self._stop.set()
+            raise AwareError(error.message, hint=error.hint) from error
+
+    def _adopt(self, state: NodeState) -> None:
+        """Use what was renewed: towards etcd, at the gateway, in beacons, in our report."""
+        self.client.renew(Credentials(ca=state.ca, cert=state.certificate, key=state.key))
+        if self._server:
+            self._server.reload_tls()
+        self.ca_pem, self._certificate = state.ca, state.certificate
+        self.keyring.adopt(state.membership.generation, state.membership.keyring().given)
+        if self._beacons:
+            self._beacons.keys = self._announce_keys()
+        self._base = msgspec.structs.replace(self._base, trust=self._trust_report(state))
+        if self._reader:
+            self._look_at_config()
+
+    def _trust_report(self, state: NodeState) -> TrustReport:
+        have = holding(state)
+        return TrustReport(
+            proofs=self.keyring.proofs(self.id, self.incarnation),
+            signed_by=have.signed_by,
+            not_after=have.not_after,
+            bundle=fingerprint(state.ca),
+        )
+
+    def _announce_keys(self) -> AnnounceKeys:
+        return AnnounceKeys(current=str(self.keyring.current), keys=self.keyring.beacon_keys())
 
     def _remember(self) -> None:
         """Keep the members' addresses for a start without broadcast."""
@@ -312,11 +420,12 @@ class Node:
             incarnation=self.incarnation,
             version=__version__,
             joined_at=state.membership.joined_at,
-            candidate=settings.candidate,
+            candidate=settings.candidate and self.keyring.whole,
             priority=settings.priority,
             capabilities=measure(Path(settings.state_dir), settings.zone),
             labels=settings.labels,
             origin=origin,
+            trust=self._trust_report(state),
         )
 
     def _make_throne(self, court: Court) -> Throne:
@@ -333,7 +442,7 @@ class Node:
             colony=settings.colony,
             links=links,
             port=settings.discovery.port,
-            keys=AnnounceKeys(current="1", keys={"1": announce_key(self.secret)}),
+            keys=self._announce_keys(),
             describe=self._portrait,
             token_key=seek_key,
             pace=self._pace(AgentConfig()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable
 
 import msgspec
@@ -17,6 +18,8 @@ from aware_agent.store.lease import HeldLease, LeaseKeeper
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.5
+STALL_S = 30.0  # every request to etcd is bounded by far less
+UNKEPT = 5  # leases in a row that etcd granted and nobody kept: what keeps them hangs
 
 
 class Presence:
@@ -31,7 +34,23 @@ class Presence:
         self._ttl_s = ttl_s
         self._changed = asyncio.Event()
         self._lease: HeldLease | None = None
+        self._turned_at = time.monotonic()
+        self._shown: HeldLease | None = None
+        self._granted = 0.0  # deadline of the lease as it was granted
+        self._unkept = 0
         self.report = report
+
+    @property
+    def shown(self) -> bool:
+        """Whether the key is there, under a lease that lives."""
+        return self._shown is not None and not self._shown.lost.is_set()
+
+    def stalled(self) -> str:
+        """Why presence is not shown as it should be although etcd answers; empty while there is progress."""
+        if self._unkept >= UNKEPT and not self._kept():
+            return f"{self._unkept} leases in a row were granted and not one was renewed"
+        idle = not self.shown and time.monotonic() - self._turned_at > STALL_S
+        return f"presence neither shown nor tried for more than {STALL_S:.0f} s" if idle else ""
 
     def update(self, report: Report) -> None:
         """Announce a new report. After the good-bye nothing is announced any more: it would take it back."""
@@ -42,6 +61,7 @@ class Presence:
     async def run(self) -> None:
         """Keep the key until cancelled. Losing etcd is not an error here: it is tried again."""
         while True:
+            self._turned_at = time.monotonic()
             try:
                 await self._hold()
             except StoreError as error:
@@ -50,11 +70,19 @@ class Presence:
 
     async def _hold(self) -> None:
         lease = self._lease = await self._keeper.grant(self._ttl_s)
+        self._granted = lease.deadline
         while not lease.lost.is_set():
             self._changed.clear()
             await self._client.put(self._key, msgspec.json.encode(self.report), lease=lease.id)
+            self._shown = lease
             await _first(lease.lost.wait(), self._changed.wait())
+        self._turned_at = time.monotonic()
+        self._unkept = 0 if self._kept() else self._unkept + 1
         log.warning("presence lease lost; asking for another")
+
+    def _kept(self) -> bool:
+        """Whether the present lease was renewed at least once."""
+        return self._lease is not None and self._lease.deadline > self._granted
 
     async def say_goodbye(self) -> None:
         """Mark the report as leaving and let the lease run out, so that the queen sees it whenever she looks."""

@@ -65,6 +65,24 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     format: Literal["json", "text"] = "json"
 
 
+class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where backups go and with which secrets (files), for a queen whose spec has ``policies.backup``."""
+
+    key_file: str = ""  # opens and seals backups; not the colony secret
+    directory: str = ""  # target: directory
+    s3_endpoint: str = ""  # target: s3; default: AWS
+    s3_region: str = ""
+    s3_bucket: str = ""
+    s3_prefix: str = ""
+    s3_access_key_file: str = ""
+    s3_secret_key_file: str = ""
+    s3_ca_file: str = ""  # PEM; default: the usual ones
+    swift_cloud: str = ""  # target: swift; name in the clouds.yaml
+    swift_clouds_file: str = ""  # default: where OpenStack's tools look
+    swift_container: str = ""
+    swift_prefix: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
@@ -82,6 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     store: StoreSettings = StoreSettings()
     timing: Timing = Timing()
     log: LogSettings = LogSettings()
+    backup: BackupSettings = BackupSettings()
 
     @property
     def url(self) -> str:

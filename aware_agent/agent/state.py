@@ -28,6 +28,7 @@ from aware_agent.security.files import (
     read_secret,
     write_atomic,
 )
+from aware_agent.security.keyring import Keyring
 
 __all__ = ["DiskFull", "Identity", "Membership", "NodeState", "StateCorrupted", "StateDir", "StateUnusable"]
 
@@ -44,17 +45,26 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     name: str
 
 
-class Membership(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the colony gave this node when it joined."""
+class Membership(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the colony gave this node when it joined, or when it renewed its certificate."""
 
     colony: str
-    secret: bytes  # colony secret
+    secret: bytes  # colony secret of ``generation``; of a node that may never reign only its beacon key
     etcd: tuple[str, ...]  # endpoints host:port
     joined_at: float  # Unix seconds on the queen's clock; seniority in election
+    generation: int = 1  # of the secret, see colony.rotation
+    others: dict[int, bytes] = {}  # the secret in other generations that are believed as well
+    signed_by: int = 1  # generation of the CA that signed the certificate
+    issued_at: float = 0.0  # when the queen did, Unix seconds on her clock; 0: made when the colony was founded
+    whole: bool = True  # whether the secret is given as such: the node may reign
 
     def __repr__(self) -> str:
         """Without the secret."""
         return f"Membership(colony={self.colony!r}, etcd={self.etcd!r}, joined_at={self.joined_at!r})"
+
+    def keyring(self) -> Keyring:
+        """The secrets as the running node holds them."""
+        return Keyring(self.generation, {**self.others, self.generation: self.secret}, whole=self.whole)
 
 
 class NodeState(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +175,15 @@ class StateDir:
         write_atomic(self.ca_path, ca, PUBLIC_MODE)
         write_atomic(self.certificate_path, certificate, PUBLIC_MODE)
         write_atomic(self.membership_path, msgspec.json.encode(membership))
+
+    def forget_membership(self) -> bool:
+        """Make the next start join again, under the same id and key. Returns whether there was a membership."""
+        kept = self.membership_path.with_suffix(".json.old")
+        try:
+            os.replace(self.membership_path, kept)
+        except FileNotFoundError:
+            return False
+        return True
 
     def _check_tls(self) -> None:
         """Let OpenSSL judge the PEM files: readable, and key and certificate a pair."""

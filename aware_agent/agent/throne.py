@@ -28,6 +28,7 @@ from aware_agent.store.lease import HeldLease, LeaseKeeper
 
 log = logging.getLogger(__name__)
 
+STALL_S = 15.0  # performing one decision waits for one bounded request at most
 READ_BACK_S = 0.1  # pause between attempts to learn the outcome of an unanswered campaign
 
 
@@ -67,19 +68,28 @@ class Throne:
         self._lease: HeldLease | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
+        self._busy_since: float | None = None
         self.state = state
 
     def tell(self, event: election.Event) -> None:
         """Something happened; it is decided on in order."""
         self._events.put_nowait(event)
 
+    def stalled(self) -> str:
+        """What hangs; empty while decisions are made."""
+        since = self._busy_since
+        hangs = since is not None and time.monotonic() - since > STALL_S
+        return f"the election is busy with one decision for more than {STALL_S:.0f} s" if hangs else ""
+
     async def run(self) -> None:
         """Decide until cancelled."""
         try:
             while True:
+                self._busy_since = None
                 event = await self._events.get()
                 self._settled.clear()
-                await self._perform(election.decide(self.state, event, time.monotonic()))
+                self._busy_since = time.monotonic()
+                await self._perform(election.decide(self.state, event, self._busy_since))
                 if self._events.empty():
                     self._settled.set()
         finally:

@@ -141,7 +141,7 @@ class Gateway:
 
     def _answered(self, request: _Request) -> httpx.Response:
         response = self._search(request)
-        if response.status_code == 401 and request.authenticate and self._refresh():
+        if response.status_code == 401 and request.authenticate and self.refresh():
             response = self._search(request)
         if not response.is_success:
             raise from_problem(response.status_code, _decode(response))
@@ -216,7 +216,7 @@ class Gateway:
 
     # -- what it keeps -------------------------------------------------------------------------------------
 
-    def _refresh(self) -> bool:
+    def refresh(self) -> bool:
         """Trade the refresh token for a new access token; false when that is not possible."""
         used, old = self.context.token(), self.context.refresh_token()
         if not old:

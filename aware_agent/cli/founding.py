@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aware_agent.agent.found import found
+from aware_agent.agent.guard import guard
 from aware_agent.agent.material import Material, make_material
 from aware_agent.cli.files import read_text
 from aware_agent.colony.errors import Conflict, InvalidInput
@@ -33,7 +34,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     colony: str
     address: str
     founder_name: str
-    founder_state: str
+    founder_state: str  # below the material directory it is relative to it, so that the directory may be moved
     etcd: tuple[str, ...]
 
     def make(self, directory: Path) -> Material:
@@ -44,7 +45,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             etcd_addresses=self.etcd,
             founder_name=self.founder_name,
             founder_address=self.address,
-            founder_state=Path(self.founder_state),
+            founder_state=directory / self.founder_state,
             now=time.time(),
         )
 
@@ -60,8 +61,8 @@ def prepare(request: Request, directory: Path) -> tuple[Material, bool]:
     return material, True
 
 
-def load(directory: Path) -> Material:
-    """The material made by :func:`prepare`. Raises :class:`InvalidInput` when there is none."""
+def load(directory: Path) -> tuple[Material, Request]:
+    """The material made by :func:`prepare` and what was asked for. Raises :class:`InvalidInput` when there is none."""
     raw = read_public(_request_path(directory))
     if raw is None:
         raise InvalidInput(f"{directory} holds no founding material", hint="aware colony material makes it")
@@ -71,14 +72,24 @@ def load(directory: Path) -> Material:
         raise InvalidInput(
             f"{_request_path(directory)} is damaged: {error}", hint="run aware colony material"
         ) from error
-    return request.make(directory)
+    return request.make(directory.absolute()), request
 
 
 async def found_colony(
-    material: Material, spec: Spec, *, etcd: str, password_file: Path, token_file: Path, token_ttl_s: float | None
+    material: Material,
+    spec: Spec,
+    *,
+    etcd: str,
+    password_file: Path,
+    token_file: Path,
+    token_ttl_s: float | None,
+    etcd_auth: bool = False,
 ) -> tuple[bool, bool]:
-    """Found the colony and write its secrets. Returns whether it was founded now, and whether a file was written."""
-    made_password = _ensure_password(password_file)
+    """Found the colony and write its secrets. Returns whether it was founded now, and whether anything else changed.
+
+    With ``etcd_auth`` etcd is guarded then, also when the colony was founded before.
+    """
+    made_password = ensure_password(password_file)
     pair = material.founder
     credentials = Credentials(ca=material.ca.certificate, cert=pair.certificate, key=pair.key)
     async with EtcdClient([etcd_address(etcd)], credentials, deadline_s=_ETCD_DEADLINE_S) as client:
@@ -91,6 +102,7 @@ async def found_colony(
             now=time.time(),
             token_ttl_s=token_ttl_s,
         )
+        guarded = etcd_auth and await guard(client, Keys(material.colony))
     if token is None and made_password:
         os.unlink(password_file)
         raise Conflict(
@@ -99,12 +111,12 @@ async def found_colony(
         )
     text = f"{material.token}\n".encode()
     if token is None and read_secret(token_file) is not None:
-        return False, False  # another token may lie there by now: it is left alone
+        return False, guarded  # another token may lie there by now: it is left alone
     write_atomic(token_file, text)
     return token is not None, True
 
 
-def _ensure_password(path: Path) -> bool:
+def ensure_password(path: Path) -> bool:
     """Make a random password in ``path`` when there is none; returns whether it did."""
     if read_secret(path) is not None:
         return False

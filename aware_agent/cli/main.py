@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from aware_agent.cli import (
+    backup,
     colony,
     completion,
     demo,
@@ -20,6 +21,7 @@ from aware_agent.cli import (
     login,
     nodes,
     queen,
+    rotation,
     spec,
     status,
     tokens,
@@ -89,7 +91,9 @@ app.command("login")(login.login)
 app.command("logout")(login.logout)
 app.command("whoami")(login.whoami)
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(rotation.app, name="rotation")
 app.add_typer(hooks.app, name="hooks")
+app.add_typer(backup.app, name="backup")
 app.add_typer(users.app, name="users")
 app.add_typer(colony.app, name="colony")
 app.add_typer(etcd.app, name="etcd")

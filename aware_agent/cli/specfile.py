@@ -12,7 +12,7 @@ from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.spec import Spec, parse_spec
 
 # An inventory file also names its plugin and how and where nodes come to be; none of that is part of the wish.
-NOT_SPEC = frozenset({"plugin", "provider", "directory"})
+NOT_SPEC = frozenset({"plugin", "provider", "directory", "hosts"})
 
 
 def read_spec(path: Path) -> Spec:

@@ -23,7 +23,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ``type`` is a dotted noun and verb: ``queen.elected``, ``queen.stepped-down``, ``node.joined``,
     ``node.ready``, ``node.suspect``, ``node.dead``, ``node.left``, ``node.changed``, ``node.removed``,
     ``config.changed``, ``spec.changed``, ``caste.assigned``, ``token.created``, ``token.revoked``,
-    ``user.changed``, ``hook.signed``, ``hook.accepted``, ``hook.done``, ``hook.failed``.
+    ``user.changed``, ``hook.signed``, ``hook.accepted``, ``hook.done``, ``hook.failed``,
+    ``node.renewed``, ``rotation.distributing``, ``rotation.released``, ``rotation.switched``,
+    ``rotation.returning``, ``rotation.settled``,
+    ``backup.requested``, ``backup.done``, ``backup.failed``, ``colony.restored``.
     """
 
     id: str  # ULID

@@ -29,6 +29,15 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
     zone: str = ""
 
 
+class TrustReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node holds of what the colony believes in."""
+
+    proofs: dict[int, str]  # that it has the secret, by generation; see security.keyring.proof
+    signed_by: int  # generation of the CA that signed its certificate
+    not_after: float  # end of its certificate, Unix seconds
+    bundle: str  # fingerprint of the CAs it believes
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a live node says of itself; the value of its presence key, written by the node on its own lease."""
 
@@ -45,6 +54,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     config_version: int = 0  # configuration it has applied
     origin: str = ""  # how it found the colony: founded, seed, remembered, broadcast
     leaving: bool = False  # said good-bye; the lease is left to run out
+    trust: TrustReport | None = None  # None: an older agent
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +68,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     cordoned: bool = False
     labels: Labels = {}  # set by operators; they win over the report's
     report: Report | None = None  # last known
+    candidate: bool = True  # admitted as one that may reign; else it has no secret to reign with
     key_pin: str = ""  # fingerprint of the node's key: who joins again under this id must have it
     term: int = 0  # of the queen that wrote this
 

@@ -7,12 +7,15 @@ from typing import Literal
 
 import msgspec
 
+from aware_agent.colony.backup import BackupPolicy, check_policy
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.renewal import LIFETIME_S
 
 NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}\Z")
 CASTE = re.compile(r"^[a-z][a-z0-9_]{0,62}\Z")
 RESERVED_CASTES = frozenset({"all", "ungrouped", "spare", "queen", "worker", "aware"})
 MAX_NODES = 10_000
+MIN_CERTIFICATE_S, MAX_CERTIFICATE_S = 10.0, 1095 * 86400.0
 
 
 class Requirements(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -38,6 +41,8 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dead_after_s: float = 10.0  # suspect for this long becomes dead
     replace_dead: Literal["spare", "never"] = "spare"
     keep_events: int = 10_000
+    certificate_lifetime_s: float = LIFETIME_S  # of a node's certificate; it renews it by itself before
+    backup: BackupPolicy | None = None  # None: nobody makes backups
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -105,3 +110,11 @@ def _check_policies(policies: Policies) -> None:
         raise InvalidInput("spec: dead_after_s below 1 s would condemn healthy nodes", field="policies.dead_after_s")
     if policies.keep_events < 100:
         raise InvalidInput("spec: keep_events below 100 would break resuming streams", field="policies.keep_events")
+    if not MIN_CERTIFICATE_S <= policies.certificate_lifetime_s <= MAX_CERTIFICATE_S:
+        raise InvalidInput(
+            f"spec: certificates cannot live {policies.certificate_lifetime_s:g} s",
+            field="policies.certificate_lifetime_s",
+            hint=f"{MIN_CERTIFICATE_S:g} to {MAX_CERTIFICATE_S:g} seconds",
+        )
+    if policies.backup is not None:
+        check_policy(policies.backup, "policies.backup")

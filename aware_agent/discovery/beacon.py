@@ -19,7 +19,9 @@ from typing import NamedTuple
 import msgspec
 
 from aware_agent.colony.ids import ULID
-from aware_agent.security.derive import derive
+from aware_agent.security import keyring
+
+announce_key = keyring.announce_key  # known where secrets are held
 
 MAGIC = b"AWRB"
 VERSION = 1
@@ -106,11 +108,6 @@ class Rejected(msgspec.Struct, frozen=True):
 
 _REJECTED = {reason: Rejected(reason) for reason in Reason}
 Keyring = Callable[[Kind, str], bytes | None]
-
-
-def announce_key(colony_secret: bytes) -> bytes:
-    """Key that authenticates ANNOUNCE beacons."""
-    return derive(colony_secret, "beacon/announce/1")
 
 
 @lru_cache(maxsize=64)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from aware_agent import __version__
 from aware_agent.colony.errors import AwareError, InvalidInput
+from aware_agent.colony.node import Status
 from aware_agent.gateway import openapi, problems
 from aware_agent.gateway.asgi import App, Message, Receive, Scope, Send, refuse
 from aware_agent.gateway.context import GatewayContext
@@ -21,6 +22,7 @@ from aware_agent.gateway.idempotency import Once
 from aware_agent.gateway.reads import HOT, NODES, accepts_gzip
 from aware_agent.gateway.routes import (
     auth,
+    backups,
     cluster,
     config,
     dashboard,
@@ -31,6 +33,8 @@ from aware_agent.gateway.routes import (
     join,
     nodes,
     queen,
+    renew,
+    rotation,
     spec,
     tokens,
     users,
@@ -40,8 +44,11 @@ from aware_agent.gateway.worker import Public
 from aware_agent.telemetry import Family, gauge
 
 ROUTERS = (
-    cluster, spec, nodes, config, queen, events, inventory, auth, users, tokens, join, hooks, health, dashboard,
+    cluster, spec, nodes, config, queen, events, inventory, auth, users, tokens, join, renew, rotation, hooks, backups,
+    health, dashboard,
 )  # fmt: skip
+MAX_ABSENT = 100  # names in the metrics; how many there are is told in any case
+_ABSENT = (Status.SUSPECT, Status.DEAD)
 
 
 class QueenApp:
@@ -166,8 +173,16 @@ def _families(gateway: Gateway) -> list[Family]:
             "Nodes a caste lacks.",
             [({"caste": caste.name}, caste.missing) for caste in view.castes],
         ),
+        Family(
+            "aware_node_absent",
+            "gauge",
+            "Nodes that are suspect or dead, by name.",
+            [({"name": n.name, "status": str(n.status)}, 1) for n in view.nodes if n.status in _ABSENT][:MAX_ABSENT],
+        ),
+        gauge("aware_nodes_wanted", "Nodes the spec asks for.", view.spec.size if view.spec else 0),
         gauge("aware_healthy", "1 when the colony is healthy.", view.status == "healthy"),
         gauge("aware_event_streams", "Open event streams.", len(gateway.hub)),
+        *backups.families(gateway.context),
     ]
 
 

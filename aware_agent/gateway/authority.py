@@ -35,10 +35,20 @@ class Authority:
         self._context = context
         self._clock = clock
         self._keys = Keys(colony)
-        self.signer = TokenSigner(colony, context.colony_secret)
+        self._secrets = context.colony_secrets
+        self._signer = TokenSigner(colony, *self._secrets)
         self._verified: dict[bytes, _Verified] = {}
         self._spending: set[str] = set()
         self._tickets: dict[str, tuple[Principal, float]] = {}
+
+    @property
+    def signer(self) -> TokenSigner:
+        """Issues and verifies with the secrets of now. When those changed, nothing verified before counts."""
+        if self._secrets is not self._context.colony_secrets:
+            self._secrets = self._context.colony_secrets
+            self._signer = TokenSigner(self._keys.colony, *self._secrets)
+            self._verified.clear()
+        return self._signer
 
     def now(self) -> float:
         """Unix seconds."""
@@ -60,7 +70,7 @@ class Authority:
 
     def recall(self, authorization: bytes) -> Principal | None:
         """The principal of a header that was verified before and still holds; the hot path."""
-        known = self._verified.get(authorization)
+        known = self._verified.get(authorization) if self._secrets is self._context.colony_secrets else None
         if known is None:
             return None
         projection = self._context.projection

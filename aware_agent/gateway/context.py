@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from aware_agent.colony.backup import BackupLog, BackupPolicy
 from aware_agent.colony.event import Event
 from aware_agent.colony.hook import HookRecord, Order
 from aware_agent.colony.node import Config
 from aware_agent.colony.spec import Spec
+from aware_agent.colony.verification import RotationReport
 from aware_agent.colony.view import ColonyView
 from aware_agent.security.joining import JoinAnswer, JoinRequest
+from aware_agent.security.renewing import RenewRequest
+from aware_agent.security.rotating import NewTrust
 from aware_agent.security.signed_url import Permit
 from aware_agent.security.token import TokenRecord
 from aware_agent.telemetry import Family
@@ -97,6 +101,19 @@ class Planned(Protocol):
     def surplus_nodes(self) -> int: ...
 
 
+class BackupState(Protocol):
+    """Policy, record and next time; :class:`aware_agent.queen.backup.commands.BackupState` is one."""
+
+    @property
+    def policy(self) -> BackupPolicy | None: ...
+
+    @property
+    def log(self) -> BackupLog: ...
+
+    @property
+    def next_at(self) -> float | None: ...
+
+
 class Commands(Protocol):
     """Everything the gateway can change. Each call is one fenced write and raises AwareError subclasses."""
 
@@ -125,6 +142,16 @@ class Commands(Protocol):
 
     async def join(self, request: JoinRequest, source_address: str) -> JoinAnswer: ...
 
+    async def renew(self, request: RenewRequest, source_address: str) -> JoinAnswer: ...
+
+    async def start_rotation(self, actor: str, new: NewTrust, *, hold: bool, patience_s: float) -> Written: ...
+
+    async def continue_rotation(self, actor: str) -> Written: ...
+
+    async def abort_rotation(self, actor: str) -> Written: ...
+
+    async def rotation_report(self) -> RotationReport: ...
+
     async def create_token(
         self, *, ttl_s: float | None, uses: int | None, node_name: str | None, actor: str
     ) -> tuple[str, TokenRecord]:
@@ -152,6 +179,13 @@ class Commands(Protocol):
         """One order. Raises :class:`NotFound`."""
 
 
+    def backups(self) -> BackupState:
+        """How backups stand."""
+
+    async def request_backup(self, *, actor: str) -> BackupState:
+        """Want a backup now."""
+
+
 class GatewayContext(NodeContext, Protocol):
     """What the queen's gateway reads and commands."""
 
@@ -163,6 +197,10 @@ class GatewayContext(NodeContext, Protocol):
 
     @property
     def colony_secret(self) -> bytes: ...
+
+    @property
+    def colony_secrets(self) -> tuple[bytes, ...]:
+        """All generations that are believed, the one that signs first; the same object until they change."""
 
     @property
     def settings(self) -> Any: ...

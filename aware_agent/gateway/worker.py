@@ -31,6 +31,7 @@ class Public:
         self.routes: dict[str, Callable[[], Whole]] = {
             "/healthz": self.healthz,
             "/readyz": self.readyz,
+            "/readyz/queen": self.no_queen_here,
             "/metrics": self.metrics,
             "/v1/ca": self.ca,
         }
@@ -44,6 +45,10 @@ class Public:
         ready, reason = self._context.ready()
         body = b'{"ready":%s,"reason":%s}' % (b"true" if ready else b"false", msgspec.json.encode(reason))
         return (200 if ready else 503), JSON, body
+
+    def no_queen_here(self) -> Whole:
+        """What a worker says to a load balancer that looks for the queen; her gateway answers this path as /readyz."""
+        return 503, JSON, b'{"ready":false,"reason":"not the queen"}'
 
     def metrics(self) -> Whole:
         """Agent and gateway metrics."""

@@ -12,7 +12,7 @@ from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.event import Severity
 from aware_agent.queen.ledger import Ledger, Line, Written
 from aware_agent.security.pki import ca_pin
-from aware_agent.security.records import USER_NAME, UserRecord
+from aware_agent.security.records import USER_NAME, CaRecord, UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.sealed import Sealer
 from aware_agent.security.token import RANDOM_BYTES, TokenRecord, beacon_key, make_token, verifier
@@ -25,11 +25,10 @@ MAX_TOKEN_TTL_S = 366 * 24 * 3600.0
 class AccessCommands:
     """Writes about users and tokens."""
 
-    def __init__(self, ledger: Ledger, client: EtcdClient, sealer: Sealer, ca_pem: bytes) -> None:
+    def __init__(self, ledger: Ledger, client: EtcdClient, sealer: Sealer) -> None:
         self._ledger = ledger
         self._client = client
         self._sealer = sealer
-        self._ca_pem = ca_pem
 
     async def create_token(
         self, *, ttl_s: float | None, uses: int | None, node_name: str | None, actor: str
@@ -39,7 +38,10 @@ class AccessCommands:
             raise InvalidInput(f"ttl {ttl_s} s is out of range", field="ttl_s", hint="1 second to a year")
         if uses is not None and not 1 <= uses <= 1_000_000:
             raise InvalidInput(f"{uses} uses are out of range", field="uses", hint="1 or more")
-        token = make_token(ca_pin(self._ca_pem), os.urandom(RANDOM_BYTES))
+        ca = self._ledger.reader.one("ca", CaRecord)
+        if ca is None:
+            raise Conflict("this colony has no CA", hint="found it: aware colony found")
+        token = make_token(ca_pin(ca.certificate.encode()), os.urandom(RANDOM_BYTES))
         key = self._ledger.key("tokens", token.id)
         now = time.time()
         record = TokenRecord(

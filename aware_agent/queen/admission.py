@@ -9,23 +9,22 @@ import msgspec
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.colony.event import Severity
 from aware_agent.colony.node import Record, Status
+from aware_agent.queen.certificates import Certificates
+from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.ledger import Ledger, Line
 from aware_agent.security import pki
 from aware_agent.security.joining import JoinAnswer, JoinRequest, NameTaken
-from aware_agent.security.records import CaRecord
-from aware_agent.security.sealed import Sealer
 from aware_agent.security.token import TokenRecord, TokenRefused, check_token, spend
 from aware_agent.store import ops
 
 
 class Admission:
-    """Signs newcomers in. The CA key is opened for each signature and not kept."""
+    """Signs newcomers in."""
 
-    def __init__(self, ledger: Ledger, sealer: Sealer, secret: bytes, etcd: tuple[str, ...]) -> None:
+    def __init__(self, ledger: Ledger, certificates: Certificates, users: EtcdUsers) -> None:
         self._ledger = ledger
-        self._sealer = sealer
-        self._secret = secret
-        self._etcd = etcd
+        self._certificates = certificates
+        self._users = users
 
     async def join(self, request: JoinRequest, source_address: str) -> JoinAnswer:
         """Admit a node. Raises TokenRefused, NameTaken, Conflict, CsrRefused, Deposed."""
@@ -34,11 +33,9 @@ class Admission:
             before = self._returning(request)
             token = self._token(request, now, again=before is not None)
             self._refuse_others(request, before)
-            ca = self._ca()
-            sans = pki.node_sans(self._ledger.reader.keys.colony, request.name, [request.address])
-            certificate = pki.sign_csr(ca, request.csr.encode(), node_id=request.node_id, sans=sans, now=now)
-            joined_at = before.joined_at if before else now
-            record = self._record(request, before, joined_at)
+            record = self._record(request, before, before.joined_at if before else now)
+            answer = self._certificates.hand_out(record, request.csr, request.address, now)
+            await self._users.admit(record, before)
             line = Line(
                 "node.joined",
                 request.node_id,
@@ -54,13 +51,7 @@ class Admission:
                 [line],
                 request.node_id,
             )
-        return JoinAnswer(
-            certificate=certificate.decode(),
-            ca=ca.certificate.decode(),
-            colony_secret=self._secret,
-            etcd=self._etcd,
-            joined_at=joined_at,
-        )
+        return answer
 
     def _token(self, request: JoinRequest, now: float, *, again: bool) -> TokenRecord:
         """The token's record after this use. ``again``: a node that was let in before costs no second use."""
@@ -103,13 +94,7 @@ class Admission:
             status_since=time.time(),
             cordoned=before.cordoned if before else False,
             labels=before.labels if before else {},
+            candidate=request.candidate,
             key_pin=pki.csr_pin(request.csr.encode()),
             term=self._ledger.term,
         )
-
-    def _ca(self) -> pki.Pair:
-        record = self._ledger.reader.one("ca", CaRecord)
-        if record is None:
-            raise Conflict("this colony has no CA", hint="found it: aware colony found")
-        key = self._sealer.open(record.key, self._ledger.key("ca"))
-        return pki.Pair(certificate=record.certificate.encode(), key=key)

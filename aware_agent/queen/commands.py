@@ -7,12 +7,16 @@ from collections.abc import Callable
 from aware_agent.colony.election import Resign
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
+from aware_agent.queen.backup.commands import BackupCommands
+from aware_agent.queen.certificates import Certificates
+from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.hooks import HookCommands
 from aware_agent.queen.ledger import Ledger
 from aware_agent.queen.nodes import NodeCommands
+from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.runner import require_runner
 from aware_agent.queen.wishes import WishCommands
-from aware_agent.security.sealed import colony_sealer
+from aware_agent.security.sealed import Sealer
 from aware_agent.store.client import EtcdClient
 
 
@@ -25,16 +29,17 @@ class Commands:
         client: EtcdClient,
         *,
         me: str,
-        secret: bytes,
-        ca_pem: bytes,
-        etcd: tuple[str, ...],
+        certificates: Certificates,
+        sealer: Sealer,
+        users: EtcdUsers,
+        rotation: Rotation,
         tell: Callable[[Resign], None],
         nudge_hooks: Callable[[], None],
+        nudge_backups: Callable[[], None],
     ) -> None:
-        sealer = colony_sealer(secret)
-        nodes = NodeCommands(ledger, me)
+        nodes = NodeCommands(ledger, me, users)
         wishes = WishCommands(ledger, me, tell)
-        access = AccessCommands(ledger, client, sealer, ca_pem)
+        access = AccessCommands(ledger, client, sealer)
         hooks = HookCommands(ledger, client, require_runner, nudge_hooks)
         self.change_node = nodes.change_node
         self.put_config = nodes.put_config
@@ -53,4 +58,12 @@ class Commands:
         self.tell_signed = hooks.tell_signed
         self.list_hooks = hooks.list_hooks
         self.hook = hooks.hook
-        self.join = Admission(ledger, sealer, secret, etcd).join
+        backups = BackupCommands(ledger, nudge_backups)
+        self.backups = backups.backups
+        self.request_backup = backups.request_backup
+        self.join = Admission(ledger, certificates, users).join
+        self.renew = certificates.renew
+        self.start_rotation = rotation.start
+        self.continue_rotation = rotation.go_on
+        self.abort_rotation = rotation.abort
+        self.rotation_report = rotation.report

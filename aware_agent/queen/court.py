@@ -17,12 +17,18 @@ from aware_agent.agent.node import Node
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.colony.errors import Deposed
 from aware_agent.colony.view import ColonyView
+from aware_agent.queen.backup.keeper import BackupKeeper
+from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.commands import Commands
+from aware_agent.queen.etcd_probe import EtcdProbe
+from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.history import EventBatch, History
 from aware_agent.queen.hook_worker import HookWorker
 from aware_agent.queen.ledger import Ledger
 from aware_agent.queen.reconcile import Reconciler
+from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.runner import PlaybookRunner
+from aware_agent.security.sealed import KeyringSealer
 from aware_agent.security.token import TokenRecord
 from aware_agent.store.errors import StoreError, StoreUnreachable
 from aware_agent.store.projection import Projection
@@ -51,11 +57,24 @@ class QueenContext:
         self._reader = reader
         self._history = history
         self.me = node.id
-        self.ca_pem = node.ca_pem
         self.commands = commands
-        self.colony_secret = node.secret
         self.settings = node.settings
         self.projection = reader.projection
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The CAs the colony believes now."""
+        return self._node.ca_pem
+
+    @property
+    def colony_secrets(self) -> tuple[bytes, ...]:
+        """The colony secret in the generations that are believed, the one that signs first."""
+        return self._node.keyring.secrets
+
+    @property
+    def colony_secret(self) -> bytes:
+        """The one that signs."""
+        return self._node.secret
 
     def queen_url(self) -> str | None:
         """None: this node is the queen."""
@@ -103,6 +122,8 @@ class Court:
         self._history: History | None = None
         self._ledger: Ledger | None = None
         self._reconciler: Reconciler | None = None
+        self._keeper: BackupKeeper | None = None
+        self._rotation: Rotation | None = None
         self._reign: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -121,7 +142,7 @@ class Court:
         if self._ledger is not None:
             self._ledger.close()
             self._ledger = None
-        self._reconciler = None
+        self._reconciler = self._keeper = self._rotation = None
         if self._reign is not None:
             self._reign.cancel()
             self._reign = None
@@ -143,12 +164,10 @@ class Court:
         """The beacon key of a join token, if this node reigns and the token is still good."""
         if self._ledger is None:
             return None
-        from aware_agent.security.sealed import colony_sealer
-
         record = self._ledger.reader.many("tokens/", TokenRecord).get(token_id)
         if record is None or record.uses_left == 0:
             return None
-        return colony_sealer(self._node.secret).open(record.beacon_key, self._ledger.key("tokens", token_id))
+        return KeyringSealer(self._node.keyring).open(record.beacon_key, self._ledger.key("tokens", token_id))
 
     async def _start_mirror(self) -> ColonyReader:
         projection = Projection(self._node.client, [self._node.keys.everything()])
@@ -164,8 +183,10 @@ class Court:
 
         def on_batch(batch: ProjectionBatch) -> None:
             keys = [change.kv.key for change in batch.changes]
-            if reader.changed(batch.revision, keys) and self._reconciler:
-                self._reconciler.nudge()
+            if reader.changed(batch.revision, keys):
+                for duty in (self._reconciler, self._keeper, self._rotation):
+                    if duty:
+                        duty.nudge()
             history.changed(keys, relisted=batch.relisted)
 
         projection.listen(on_batch)
@@ -193,24 +214,33 @@ class Court:
         ledger = self._ledger = Ledger(self._node.client, reader, term)
         runs = Path(self._node.settings.state_dir) / "runs"
         orders = HookWorker(ledger, PlaybookRunner(runs, self._node.ca_pem))
+        keeper = self._keeper = BackupKeeper(ledger, self._node.settings, self._node.etcd)
+        sealer = KeyringSealer(self._node.keyring)
+        certificates = Certificates(ledger, self._node.keyring, sealer, lambda: self._node.etcd)
+        users = EtcdUsers(ledger, certificates, self._node.etcd, lambda: self._node.ca_pem)
+        probe = EtcdProbe(certificates, self._node.id, self._node.etcd)
+        rotation = self._rotation = Rotation(ledger, certificates, probe)
         commands = Commands(
             ledger,
             self._node.client,
             me=self._node.id,
-            secret=self._node.secret,
-            ca_pem=self._node.ca_pem,
-            etcd=self._node.etcd,
+            certificates=certificates,
+            sealer=sealer,
+            users=users,
+            rotation=rotation,
             tell=self._node.resign,
             nudge_hooks=orders.nudge,
+            nudge_backups=keeper.nudge,
         )
         self._door.begin(self._make_app(QueenContext(self._node, reader, history, commands)))
         self._reconciler = Reconciler(ledger, history, self._node.id)
-        working = asyncio.create_task(orders.run())
+        working = [asyncio.create_task(work) for work in (orders.run(), keeper.run(), users.run(), rotation.run())]
         try:
             await self._reconciler.run()
         finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -9,6 +9,7 @@ import msgspec
 from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.event import Severity
 from aware_agent.colony.node import Config, Record, Status
+from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.ledger import Ledger, Line, Written, require_revision
 from aware_agent.store import ops
 
@@ -19,9 +20,10 @@ MAX_CONFIG_BYTES = 64 * 1024
 class NodeCommands:
     """Writes about nodes; ids or names are both understood."""
 
-    def __init__(self, ledger: Ledger, me: str) -> None:
+    def __init__(self, ledger: Ledger, me: str, users: EtcdUsers) -> None:
         self._ledger = ledger
         self._me = me
+        self._users = users
 
     async def change_node(
         self,
@@ -71,7 +73,10 @@ class NodeCommands:
             return await self._ledger.commit([ops.put(key, raw)], [line], actor, [guard])
 
     async def remove_node(self, node_id: str, *, force: bool, actor: str) -> Written:
-        """Forget a node; its agent stops. A live node needs ``force``; the queen has to hand over first."""
+        """Forget a node: its agent stops, its certificate is worth nothing.
+
+        A live node needs ``force``; the queen has to hand over first.
+        """
         async with self._ledger.writing():
             record, revision = self._record(node_id)
             if record.id == self._me:
@@ -81,9 +86,11 @@ class NodeCommands:
             key = self._ledger.key("nodes", record.id)
             gone = [key, self._ledger.key("config", record.id), self._ledger.key("presence", record.id)]
             line = Line("node.removed", record.id, f"{record.name} was removed", Severity.NOTICE)
-            return await self._ledger.commit(
+            written = await self._ledger.commit(
                 [ops.delete(k) for k in gone], [line], actor, [ops.modified(key, revision)]
             )
+            await self._users.dismiss(record.id)
+            return written
 
     def _record(self, id_or_name: str) -> tuple[Record, int]:
         """The record and its revision. Raises :class:`NotFound`."""

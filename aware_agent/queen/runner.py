@@ -150,10 +150,10 @@ async def _read(stream: asyncio.StreamReader) -> bytes:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Make sure it is gone: ask by closing its input, then kill its session."""
+    assert process.stdin is not None
+    process.stdin.close()  # even when it ended by itself: the transport would close the number later, whoever has it
     if process.returncode is not None:
         return
-    assert process.stdin is not None
-    process.stdin.close()
     with suppress(TimeoutError):
         async with asyncio.timeout(END_S):
             await process.wait()

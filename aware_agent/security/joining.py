@@ -60,6 +60,7 @@ class JoinRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: str
     address: str  # IP address
     url: str  # base URL of the newcomer's gateway
+    candidate: bool = True  # whether it wants to be able to reign
 
     def __repr__(self) -> str:
         """Safe to log."""
@@ -74,6 +75,11 @@ class JoinAnswer(msgspec.Struct, frozen=True, kw_only=True):
     colony_secret: bytes  # base64 on the wire
     etcd: tuple[str, ...]  # endpoints host:port
     joined_at: float  # Unix seconds on the queen's clock
+    generation: int = 1  # of the secret
+    others: dict[int, bytes] = {}  # other generations of it that are believed as well
+    signed_by: int = 1  # generation of the CA that signed
+    issued_at: float = 0.0  # Unix seconds on the queen's clock
+    whole: bool = True  # False: instead of the secret only what beacons need of it
 
     def __repr__(self) -> str:
         """Without the secret."""
@@ -93,21 +99,22 @@ def parse_join_request(raw: bytes) -> JoinRequest:
     """Decode and check the body of a join. Raises :class:`InvalidInput` that names the field, never a value of it."""
     if len(raw) > MAX_REQUEST_BYTES:
         raise InvalidInput(f"a join request has at most {MAX_REQUEST_BYTES} bytes")
-    request = _decode(raw, JoinRequest, "join request")
-    _require(ULID.fullmatch(request.node_id) is not None, "node_id", "is not a ULID")
+    request = decode_checked(raw, JoinRequest, "join request")
+    require(ULID.fullmatch(request.node_id) is not None, "node_id", "is not a ULID")
     check_node_name(request.name)
-    _require(_is_host_address(request.address), "address", "is not an IP address other nodes can reach")
-    _require(is_node_url(request.url), "url", "is not https://host:port")
-    _require(len(request.csr) <= MAX_CSR_CHARACTERS, "csr", "is too long")
-    _require(max(len(request.colony), len(request.token_id), len(request.secret)) <= 128, "token_id", "is too long")
+    require(is_host_address(request.address), "address", "is not an IP address other nodes can reach")
+    require(is_node_url(request.url), "url", "is not https://host:port")
+    require(len(request.csr) <= MAX_CSR_CHARACTERS, "csr", "is too long")
+    require(max(len(request.colony), len(request.token_id), len(request.secret)) <= 128, "token_id", "is too long")
     return request
 
 
 def parse_join_answer(raw: bytes) -> JoinAnswer:
     """Decode and check the queen's answer. Raises :class:`InvalidInput`."""
-    answer = _decode(raw, JoinAnswer, "join answer")
-    _require(len(answer.colony_secret) >= MIN_SECRET_BYTES, "colony_secret", "is too short")
-    _require(bool(answer.etcd) and all(answer.etcd), "etcd", "names no endpoint")
+    answer = decode_checked(raw, JoinAnswer, "join answer")
+    secrets = (answer.colony_secret, *answer.others.values())
+    require(all(len(secret) >= MIN_SECRET_BYTES for secret in secrets), "colony_secret", "is too short")
+    require(bool(answer.etcd) and all(answer.etcd), "etcd", "names no endpoint")
     return answer
 
 
@@ -122,10 +129,10 @@ def parse_problem(raw: bytes) -> Problem:
 
 def check_node_name(name: str) -> None:
     """Raise :class:`InvalidInput` unless ``name`` can be a host name, a certificate name and an inventory name."""
-    _require(
+    require(
         NAME.fullmatch(name) is not None, "name", "is not a name of lower-case letters, digits and -, from a letter on"
     )
-    _require(name not in RESERVED_NODE_NAMES, "name", f"{name!r} means something else to Ansible")
+    require(name not in RESERVED_NODE_NAMES, "name", f"{name!r} means something else to Ansible")
 
 
 def is_node_url(url: str) -> bool:
@@ -154,7 +161,8 @@ def _one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text[:500]).split())
 
 
-def _is_host_address(address: str) -> bool:
+def is_host_address(address: str) -> bool:
+    """Whether ``address`` is an IP address a host can have."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -162,7 +170,8 @@ def _is_host_address(address: str) -> bool:
     return not (parsed.is_unspecified or parsed.is_multicast)
 
 
-def _decode(raw: bytes, kind: type[T], what: str) -> T:
+def decode_checked(raw: bytes, kind: type[T], what: str) -> T:
+    """Decode strictly. Raises :class:`InvalidInput` that names the field, never a value of it."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
@@ -172,6 +181,7 @@ def _decode(raw: bytes, kind: type[T], what: str) -> T:
         raise InvalidInput(f"{what} is not JSON") from error
 
 
-def _require(condition: bool, field: str, complaint: str) -> None:
+def require(condition: bool, field: str, complaint: str) -> None:
+    """Raise :class:`InvalidInput` about ``field`` unless ``condition``."""
     if not condition:
         raise InvalidInput(f"join: {field} {complaint}", field=field)

@@ -22,6 +22,14 @@ REFRESH_TTL_S = 30 * 86400.0
 LEEWAY_S = 5.0  # queens change and their clocks differ a little
 MAX_CHARACTERS = 4096
 _ALGORITHM = "HS256"  # pinned: the header of a token never chooses
+_SIGNATURE_ONLY: Any = {
+    "verify_signature": True,
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+}
 
 
 class Unauthenticated(AwareError):
@@ -67,11 +75,12 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenSigner:
-    """Issues and verifies the tokens of one colony."""
+    """Issues tokens of one colony with ``secret``; verifies those made with it or one of the ``others``."""
 
-    def __init__(self, colony: str, secret: bytes) -> None:
+    def __init__(self, colony: str, secret: bytes, *others: bytes) -> None:
         self._colony = colony
-        self._key = derive(secret, f"jwt/{colony}")
+        self._key, *older = (derive(each, f"jwt/{colony}") for each in (secret, *others))
+        self._older = tuple(older)
 
     def __repr__(self) -> str:
         """Without the key."""
@@ -128,23 +137,15 @@ class TokenSigner:
         refused = Unauthenticated("this token is not valid", hint="log in: aware login")
         if len(token) > MAX_CHARACTERS:
             raise refused
-        try:
-            payload = jwt.decode(
-                token,
-                self._key,
-                algorithms=[_ALGORITHM],
-                options={
-                    "verify_signature": True,
-                    "verify_exp": False,
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                    "verify_aud": False,
-                    "verify_iss": False,
-                },
-            )
-            return msgspec.convert(payload, _Claims)
-        except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
-            raise refused from error
+        for key in (self._key, *self._older):
+            try:
+                payload = jwt.decode(token, key, algorithms=[_ALGORITHM], options=_SIGNATURE_ONLY)
+                return msgspec.convert(payload, _Claims)
+            except jwt.InvalidSignatureError:
+                continue
+            except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
+                raise refused from error
+        raise refused
 
 
 def _principal(claims: _Claims) -> Principal:

@@ -30,6 +30,8 @@ __all__ = [
     "csr_pin",
     "facts",
     "find_pinned",
+    "first_of",
+    "is_ca",
     "is_issued_by",
     "is_pair",
     "issue",
@@ -66,7 +68,7 @@ class Facts(NamedTuple):
     not_after: float
 
 
-def create_ca(colony: str, now: float, *, key: bytes | None = None, days: int = CA_DAYS) -> Pair:
+def create_ca(colony: str, now: float, *, key: bytes | None = None, days: float = CA_DAYS) -> Pair:
     """A new self-signed CA for ``colony``, with ``key`` (PEM) when one was made before."""
     from cryptography import x509
 
@@ -116,6 +118,13 @@ def find_pinned(bundle: bytes, pin: str) -> bytes | None:
     return None
 
 
+def first_of(bundle: bytes) -> bytes:
+    """The first certificate of a PEM ``bundle``: the CA that signs. Raises ``ValueError``."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return load_certificate(bundle).public_bytes(Encoding.PEM)
+
+
 def make_csr(key: bytes, node_id: str, name: str, sans: Iterable[str] = ()) -> bytes:
     """A signing request for ``key`` (PEM). Its names are courtesy: the signer decides them."""
     from cryptography import x509
@@ -137,7 +146,7 @@ def colony_host(colony: str) -> str:
     return f"queen.{colony}.aware"
 
 
-def sign_csr(ca: Pair, csr: bytes, *, node_id: str, sans: Sequence[str], now: float, days: int = NODE_DAYS) -> bytes:
+def sign_csr(ca: Pair, csr: bytes, *, node_id: str, sans: Sequence[str], now: float, days: float = NODE_DAYS) -> bytes:
     """Certify the key in ``csr`` as node ``node_id`` with exactly ``sans``, good for server and client.
 
     Identity comes from the caller alone; of the CSR only key and signature count. Raises :class:`CsrRefused`.
@@ -147,7 +156,7 @@ def sign_csr(ca: Pair, csr: bytes, *, node_id: str, sans: Sequence[str], now: fl
     return _issue(ca, load_csr(csr).public_key(), common_name=node_id, sans=sans, now=now, days=days)
 
 
-def issue(ca: Pair, key: bytes, *, common_name: str, sans: Sequence[str], now: float, days: int = NODE_DAYS) -> Pair:
+def issue(ca: Pair, key: bytes, *, common_name: str, sans: Sequence[str], now: float, days: float = NODE_DAYS) -> Pair:
     """Certify a key of the caller's own (founding: etcd servers, the founder)."""
     public = load_key(key).public_key()
     return Pair(_issue(ca, public, common_name=common_name, sans=sans, now=now, days=days), key)
@@ -182,6 +191,18 @@ def is_issued_by(certificate: bytes, ca: bytes) -> bool:
     return True
 
 
+def is_ca(certificate: bytes) -> bool:
+    """Whether it is a CA certificate that signed itself."""
+    from cryptography import x509
+
+    try:
+        parsed = load_certificate(certificate)
+        constraints = parsed.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return constraints.ca and is_issued_by(certificate, certificate)
+
+
 def facts(certificate: bytes) -> Facts:
     """Read the first certificate in ``certificate``. Raises ``ValueError``."""
     from cryptography import x509
@@ -204,7 +225,7 @@ def facts(certificate: bytes) -> Facts:
 
 
 def _issue(
-    ca: Pair, public: CertificatePublicKeyTypes, *, common_name: str, sans: Sequence[str], now: float, days: int
+    ca: Pair, public: CertificatePublicKeyTypes, *, common_name: str, sans: Sequence[str], now: float, days: float
 ) -> bytes:
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -231,7 +252,7 @@ def _builder(
     public: CertificatePublicKeyTypes,
     *,
     now: float,
-    days: int,
+    days: float,
     latest: dt.datetime | None = None,
 ) -> x509.CertificateBuilder:
     from cryptography import x509

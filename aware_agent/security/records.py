@@ -16,7 +16,8 @@ class ColonyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     founded_at: float  # Unix seconds
-    ca_pin: str  # see pki.ca_pin
+    ca_pin: str  # of the CA it was founded with, see pki.ca_pin
+    etcd_auth: bool = False  # whether etcd knows the nodes as users and lets nobody else in
 
 
 class CaRecord(msgspec.Struct, frozen=True, kw_only=True):

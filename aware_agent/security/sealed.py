@@ -13,6 +13,7 @@ import msgspec
 
 from aware_agent.colony.errors import AwareError
 from aware_agent.security.derive import derive
+from aware_agent.security.keyring import Keyring
 
 NONCE_BYTES = 12
 _KEY_BYTES = 32
@@ -75,10 +76,48 @@ class Sealer:
             raise SealBroken("a sealed value was changed or moved") from error
 
 
-def colony_sealer(secret: bytes) -> Sealer:
-    """The sealer of a colony; its key id is a fingerprint, so that a rotated secret has another one."""
-    key_id = derive(secret, "seal-key-id", 4).hex()
-    return Sealer({key_id: derive(secret, "seal-key")}, key_id)
+def colony_sealer(secret: bytes, *others: bytes) -> Sealer:
+    """The sealer of a colony: seals with the key of ``secret``, opens what was sealed with the ``others``' as well."""
+    keys = {seal_key_id(each): derive(each, "seal-key") for each in (secret, *others)}
+    return Sealer(keys, seal_key_id(secret))
+
+
+def seal_key_id(secret: bytes) -> str:
+    """Key id of values sealed with the key of ``secret``: a fingerprint, so that a rotated secret has another one."""
+    return derive(secret, "seal-key-id", 4).hex()
+
+
+def sealed_with(sealed: bytes) -> str:
+    """Id of the key a value is sealed with; empty when it is none of ours."""
+    try:
+        return msgspec.json.decode(sealed, type=_Envelope).kid
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
+class KeyringSealer(Sealer):
+    """A sealer that follows a keyring: through a rotation it always seals with the present secret."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._seen: tuple[bytes, ...] = ()
+        self._follow()
+
+    def seal(self, plaintext: bytes, context: bytes, *, nonce: bytes | None = None) -> bytes:
+        """See :meth:`Sealer.seal`."""
+        self._follow()
+        return super().seal(plaintext, context, nonce=nonce)
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        """See :meth:`Sealer.open`."""
+        self._follow()
+        return super().open(sealed, context)
+
+    def _follow(self) -> None:
+        secrets = self._keyring.secrets
+        if secrets is not self._seen:
+            self._seen = secrets
+            super().__init__({seal_key_id(each): derive(each, "seal-key") for each in secrets}, seal_key_id(secrets[0]))
 
 
 def _bound(key_id: str, context: bytes) -> bytes:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from aware_agent.store import rpc
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.errors import StoreError
+from aware_agent.store.keys import Keys
 
 ROOT = "root"
+_Permission = tuple[bytes, bytes, bool]  # from, up to (empty: only this key), whether it may be written
 
 
 class Access:
@@ -48,6 +50,18 @@ class Access:
         """``user`` has ``role``."""
         await self._do("UserGrantRole", rpc.pb.AuthUserGrantRoleRequest(user=user, role=role))
 
+    async def delete_role(self, name: str) -> None:
+        """The role permits nothing any more, at once. One that does not exist is as good."""
+        try:
+            await self._do("RoleDelete", rpc.pb.AuthRoleDeleteRequest(role=name))
+        except StoreError as error:
+            if "role name not found" not in str(error):
+                raise
+
+    async def roles(self) -> list[str]:
+        """Names of all roles."""
+        return list((await self._client.call(rpc.auth_method("RoleList"), rpc.pb.AuthRoleListRequest())).roles)
+
     async def enable(self) -> None:
         """From now on nobody without a user and a permission reads or writes. ``root`` must have the role ``root``."""
         await self._do("AuthEnable", rpc.pb.AuthEnableRequest())
@@ -58,3 +72,43 @@ class Access:
         except StoreError as error:
             if "already exists" not in str(error):
                 raise
+
+
+class NodeAccess:
+    """Nodes of one colony as etcd users. Each has a role of its own, named after the colony and the node."""
+
+    def __init__(self, client: EtcdClient, keys: Keys) -> None:
+        self._access = Access(client)
+        self._keys = keys
+
+    async def admit(self, node_id: str, *, whole: bool) -> None:
+        """Let a node in. ``whole``: one that may reign, and needs what a queen does; else only what a worker does."""
+        role = self._role(node_id)
+        await self._access.add_user(node_id)
+        await self._access.add_role(role)
+        for start, end, write in self._permissions(node_id, whole=whole):
+            await self._access.allow(role, start, end, write=write)
+        await self._access.assign(node_id, role)
+
+    async def dismiss(self, node_id: str) -> None:
+        """Shut a node out, at once. What its certificate says does not matter any more."""
+        await self._access.delete_user(node_id)
+        await self._access.delete_role(self._role(node_id))
+
+    async def known(self) -> set[str]:
+        """Ids of the nodes that are let in."""
+        prefix = self._role("")
+        return {role.removeprefix(prefix) for role in await self._access.roles() if role.startswith(prefix)}
+
+    def _role(self, node_id: str) -> str:
+        return f"aware/{self._keys.colony}/{node_id}"
+
+    def _permissions(self, node_id: str, *, whole: bool) -> list[_Permission]:
+        keys = self._keys
+        if whole:
+            return [(*keys.everything(), True)]
+        return [
+            (*keys.worker_range(), False),
+            (keys.key("config", node_id), b"", False),
+            (keys.key("presence", node_id), b"", True),
+        ]

@@ -26,6 +26,7 @@ from aware_agent.store.model import Grant, KeyValue, RangeResult, ServerStatus, 
 _MAX_LOGINS = 3  # per request: a token may expire between two steps, but not for ever
 _PAUSE_S = 0.05
 _MAX_PAUSE_S = 0.5
+_MAX_PATIENCE = 4  # times the usual limit is the longest an attempt may take
 
 
 class EtcdClient:
@@ -60,6 +61,13 @@ class EtcdClient:
     async def aclose(self) -> None:
         """Closes all connections; requests under way fail with :class:`StoreUnreachable`."""
         await self.ring.aclose()
+
+    def renew(self, credentials: Credentials) -> None:
+        """Connect anew with other TLS credentials. Leases and watches go on over the new connections.
+
+        Requests under way end where they are; streams are cut there and opened again, which no lease notices.
+        """
+        self.ring.renew(credentials, _MAX_PATIENCE * self.timeout_s)
 
     @property
     def endpoint(self) -> str:
@@ -152,7 +160,7 @@ class EtcdClient:
         tries = logins = 0
         while True:
             # A starved machine may need longer for a TLS handshake: later rounds are given more time.
-            patience = self.timeout_s * min(4, 1 << (tries // len(self.ring)))
+            patience = self.timeout_s * min(_MAX_PATIENCE, 1 << (tries // len(self.ring)))
             outcome = await self._attempt(method, request, min(patience, end - time.monotonic()))
             if not isinstance(outcome, Failure):
                 return outcome
@@ -160,7 +168,8 @@ class EtcdClient:
                 raise LeaseGone(lease) if isinstance(outcome.error, LeaseGone) else outcome.error
             if outcome.verdict is Verdict.UNKNOWN:
                 maybe = True
-            if outcome.verdict is Verdict.AUTHENTICATE:
+            # With a certificate there is no token to renew: users were changed just now, and it is only repeated.
+            if outcome.verdict is Verdict.AUTHENTICATE and (self.tokens.by_password or not outcome.passing):
                 logins += 1
                 if logins >= _MAX_LOGINS:
                     raise refused(outcome.details)

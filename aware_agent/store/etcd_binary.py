@@ -16,7 +16,7 @@ from aware_agent.store.errors import StoreError
 from aware_agent.store.version import parse_version
 
 _NEW_ENOUGH = (3, 5, 13)
-_SYSTEM_PATHS = ("/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin")
+SYSTEM_PATHS = ("/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin")
 
 
 class EtcdBinary(Struct, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ def etcd_argv(
 
 
 def _system() -> EtcdBinary | None:
-    path = shutil.which("etcd") or shutil.which("etcd", path=os.pathsep.join(_SYSTEM_PATHS))
+    path = shutil.which("etcd") or shutil.which("etcd", path=os.pathsep.join(SYSTEM_PATHS))
     if path is None:
         return None
     try:

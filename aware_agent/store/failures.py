@@ -24,11 +24,13 @@ class Failure(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     details: str
     frozen: bool = False
+    passing: bool = False  # users or roles were changed while it was under way
     error: StoreError | None = None
 
 
 # The token is unknown, expired or older than a change of users; etcd checks it before it applies anything.
-_TOKEN = ("invalid auth token", "auth store is old", "user name is empty")
+_OLD = "auth store is old"
+_TOKEN = ("invalid auth token", _OLD, "user name is empty")
 # Said by etcd's front door, before the request is proposed to the cluster.
 _UNSENT = ("failed to connect to all addresses", "connections to all backends failing", "too many requests")
 _NO_LEADER = "etcdserver: no leader"
@@ -39,7 +41,7 @@ def classify(code: str, details: str | None) -> Failure:
     """The meaning of a gRPC status, given by its code's name and its details."""
     text = " ".join((details or "").split())[:300]
     if code == "UNAUTHENTICATED" or any(part in text for part in _TOKEN):
-        return Failure(verdict=Verdict.AUTHENTICATE, details=text)
+        return Failure(verdict=Verdict.AUTHENTICATE, details=text, passing=_OLD in text)
     if code == "PERMISSION_DENIED" or "invalid user ID or password" in text:
         return _final(text, StoreRefused(f"etcd refused: {text}", hint="check the etcd user, role and certificate"))
     if any(part in text for part in _UNSENT) or text == _NO_LEADER:

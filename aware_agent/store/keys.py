@@ -3,7 +3,10 @@
 ==================  ==========================================  ============================
 key                 value                                       written by
 ==================  ==========================================  ============================
-``ca``              certificate, sealed private key             founder
+``backups``         :class:`colony.backup.BackupLog`    queen
+``ca``              certificate, sealed private key             founder; queen in a rotation
+``ca-other``        the same of another generation, while       queen
+                    it is believed as well
 ``castes``          ``{caste: [node id]}``                      queen
 ``colony``          name, founding time, CA pin                 founder, once
 ``config/<id>``     :class:`colony.node.Config`                 queen
@@ -11,9 +14,11 @@ key                 value                                       written by
 ``hooks/<ulid>``    :class:`colony.hook.HookRecord`             queen
 ``hook-nonces/<n>`` uses of a signed URL, on a lease            queen
 ``nodes/<id>``      :class:`colony.node.Record`                 queen
+``pki``             :class:`colony.rotation.Trust`, public       queen
 ``presence/<id>``   :class:`colony.node.Report`, on a lease     the node
 ``queen``           :class:`colony.election.Crown`, on a lease  the winner of a campaign
 ``queen-handover``  :class:`colony.election.Handover`           the queen that resigns
+``secret-other``    another generation's secret, sealed         queen
 ``spec``            :class:`colony.spec.Spec`                   queen
 ``tokens/<id>``     join token, verifiers only                  queen
 ``users/<name>``    password hash, role                         queen

@@ -75,9 +75,13 @@ class Line:
         """The callable of a two-way stream."""
         return self._channel.stream_stream(method.path, method.encode, method.decode)
 
-    async def close(self) -> None:
-        """Ends all calls at once."""
-        await self._channel.close()
+    def download(self, method: Method) -> Any:
+        """The callable of a request with many answers."""
+        return self._channel.unary_stream(method.path, method.encode, method.decode)
+
+    async def close(self, grace_s: float | None = None) -> None:
+        """Ends all calls, at once or after ``grace_s`` seconds."""
+        await self._channel.close(grace_s)
 
 
 class Ring:
@@ -138,6 +142,15 @@ class Ring:
         if self._current == index:
             self._current = (index + 1) % len(self._targets)
 
+    def renew(self, credentials: Credentials, grace_s: float) -> None:
+        """From now on connect with ``credentials``. What runs on the old connections gets ``grace_s`` to end."""
+        self._credentials = credentials
+        lines = [line for line in (*self._lines, *self._retired) if line is not None]
+        self._lines = [None] * len(self._targets)
+        self._retired.clear()
+        for line in lines:
+            self._close_soon(line, grace_s)
+
     def ensure_open(self) -> None:
         """:raises StoreError: it was closed."""
         if self.closed:
@@ -163,9 +176,9 @@ class Ring:
         line = self._lines[index] = Line(target, channel)
         return line
 
-    def _close_soon(self, line: Line) -> None:
+    def _close_soon(self, line: Line, grace_s: float | None = None) -> None:
         self._retired.discard(line)
-        task = asyncio.get_running_loop().create_task(line.close())
+        task = asyncio.get_running_loop().create_task(line.close(grace_s))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

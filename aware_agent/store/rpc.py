@@ -68,6 +68,7 @@ REVOKE = _method("Lease", "LeaseRevoke", "LeaseRevokeRequest", "LeaseRevokeRespo
 KEEPALIVE = _method("Lease", "LeaseKeepAlive", "LeaseKeepAliveRequest", "LeaseKeepAliveResponse")
 WATCH = _method("Watch", "Watch", "WatchRequest", "WatchResponse")
 STATUS = _method("Maintenance", "Status", "StatusRequest", "StatusResponse")
+SNAPSHOT = _method("Maintenance", "Snapshot", "SnapshotRequest", "SnapshotResponse")
 AUTHENTICATE = _method("Auth", "Authenticate", "AuthenticateRequest", "AuthenticateResponse")
 
 

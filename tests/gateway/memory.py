@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from aware_agent.colony.backup import BackupLog, due_at
 from aware_agent.colony.election import Crown
 from aware_agent.colony.errors import Conflict, NotFound
 from aware_agent.colony.event import Event
@@ -16,12 +17,17 @@ from aware_agent.colony.hook import HookRecord, HookState, Order
 from aware_agent.colony.ids import ulid
 from aware_agent.colony.node import Capabilities, Config, Record, Report, Status
 from aware_agent.colony.plan import plan
+from aware_agent.colony.rotation import Abort, Continue, Start, Trust, decide
 from aware_agent.colony.spec import CasteSpec, Spec
+from aware_agent.colony.verification import Evidence, RotationReport, verify
 from aware_agent.colony.view import ColonyData, ColonyView, Entry, build_view
+from aware_agent.queen.backup.commands import BackupState
 from aware_agent.security.joining import JoinAnswer, JoinRequest
 from aware_agent.security.password import hash_password
 from aware_agent.security.records import UserRecord
+from aware_agent.security.renewing import NotAMember, RenewRequest
 from aware_agent.security.roles import Role
+from aware_agent.security.rotating import NewTrust
 from aware_agent.security.signed_url import Permit
 from aware_agent.security.token import (
     RANDOM_BYTES,
@@ -92,6 +98,7 @@ class MemoryContext:
         self.me = node_id(0)
         self.ca_pem = CA
         self.colony_secret = b"s" * 32
+        self.colony_secrets = (self.colony_secret,)
         self.settings = None
         self.keys = Keys(COLONY)
         self.projection = MemoryProjection()
@@ -227,6 +234,8 @@ class MemoryCommands:
         self.calls: list[tuple[str, str]] = []
         self.error: Exception | None = None
         self.orders: list[tuple[Order, Permit | None]] = []
+        self.trust = Trust()
+        self.brought: NewTrust | None = None
 
     def _begin(self, name: str, actor: str, key: bytes = b"", if_revision: int | None = None) -> None:
         if self.error is not None:
@@ -302,6 +311,36 @@ class MemoryCommands:
         check_token(tokens.get(request.token_id), request.token_id, request.secret, name=request.name, now=time.time())
         return JoinAnswer(certificate="c", ca="ca", colony_secret=b"s" * 32, etcd=("127.0.0.1:2379",), joined_at=1.0)
 
+    async def renew(self, request: RenewRequest, source_address: str) -> JoinAnswer:
+        self._begin("renew", source_address)
+        if request.node_id not in self.context.presence:
+            raise NotAMember("no such node")
+        return JoinAnswer(certificate="c", ca="ca", colony_secret=b"s" * 32, etcd=("127.0.0.1:2379",), joined_at=1.0)
+
+    async def start_rotation(self, actor: str, new: NewTrust, *, hold: bool, patience_s: float) -> Written:
+        self._begin("start_rotation", actor)
+        return self._rotate(Start(actor, hold, patience_s), new)
+
+    async def continue_rotation(self, actor: str) -> Written:
+        self._begin("continue_rotation", actor)
+        return self._rotate(Continue())
+
+    async def abort_rotation(self, actor: str) -> Written:
+        self._begin("abort_rotation", actor)
+        return self._rotate(Abort())
+
+    async def rotation_report(self) -> RotationReport:
+        evidence = [
+            Evidence(id=node, name=report.name, here=True, proved=frozenset({1}), signed_by=1, bundle_fits=True)
+            for node, report in self.context.presence.items()
+        ]
+        return RotationReport(self.trust, verify(self.trust, evidence, time.time()), [], 0)
+
+    def _rotate(self, event: Start | Continue | Abort, new: NewTrust | None = None) -> Written:
+        self.brought = new
+        self.trust = decide(self.trust, event, time.time()).trust
+        return self._written(self.context.projection.put(self.context.keys.key("pki"), self.trust))
+
     async def create_token(
         self, *, ttl_s: float | None, uses: int | None, node_name: str | None, actor: str
     ) -> tuple[str, TokenRecord]:
@@ -370,6 +409,19 @@ class MemoryCommands:
     def list_hooks(self) -> list[HookRecord]:
         prefix = self.context.keys.key("hooks/")
         return [msgspec.json.decode(kv.value, type=HookRecord) for kv in self.context.projection.items(prefix)]
+
+    def backups(self) -> BackupState:
+        spec = self.context.view().spec
+        stored = self.context.projection.get(self.context.keys.key("backups"))
+        log = msgspec.json.decode(stored.value, type=BackupLog) if stored else BackupLog()
+        policy = spec.policies.backup if spec else None
+        return BackupState(policy=policy, log=log, next_at=due_at(log, policy) if policy else None)
+
+    async def request_backup(self, *, actor: str) -> BackupState:
+        self._begin("request_backup", actor)
+        log = msgspec.structs.replace(self.backups().log, requested_at=time.time(), requested_by=actor)
+        self.context.projection.put(self.context.keys.key("backups"), log)
+        return self.backups()
 
     def hook(self, hook_id: str) -> HookRecord:
         for record in self.list_hooks():

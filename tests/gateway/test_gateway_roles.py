@@ -43,12 +43,18 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("POST", "/v1/tokens", GOVERN, {}),
     ("DELETE", "/v1/tokens/{token_id}", GOVERN, None),
     ("POST", "/v1/join", None, {}),
+    ("POST", "/v1/renew", None, {}),
+    ("GET", "/v1/rotation", VIEW, None),
+    ("POST", "/v1/rotation", GOVERN, {"action": "start"}),
     ("POST", "/v1/hooks/sign", CHANGE, {"operation": "verify", "ttl_s": 60}),
     ("POST", "/v1/hooks/heat/{cluster}", None, {"operation": "verify"}),
     ("GET", "/v1/hooks", VIEW, None),
     ("GET", "/v1/hooks/{hook_id}", VIEW, None),
+    ("GET", "/v1/backups", VIEW, None),
+    ("POST", "/v1/backups", CHANGE, None),
     ("GET", "/healthz", None, None),
     ("GET", "/readyz", None, None),
+    ("GET", "/readyz/queen", None, None),
     ("GET", "/metrics", None, None),
     ("GET", "/v1/ca", None, None),
 ]
@@ -110,5 +116,11 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, as_: As, ro
 async def test_open_routes_ask_for_no_token(anonymous: httpx.AsyncClient, row: Any) -> None:
     method, path, _, body = row
     response = await anonymous.request(method, path, json=body)
-    expected = {"/v1/join": 422, "/v1/auth/token": 401, "/v1/auth/refresh": 401, "/v1/hooks/heat/{cluster}": 401}
+    expected = {
+        "/v1/join": 422,
+        "/v1/renew": 422,
+        "/v1/auth/token": 401,
+        "/v1/auth/refresh": 401,
+        "/v1/hooks/heat/{cluster}": 401,
+    }
     assert response.status_code == expected.get(path, 200)

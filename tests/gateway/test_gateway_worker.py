@@ -116,6 +116,21 @@ async def test_the_switch_changes_rooms(
         assert (await client.get("/v1/cluster")).status_code == 307
 
 
+async def test_a_load_balancer_finds_the_queen(
+    serve: Callable[..., Awaitable[Live]], worker: WorkerContext, app: QueenApp
+) -> None:
+    live = await serve(worker)
+    async with httpx.AsyncClient(base_url=live.url) as client:
+        assert (await client.get("/readyz")).status_code == 200
+        assert (await client.get("/readyz/queen")).status_code == 503
+        live.switch.begin(app)
+        assert (await client.get("/readyz/queen")).status_code == 200
+        app.gateway.context.is_ready = False  # type: ignore[misc]
+        assert (await client.get("/readyz/queen")).status_code == 503
+        await live.switch.end("over")
+        assert (await client.get("/readyz/queen")).json() == {"ready": False, "reason": "not the queen"}
+
+
 async def test_counters_go_on_through_a_reign(worker: WorkerContext) -> None:
     from aware_agent.gateway.app import create_queen_app
 
@@ -131,6 +146,7 @@ async def test_counters_go_on_through_a_reign(worker: WorkerContext) -> None:
     assert 'aware_gateway_requests_total{resource="redirect",status="3xx"} 1' in reigning
     assert 'aware_gateway_requests_total{resource="/v1/cluster",status="4xx"} 1' in reigning
     assert 'aware_nodes{status="ready"} 5' in reigning
+    assert "aware_nodes_wanted 5" in reigning
     assert 'aware_gateway_requests_total{resource="/v1/cluster",status="4xx"} 1' in after
     assert "aware_nodes{" not in after
 

@@ -29,10 +29,11 @@ class Place:
         self.spec.write_text(json.dumps({"colony": "demo", "size": 1}))
         self.password = root / "admin.password"
         self.token = root / "join.token"
+        self.parcel = root / "parcel"
 
-    def make(self, colony: str = "demo", etcd: str = "") -> Result:
+    def make(self, colony: str = "demo", etcd: str = "", founder: Path | None = None) -> Result:
         arguments = ["--colony", colony, "--directory", str(self.material), "--address", "127.0.0.1"]
-        arguments += ["--founder-name", "demo-1", "--founder-state", str(self.root / "state")]
+        arguments += ["--founder-name", "demo-1", "--founder-state", str(founder or self.root / "state")]
         arguments += ["--etcd", etcd or f"https://127.0.0.1:{self.port}"]
         return CliRunner().invoke(app, ["colony", "material", *arguments])
 
@@ -40,6 +41,19 @@ class Place:
         arguments = ["--material", str(self.material), "--etcd", f"https://127.0.0.1:{self.port}"]
         arguments += ["--spec-file", str(self.spec), "--admin-password-file", str(self.password)]
         return CliRunner().invoke(app, ["colony", "found", *arguments, "--token-file", str(self.token)])
+
+    def certify(self, *members: str) -> Result:
+        arguments = ["--material", str(self.material), *(f"--member={member}" for member in members)]
+        return CliRunner().invoke(app, ["colony", "etcd-certificates", *arguments])
+
+    def pack(self) -> Result:
+        arguments = ["--material", str(self.material), "--spec-file", str(self.spec)]
+        arguments += ["--admin-password-file", str(self.password), "--to-file", str(self.parcel)]
+        return CliRunner().invoke(app, ["colony", "pack", *arguments])
+
+    @staticmethod
+    def deliver(parcel: bytes) -> Result:
+        return CliRunner().invoke(app, ["colony", "deliver"], input=parcel)
 
     @contextlib.contextmanager
     def etcd(self) -> Iterator[str]:
@@ -119,6 +133,75 @@ def test_founding(place: Place) -> None:
         assert lost.exit_code == 5
         assert "founded before" in lost.stderr
         assert not place.password.exists()
+
+
+@pytest.mark.etcd
+def test_founding_from_a_parcel(place: Place) -> None:
+    place.make()
+    packed = place.pack()
+    assert packed.exit_code == 0, packed.output
+    assert json.loads(packed.stdout) == {"changed": True}
+    assert {path.stat().st_mode & 0o777 for path in (place.parcel, place.password)} == {0o600}
+    parcel, password = place.parcel.read_bytes(), place.password.read_text()
+    assert place.pack().exit_code == 0
+    assert place.password.read_text() == password
+    with place.etcd():
+        first = place.deliver(parcel)
+        assert first.exit_code == 0, first.output
+        assert json.loads(first.stdout) == {"changed": True, "founded": True}
+        assert password.strip() not in first.output
+        assert json.loads(place.deliver(parcel).stdout) == {"changed": False, "founded": False}
+        # It is the colony of the material, not another one.
+        assert json.loads(place.found().stdout) == {"changed": True, "founded": False}
+
+
+@pytest.mark.parametrize("content", [b"", b"secret-thing", b"{}", b'{"colony": "secret-thing"}', b"\xff"])
+def test_a_parcel_that_is_none_is_not_repeated(place: Place, content: bytes) -> None:
+    result = place.deliver(content)
+    assert result.exit_code == 2
+    assert "is not a founding parcel" in result.stderr
+    assert "secret-thing" not in result.output
+    assert result.stderr.count("\n") == 1
+
+
+def test_material_can_be_moved_when_the_founder_lies_in_it(place: Place) -> None:
+    inside = place.material / "founder"
+    made = json.loads(place.make(founder=inside).stdout)
+    elsewhere = place.root / "elsewhere"
+    place.material.rename(elsewhere)
+    place.material = elsewhere
+    assert place.pack().exit_code == 0
+    assert json.loads(place.make(founder=elsewhere / "founder").stdout) == {**made, "changed": False}
+    assert not (place.root / "material").exists()
+
+
+def test_certificates_for_members_of_etcd(place: Place) -> None:
+    place.make()
+    result = place.certify("demo-1=192.0.2.11", "demo-2=192.0.2.12")
+    assert json.loads(result.stdout) == {
+        "changed": True,
+        "written": ["etcd-demo-1.crt", "etcd-demo-1.key", "etcd-demo-2.crt", "etcd-demo-2.key"],
+    }
+    again = place.certify("demo-1=192.0.2.11", "demo-2=192.0.2.12")
+    assert json.loads(again.stdout) == {"changed": False, "written": []}
+
+
+@pytest.mark.parametrize(
+    ("members", "complaint"),
+    [
+        (["demo-1"], "is not NAME=ADDRESS"),
+        (["demo-1=example.org"], "is not NAME=ADDRESS"),
+        (["=192.0.2.1"], "name"),
+        (["demo-1=192.0.2.1", "demo-1=192.0.2.2"], "the same name"),
+    ],
+)
+def test_members_that_are_refused(place: Place, members: list[str], complaint: str) -> None:
+    place.make()
+    before = sorted(place.material.iterdir())
+    result = place.certify(*members)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert sorted(place.material.iterdir()) == before
 
 
 def test_founding_without_material(place: Place) -> None:

@@ -5,10 +5,17 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from security_support import NOW
 
-from aware_agent.agent.material import FOUNDER_USER, Material, make_material
+from aware_agent.agent.material import (
+    FOUNDER_USER,
+    MEMBER_NAME,
+    Material,
+    make_material,
+    make_member_certificates,
+)
 from aware_agent.agent.state import StateCorrupted, StateDir, StateUnusable
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.security import pki
@@ -198,3 +205,68 @@ def test_a_name_that_is_no_host_name_is_refused_before_anything_is_written(tmp_p
     with pytest.raises(InvalidInput):
         make(tmp_path, founder_name="Demo 1")
     assert not (tmp_path / "material").exists()
+
+
+def test_a_founder_the_colony_looks_after_is_left_alone_until_its_certificate_ran_out(tmp_path: Path) -> None:
+    first = make(tmp_path)
+    directory = StateDir(tmp_path / "nodes" / "demo-1" / "state")
+    state = directory.load()
+    assert state is not None
+    renewed = msgspec.structs.replace(state.membership, issued_at=NOW, secret=b"n" * 32, generation=2)
+    csr = pki.make_csr(state.key, state.identity.id, "demo-1")
+    short = pki.sign_csr(first.ca, csr, node_id=state.identity.id, sans=["demo-1"], now=NOW, days=7)
+    directory.save(renewed, certificate=short, ca=state.ca)
+    assert make(tmp_path, now=NOW + 6 * DAY).changed == ()
+    moved = make(tmp_path, now=NOW + 6 * DAY, etcd_addresses=["127.0.0.1:4"])
+    assert "colony.json" in {path.name for path in moved.changed}
+    kept = directory.load()
+    assert kept is not None
+    assert (kept.membership.etcd, kept.membership.secret, kept.certificate) == (("127.0.0.1:4",), b"n" * 32, short)
+    # A colony that was off for longer than its certificates live starts again from here.
+    directory.save(msgspec.structs.replace(renewed, secret=first.secret, generation=1), certificate=short, ca=state.ca)
+    make(tmp_path, now=NOW + 8 * DAY)
+    again = directory.load()
+    assert again is not None
+    assert pki.facts(again.certificate).not_after > NOW + 9 * DAY
+
+
+def test_each_member_of_etcd_gets_a_certificate_of_its_own(tmp_path: Path) -> None:
+    material = make(tmp_path, etcd_addresses=["192.0.2.11:2379", "192.0.2.12:2379"])
+    members = {"demo-1": "192.0.2.11", "demo-2": "2001:db8::2"}
+    written = make_member_certificates(material.directory, members, now=NOW)
+    assert {path.name for path in written} == {f"etcd-{name}.{kind}" for name in members for kind in ("key", "crt")}
+    for name, address in members.items():
+        certificate = (material.directory / f"etcd-{name}.crt").read_bytes()
+        facts = pki.facts(certificate)
+        assert facts.sans == {address, name, "localhost", "127.0.0.1"}
+        assert facts.common_name == MEMBER_NAME, "etcd takes peers by this name"
+        assert pki.is_issued_by(certificate, material.ca.certificate)
+        assert stat.S_IMODE((material.directory / f"etcd-{name}.key").stat().st_mode) == 0o600
+
+
+def test_certificates_of_members_are_kept_while_they_are_good(tmp_path: Path) -> None:
+    directory = make(tmp_path).directory
+    make_member_certificates(directory, {"demo-1": "192.0.2.11", "demo-2": "192.0.2.12"}, now=NOW)
+    before = snapshot(directory)
+    assert make_member_certificates(directory, {"demo-2": "192.0.2.12", "demo-1": "192.0.2.11"}, now=NOW + DAY) == ()
+    assert snapshot(directory) == before
+    moved = make_member_certificates(directory, {"demo-1": "192.0.2.99", "demo-2": "192.0.2.12"}, now=NOW + DAY)
+    assert [path.name for path in moved] == ["etcd-demo-1.crt"]
+    late = make_member_certificates(directory, {"demo-2": "192.0.2.12"}, now=NOW + (pki.NODE_DAYS - 10) * DAY)
+    assert [path.name for path in late] == ["etcd-demo-2.crt"]
+    assert snapshot(directory)["etcd-demo-2.key"] == before["etcd-demo-2.key"]
+
+
+@pytest.mark.parametrize("name", ["Demo", "../x", "", "localhost"])
+def test_a_member_whose_name_is_none_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    directory = make(tmp_path).directory
+    before = snapshot(directory)
+    with pytest.raises(InvalidInput):
+        make_member_certificates(directory, {"demo-1": "192.0.2.11", name: "192.0.2.12"}, now=NOW)
+    assert snapshot(directory) == before
+
+
+def test_members_need_the_material(tmp_path: Path) -> None:
+    with pytest.raises(StateUnusable, match="holds no founding material"):
+        make_member_certificates(tmp_path, {"demo-1": "192.0.2.11"}, now=NOW)
+    assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,10 @@ import pytest
 HEAVY = ("fastapi", "starlette", "pydantic", "jwt", "cryptography", "jinja2", "openstack", "ansible", "typer", "httpx")
 
 
-@pytest.mark.parametrize("module", ["aware_agent.daemon", "aware_agent.agent.node", "aware_agent.gateway.worker"])
+@pytest.mark.parametrize(
+    "module",
+    ["aware_agent.daemon", "aware_agent.agent.node", "aware_agent.agent.renewal", "aware_agent.gateway.worker"],
+)
 def test_a_worker_loads_nothing_heavy(module: str) -> None:
     """Import the module in a fresh interpreter and look what came along."""
     script = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"

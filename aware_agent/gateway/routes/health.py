@@ -23,6 +23,12 @@ async def readyz(gateway: Here) -> Response:
     return _whole(gateway.public.readyz())
 
 
+@endpoint(router, "GET", "/readyz/queen", role=None, answer=Readiness)
+async def queen_readyz(gateway: Here) -> Response:
+    """For load balancers: 200 from the queen while she does her work, 503 from every other node."""
+    return _whole(gateway.public.readyz())
+
+
 @endpoint(router, "GET", "/metrics", role=None, answer=None, media="text/plain")
 async def metrics(gateway: Here) -> Response:
     """Prometheus text format."""

@@ -1,0 +1,150 @@
+"""``python -m aware_agent.agent.renew``: a short process that renews a node's certificate and ends.
+
+It is a process of its own so that the agent never loads ``cryptography``. What it shall do comes as one JSON document
+on its standard input; the state directory holds the outcome, every file of it written whole. Files are replaced in an
+order in which any prefix is a state that works: CAs to believe, then the certificate, then the secrets.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urljoin
+
+import msgspec
+
+from aware_agent.agent.https import Unreachable, Untrusted, exchange, trusting_context
+from aware_agent.agent.join import membership_of
+from aware_agent.agent.state import NodeState, StateDir
+from aware_agent.colony.errors import AwareError
+from aware_agent.security import pki
+from aware_agent.security.joining import MAX_ANSWER_BYTES, JoinAnswer, parse_join_answer, parse_problem
+from aware_agent.security.renewing import RENEW_PATH, NotAMember, RenewalRefused, RenewRequest, sign_request
+
+REQUEST_TIMEOUT_S = 5.0
+MAX_REDIRECTS = 3
+
+
+class RenewalFailed(AwareError):
+    """No queen renewed the certificate; the old one is still in place."""
+
+    code = "renewal-failed"
+    exit_code = 14
+    status = 503
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What to renew, and where to ask."""
+
+    state_dir: str
+    address: str
+    urls: tuple[str, ...]  # gateways, best first
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The one line the process prints. ``code`` is empty when all is well."""
+
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+def renew(task: Task) -> None:
+    """Renew once. Raises AwareError; the state directory is as it was or as it shall be."""
+    directory = StateDir(Path(task.state_dir))
+    state = directory.load()
+    if state is None:
+        raise RenewalFailed(f"{task.state_dir} is no member's state", hint="join first")
+    problems: list[str] = []
+    for url in task.urls:
+        try:
+            answer = _ask(url, _request(state, task.address), state)
+        except (Unreachable, Untrusted) as error:
+            problems.append(f"{url}: {error}")
+            continue
+        _keep(directory, state, answer)
+        return
+    raise RenewalFailed("; ".join(problems) or "no gateway is known", hint="is there a queen?")
+
+
+def _request(state: NodeState, address: str) -> bytes:
+    """A request of its own for each way: an answer may have been lost, and none is answered twice."""
+    identity, key = state.identity, state.key
+    csr = pki.make_csr(key, identity.id, identity.name, [address]).decode()
+    request = RenewRequest(
+        colony=state.membership.colony,
+        node_id=identity.id,
+        address=address,
+        csr=csr,
+        sent_at=time.time(),
+        nonce=secrets.token_hex(16),
+    )
+    return msgspec.json.encode(sign_request(request, key))
+
+
+def _ask(url: str, body: bytes, state: NodeState) -> JoinAnswer:
+    """Ask one gateway, following redirects to the queen. Raises Unreachable, Untrusted, RenewalRefused."""
+    context = trusting_context(state.ca)
+    target = urljoin(url, RENEW_PATH)
+    for _ in range(MAX_REDIRECTS + 1):
+        reply = exchange(
+            "POST",
+            target,
+            context=context,
+            server_name=pki.colony_host(state.membership.colony),
+            timeout_s=REQUEST_TIMEOUT_S,
+            limit=MAX_ANSWER_BYTES,
+            body=body,
+        )
+        if reply.status in (307, 308):
+            target = urljoin(target, reply.headers.get("location", ""))
+            continue
+        if reply.status == 200:
+            return _checked(reply.body, state)
+        problem = parse_problem(reply.body)
+        detail = problem.detail or f"HTTP {reply.status}"
+        for kind in (NotAMember, RenewalRefused):
+            if problem.code == kind.code:
+                raise kind(detail, hint=problem.hint)
+        raise Unreachable(detail)
+    raise Unreachable("redirects in a circle")
+
+
+def _checked(raw: bytes, state: NodeState) -> JoinAnswer:
+    """The answer, if its certificate is ours and one of the CAs it comes with signed it."""
+    answer = parse_join_answer(raw)
+    certificate = answer.certificate.encode()
+    try:
+        pki.check_certificate(
+            certificate, key=state.key, ca=pki.first_of(answer.ca.encode()), common_name=state.identity.id
+        )
+    except ValueError as error:
+        raise Unreachable(f"a certificate that does not fit: {error}") from error
+    return answer
+
+
+def _keep(directory: StateDir, state: NodeState, answer: JoinAnswer) -> None:
+    membership = msgspec.structs.replace(
+        membership_of(state.membership.colony, answer), joined_at=state.membership.joined_at
+    )
+    directory.save(membership, certificate=answer.certificate.encode(), ca=answer.ca.encode())
+
+
+def main() -> int:
+    """Read the task, do it, print the outcome."""
+    try:
+        renew(msgspec.json.decode(sys.stdin.buffer.read(), type=Task))
+    except AwareError as error:
+        outcome = Outcome(code=error.code, message=error.message, hint=error.hint)
+    except msgspec.MsgspecError as error:
+        outcome = Outcome(code="invalid-input", message=f"the task is damaged: {error}")
+    else:
+        outcome = Outcome()
+    sys.stdout.buffer.write(msgspec.json.encode(outcome) + b"\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""``aware rotation``: a new CA and a new colony secret for a colony that goes on working."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.output import print_fields, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from aware_agent.cli.client import Gateway
+
+app = typer.Typer(help="A new CA and a new colony secret, in two phases.", no_args_is_help=True)
+MaterialOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Directory made by: aware colony material. It keeps what is new.")
+]
+
+
+@app.command("start")
+def start(
+    *,
+    material: MaterialOption = None,
+    hold: Annotated[
+        bool, typer.Option("--hold/--auto", help="Wait for: aware rotation continue, before a step.")
+    ] = True,
+    patience: Annotated[str, typer.Option(help="How long nodes that are away are waited for in each phase.")] = "5m",
+    keep_ca: Annotated[bool, typer.Option("--keep-ca", help="Only the colony secret is new.")] = False,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a new generation of CA and secret to all nodes. They go on signing with the old one."""
+    from aware_agent.cli.tokens import seconds
+
+    body = {"action": "start", "hold": hold, "patience_s": float(seconds(patience)), "keep_ca": keep_ca}
+    with gateway(context) as client:
+        if material is not None and not keep_ca:
+            body |= _bring(client, material)
+        _order(client, body, as_json)
+
+
+@app.command("continue")
+def go_on(context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """Allow the next step: it is taken as soon as every node is ready for it."""
+    with gateway(context) as client:
+        _order(client, {"action": "continue"}, as_json)
+
+
+@app.command("abort")
+def abort(context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """Go back to what was before; everything goes on working."""
+    with gateway(context) as client:
+        _order(client, {"action": "abort"}, as_json)
+
+
+@app.command("status")
+def status(
+    *,
+    wait: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Wait so long until the next step is safe, or all is done.")
+    ] = None,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how far it is, node by node."""
+    with gateway(context) as client:
+        data = _awaited(client, wait)
+    if as_json:
+        print_json(data)
+        return
+    others = f"{data['generation']} signs, {data['other']} is believed" if data["other"] else str(data["generation"])
+    print_fields((("phase", data["phase"]), ("generation", others), ("next", _next(data))))
+    for problem in data["etcd"]:
+        say(problem)
+    rows = [
+        (n["name"], n["standing"], ", ".join(map(str, n["holds"])) or "-", n["signed_by"] or "-", n["lacks"] or "-")
+        for n in data["nodes"]
+    ]
+    print_table(("NODE", "STANDING", "HOLDS", "SIGNED BY", "LACKS"), rows)
+
+
+@app.command("sync")
+def sync(
+    *,
+    material: MaterialOption = None,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring this machine in line: the CAs the context believes and, with --material, that directory."""
+    from aware_agent.cli.rotation_files import sync as sync_files
+
+    with gateway(context) as client:
+        data = client.get("/v1/rotation").data
+        bundle = str(data["ca"]).encode()
+        written = _believe(client, bundle)
+        if data["phase"] == "switched":
+            client.refresh()  # the access token of before ends with the old secret
+        restart = False
+        if material is not None:
+            settled = data["phase"] == "settled"
+            outcome = sync_files(material, generation=data["generation"], settled=settled, bundle=bundle)
+            written += [str(material / name) for name in outcome.written]
+            restart = outcome.believes_others
+    if as_json:
+        print_json({"changed": bool(written), "written": written, "restart_etcd": restart})
+        return
+    for path in written:
+        say(f"{path} written")
+    if restart:
+        say("restart etcd, one member after the other, so that it believes the CAs in ca.crt")
+
+
+def _bring(client: Gateway, material: Path) -> dict[str, Any]:
+    from aware_agent.cli.rotation_files import prepare_next
+
+    last = int(client.get("/v1/rotation").data["last"])
+    return prepare_next(material, last + 1)
+
+
+def _order(client: Gateway, body: dict[str, Any], as_json: bool) -> None:
+    changed = bool(client.request("POST", "/v1/rotation", body=body).data["changed"])
+    data = client.get("/v1/rotation").data
+    if as_json:
+        print_json({"changed": changed, "phase": data["phase"], "generation": data["generation"]})
+    else:
+        say(f"{data['phase']}: {_next(data)}")
+
+
+def _awaited(client: Gateway, wait: str | None) -> dict[str, Any]:
+    from aware_agent.cli.tokens import seconds
+
+    end = time.monotonic() + (seconds(wait) if wait else 0)
+    while True:
+        data: dict[str, Any] = client.get("/v1/rotation").data
+        rests = data["phase"] == "settled" or (data["complete"] and data["hold"] and not data["released"])
+        if rests or time.monotonic() >= end:
+            return data
+        time.sleep(0.5)
+
+
+def _believe(client: Gateway, bundle: bytes) -> list[str]:
+    """Write the CAs of now where the context has its own."""
+    from aware_agent.security.files import PUBLIC_MODE, read_public, write_atomic
+
+    path = client.context.ca_file
+    if read_public(path) == bundle:
+        return []
+    write_atomic(path, bundle, PUBLIC_MODE)
+    return [str(path)]
+
+
+def _next(data: dict[str, Any]) -> str:
+    """What happens next, or what is waited for."""
+    if data["phase"] == "settled":
+        return "nothing, no rotation is under way"
+    waiting = [n["name"] for n in data["nodes"] if n["standing"] in ("waiting", "away")]
+    if waiting:
+        return "waits for " + ", ".join(waiting[:5]) + (f" and {len(waiting) - 5} more" if len(waiting) > 5 else "")
+    if data["etcd"]:
+        return "waits for etcd"
+    if data["hold"] and not data["released"]:
+        return "ready to go on: aware rotation continue"
+    return "goes on by itself"
