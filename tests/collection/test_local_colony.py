@@ -187,23 +187,26 @@ def test_an_agent_that_ends_at_once_says_why(bench: Bench) -> None:
     assert "ended at once with code 17: gateway port 1 is in use" in ran.out + ran.err
 
 
-def test_agent_role_refuses_what_comes_later(bench: Bench) -> None:
-    play = [
-        {
-            "hosts": "localhost",
-            "gather_facts": False,
-            "roles": [{"role": "aware.cluster.agent", "aware_agent_service": "systemd"}],
-        }
-    ]
+@pytest.mark.parametrize(
+    ("service", "state", "said"),
+    [
+        ("process", "installed", "is for aware_agent_service: systemd"),
+        ("upstart", "started", "value of aware_agent_service"),
+    ],
+)
+def test_agent_role_refuses_what_cannot_be(bench: Bench, service: str, state: str, said: str) -> None:
+    role = {"role": "aware.cluster.agent", "aware_agent_service": service, "aware_agent_state": state}
+    play = [{"hosts": "localhost", "gather_facts": False, "roles": [role]}]
     (bench.folder / "play.txt").write_text(json.dumps(play))
     ran = bench.ansible("ansible-playbook", bench.folder / "play.txt")
     assert ran.rc != 0
-    assert "systemd comes in a later one" in ran.out + ran.err
+    assert said in ran.out + ran.err
 
 
 def test_join_token_is_private_and_not_shown(bench: Bench) -> None:
     folder = bench.folder / "node"
     variables = {
+        "aware_agent_service": "process",
         "aware_agent_colony": "demo",
         "aware_agent_directory": str(folder),
         "aware_agent_token": "aware1." + TOKEN,

@@ -17,10 +17,20 @@ from .conftest import ROOT
 
 def write(folder: Path, **changes: Any) -> Path:
     whole = {"plugin": "aware.cluster.spec", "colony": "demo", "size": 3, "castes": {"web": {"count": 2}}, **changes}
+    whole = {key: value for key, value in whole.items() if value is not None}
     path = folder / "inventory" / "cluster.yml"
     path.parent.mkdir(exist_ok=True)
     path.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in whole.items()))
     return path
+
+
+def plain(value: Any) -> Any:
+    """``value`` without the marks ansible-inventory puts on data that is no template."""
+    if isinstance(value, dict):
+        return (
+            plain(value["__ansible_unsafe"]) if "__ansible_unsafe" in value else {k: plain(v) for k, v in value.items()}
+        )
+    return [plain(each) for each in value] if isinstance(value, list) else value
 
 
 def test_hosts_and_variables(tmp_path: Path, ansible: Any) -> None:
@@ -64,9 +74,38 @@ def test_the_agent_understands_the_spec(tmp_path: Path, ansible: Any) -> None:
     assert spec.policies.replace_dead == "never"
 
 
+def test_hosts_that_are_there_already(tmp_path: Path, ansible: Any) -> None:
+    hosts = {"h-1": "192.0.2.11", "h-2": {"ansible_host": "h-2.example.org", "ansible_user": "admin"}, "h-3": None}
+    write(tmp_path, provider="static", size=None, hosts=hosts)
+    found = ansible("ansible-inventory", "-i", tmp_path / "inventory", "--list").json()
+    assert found["aware_bootstrap"]["hosts"] == ["h-1", "h-2", "h-3"]
+    values = plain(found["_meta"]["hostvars"])
+    assert values["h-1"]["ansible_host"] == "192.0.2.11"
+    assert values["h-2"]["ansible_user"] == "admin"
+    assert "ansible_connection" not in values["h-3"]
+    assert values["h-3"]["aware_spec"]["size"] == 3
+    assert values["h-3"]["aware_provider"] == "static"
+
+
+def test_hosts_of_another_inventory(tmp_path: Path, ansible: Any) -> None:
+    write(tmp_path, provider="static", size=2)
+    hosts = tmp_path / "hosts.yml"
+    hosts.write_text(json.dumps({"aware_bootstrap": {"hosts": {"h-1": {}, "h-2": {}}}}))
+    found = ansible(
+        "ansible-inventory", "-i", tmp_path / "inventory", "-i", hosts, "--list", ANSIBLE_INVENTORY_ENABLED="auto,yaml"
+    ).json()
+    assert found["aware_bootstrap"]["hosts"] == ["h-1", "h-2"]
+    assert plain(found["_meta"]["hostvars"]["h-2"]["aware_spec"])["colony"] == "demo"
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
+        ({"hosts": {"h-1": "192.0.2.1"}}, "hosts are for provider static; provider local makes its own"),
+        ({"provider": "static", "hosts": {"h-1": "192.0.2.1"}}, "size is 3, but hosts names 1"),
+        ({"provider": "static", "size": None}, "cluster spec: missing required arguments: size"),
+        ({"provider": "static", "size": None, "hosts": {"H_1": "192.0.2.1"}}, "hosts: 'H_1' cannot be a node's name"),
+        ({"provider": "static", "size": None, "hosts": {"h-1": 7}}, "hosts.h-1 must be an address"),
         ({"sise": 4}, "cluster spec: unknown key sise"),
         ({"size": 1}, "castes want 2 nodes, but size is 1: raise size or lower a count"),
         ({"castes": {"web": {"count": -2}}}, "castes.web.count is -2"),

@@ -12,9 +12,9 @@ version_added: 0.1.0
 author:
   - The AWARE founders (@aware-colony)
 description:
-  - Reads a cluster spec and gives the hosts C(<colony>-1) to C(<colony>-<size>) in group V(aware_bootstrap), to run
-    C(aware.cluster.site) on.
-  - Group variables are C(aware_spec) (the document the gateway takes), C(aware_provider) and C(aware_directory).
+  - Reads a cluster spec and gives the hosts to make the colony of, in group V(aware_bootstrap), to run C(aware.cluster.site) on. With
+    O(provider=local) they are C(<colony>-1) to C(<colony>-<size>).
+  - Variables of all are C(aware_spec) (the document the gateway takes), C(aware_provider) and C(aware_directory).
   - A spec with unknown keys or impossible counts is refused in one line, and nothing is made.
   - Files must be called C(cluster.yml) or C(cluster.yaml).
 options:
@@ -28,20 +28,27 @@ options:
       - Who makes the nodes. V(local) runs them as processes of this machine.
       - With V(openstack) there are no hosts before the servers are made, only C(aware_spec) and C(aware_provider) as variables of all.
         C(aware.cluster.provision) makes the servers and adds them to group V(aware_bootstrap).
+      - With V(static) they are machines that are there already, named by O(hosts) or put into group V(aware_bootstrap) by another inventory.
     type: str
-    choices: [local, openstack]
+    choices: [local, openstack, static]
     default: local
+  hosts:
+    description:
+      - "The machines of provider V(static): names mapped to an address, or to a dictionary of host variables with C(ansible_host) and what
+        else Ansible needs to reach them."
+    type: dict
   directory:
-    description: Where the local provider keeps everything, relative to the spec. The default is C(.aware) beside it.
+    description:
+      - Directory of this machine for the colony's files, relative to the spec. The default is C(.aware) beside it. The local provider keeps
+        everything there, others the colony's CA, its passwords and what clients need.
     type: str
   colony:
     description: Name of the colony.
     type: str
     required: true
   size:
-    description: Number of nodes.
+    description: Number of nodes. Needed unless O(hosts) names them.
     type: int
-    required: true
   castes:
     description:
       - "Shares of the work: names mapped to a dictionary with C(count) and, if wanted, C(requires) (C(vcpus), C(ram_mib), C(disk_gib),
@@ -49,7 +56,8 @@ options:
     type: dict
     default: {}
   policies:
-    description: "How the queen treats trouble: C(dead_after_s), C(replace_dead) (V(spare) or V(never)), C(keep_events)."
+    description: "How the queen treats trouble: C(dead_after_s), C(replace_dead) (V(spare) or V(never)), C(keep_events), C(backup),
+      C(certificate_lifetime_s)."
     type: dict
 """
 
@@ -65,6 +73,20 @@ castes:
     count: 2
   store:
     count: 1
+---
+# inventories/static/cluster.yml
+plugin: aware.cluster.spec
+provider: static
+colony: demo
+hosts:
+  demo-1: 192.0.2.11
+  demo-2: 192.0.2.12
+  demo-3:
+    ansible_host: demo-3.example.org
+    ansible_user: admin
+castes:
+  web:
+    count: 2
 """
 
 import os
@@ -79,7 +101,7 @@ GROUP = "aware_bootstrap"
 
 
 class InventoryModule(BaseInventoryPlugin):
-    """Turns a spec into hosts of the local provider."""
+    """Turns a spec into the hosts it names or counts."""
 
     NAME = "aware.cluster.spec"
 
@@ -103,15 +125,23 @@ class InventoryModule(BaseInventoryPlugin):
 
     def _fill(self, checked: dict, folder: str) -> None:
         spec = checked["spec"]
-        self.inventory.add_group(GROUP)
-        if checked["provider"] == "openstack":  # localhost makes the servers, and has no group
-            self.inventory.set_variable("all", "aware_spec", spec)
-            self.inventory.set_variable("all", "aware_provider", checked["provider"])
-            return
         directory = os.path.normpath(os.path.join(folder, os.path.expanduser(checked["directory"] or ".aware")))
+        self.inventory.add_group(GROUP)
+        if checked["provider"] != "local":
+            self.inventory.add_group("aware_etcd")  # filled by whoever decides who carries etcd
+        # Of all, not of the group: localhost does the work of the controller, and has no group.
         for name, value in (("aware_spec", spec), ("aware_provider", checked["provider"]), ("aware_directory", directory)):
-            self.inventory.set_variable(GROUP, name, value)
-        for number in range(1, spec["size"] + 1):
-            host = self.inventory.add_host("%s-%d" % (spec["colony"], number), group=GROUP)
-            self.inventory.set_variable(host, "ansible_connection", "local")
-            self.inventory.set_variable(host, "ansible_python_interpreter", sys.executable)
+            self.inventory.set_variable("all", name, value)
+        for name, variables in self._hosts(checked).items():
+            host = self.inventory.add_host(name, group=GROUP)
+            for key, value in variables.items():
+                self.inventory.set_variable(host, key, value)
+
+    @staticmethod
+    def _hosts(checked: dict) -> dict:
+        """Variables of each host. Those of OpenStack are not there before the servers are."""
+        spec = checked["spec"]
+        if checked["provider"] != "local":
+            return checked["hosts"]
+        here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        return dict(("%s-%d" % (spec["colony"], number), here) for number in range(1, spec["size"] + 1))

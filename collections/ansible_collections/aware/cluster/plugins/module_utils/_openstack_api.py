@@ -22,6 +22,7 @@ COMPUTE_MICROVERSION = "2.64"  # tags at creation (2.52) and server groups with 
 TRANSIENT = (500, 502, 503, 504)
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
+LOOK_AGAIN_S = 2.0  # after a lost answer, before looking what came of the request
 MOST_PAGES = 1000
 
 
@@ -110,6 +111,23 @@ class Cloud:
                 raise Refused(status, name, "%s (repeated for %d s)" % (reason, self.retry_s))
             self.sleep(wait)
             pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    def create(self, service: str, path: str, body: Any, there: Callable = lambda: None) -> Any:
+        """POST until it is answered. After each lost answer ``there()`` tells what the request made after all, or None.
+
+        The caller must be able to live with a second one, for the cloud may act after it was looked at. Raises as request does.
+        """
+        end = self.clock() + self.retry_s
+        while True:
+            try:
+                return self.request(service, "POST", path, body)
+            except Unanswered:
+                self.sleep(LOOK_AGAIN_S)
+                found = there()
+                if found is not None:
+                    return found
+                if self.clock() > end:
+                    raise
 
     def _once(self, service: str, method: str, path: str, body: Any, params: Any, headers: Any) -> tuple:
         """One attempt: ``(response, reason)``; the response is None when none came."""

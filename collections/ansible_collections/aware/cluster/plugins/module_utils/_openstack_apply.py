@@ -14,14 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Callable, Iterable
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused, Unanswered
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import LOOK_AGAIN_S, Cloud, CloudError, Refused, Unanswered
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Plan, Server, Step, Wish
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import make_plan
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, find, list_owned, index_of, may_be_many
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_wait import Waiter, ready
 
 ROUNDS = 5
-LOOK_AGAIN_S = 2.0
 
 
 class Builder:
@@ -75,7 +74,7 @@ class Builder:
 
     def _start(self, step: Step) -> None:
         try:
-            self.cloud.request("compute", "POST", "/servers/%s/action" % step.server, {"os-start": None})
+            self.cloud.create("compute", "/servers/%s/action" % step.server, {"os-start": None})
         except Refused as exc:
             if exc.status != 409:  # it runs by now, or is being started
                 raise
@@ -99,7 +98,7 @@ class Builder:
             self.cloud.sleep(LOOK_AGAIN_S * 2)
             return
         except Refused as exc:
-            raise CloudError("servers %s to %s: %s" % (steps[0].node, steps[-1].node, exc)) from exc
+            raise CloudError("servers %s to %s: %s%s" % (steps[0].node, steps[-1].node, exc, _hint(exc))) from exc
         self._note(steps)
 
     def _create_one(self, blueprint: Blueprint, step: Step) -> None:
@@ -203,6 +202,8 @@ def _first_marks(wish: Wish, server: Server, creates: list) -> Any:
     if step is None:
         return None
     marks = dict(aware_node=step.node, aware_index=str(step.index), aware_caste=step.caste)
+    if step.etcd:
+        marks["aware_etcd"] = step.etcd
     marks = dict((key, value) for key, value in marks.items() if server.marks.get(key) != value)
     return Step("mark", step.node, "", step.index, step.caste, marks=marks) if marks else None
 

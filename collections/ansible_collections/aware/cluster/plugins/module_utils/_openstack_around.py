@@ -12,7 +12,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused, Unanswered
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import description, group_name, own_groups, tickets
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import colony_tag
 
@@ -122,16 +122,16 @@ class Surroundings:
         rules = [dict(rule, security_group_id=group["id"]) for rule in add]
         if rules:
             try:
-                self.cloud.request("network", "POST", "/security-group-rules", {"security_group_rules": rules})
-            except (Refused, Unanswered) as exc:
-                if isinstance(exc, Refused) and exc.status not in (400, 409):
+                self.cloud.create("network", "/security-group-rules", {"security_group_rules": rules})
+            except Refused as exc:
+                if exc.status not in (400, 409):  # no bulk here, or some of them are there by now
                     raise
                 self._rules_one_by_one(rules)
 
     def _rules_one_by_one(self, rules: list) -> None:
         for rule in rules:
             try:
-                self.cloud.request("network", "POST", "/security-group-rules", {"security_group_rule": rule}, busy=(503,))
+                self.cloud.create("network", "/security-group-rules", {"security_group_rule": rule})
             except Refused as exc:
                 if exc.status != 409:  # there already
                     raise
@@ -159,11 +159,9 @@ class Surroundings:
 
     def _make_key(self, body: dict) -> None:
         try:
-            self.cloud.request("compute", "POST", "/os-keypairs", body)
-        except Unanswered:
-            self.cloud.get("compute", "/os-keypairs/%s" % body["keypair"]["name"])
+            self.cloud.create("compute", "/os-keypairs", body)
         except Refused as exc:
-            if exc.status != 409:
+            if exc.status != 409:  # names of keypairs are unique, so this is it
                 raise
 
     def server_groups(self) -> list:
@@ -189,13 +187,12 @@ class Surroundings:
 
     def _make_server_group(self, around: Around, policy: str) -> None:
         body = {"server_group": {"name": colony_tag(self.colony), "policy": policy}}
-        try:
-            around.server_group = self.cloud.request("compute", "POST", "/os-server-groups", body)["server_group"]["id"]
-        except Unanswered:
+
+        def there() -> Any:
             right = [group for group in self.server_groups() if group["policy"] == policy]
-            if not right:
-                raise
-            around.server_group = right[0]["id"]
+            return {"server_group": right[0]} if right else None
+
+        around.server_group = self.cloud.create("compute", "/os-server-groups", body, there)["server_group"]["id"]
 
     def _delete_group(self, group: str) -> None:
         _gone_is_fine(self.cloud, "network", "/security-groups/%s" % group, busy=(409,))
@@ -247,8 +244,11 @@ class FloatingAddresses:
             idle.sort(key=lambda one: _node_of(one) == server.name)
             self.cloud.request("network", "PUT", "/floatingips/%s" % idle.pop()["id"], {"floatingip": body})
         else:
+            def there() -> Any:
+                return next((one for one in self.owned() if one.get("port_id") == body["port_id"]), None)
+
             body["floating_network_id"] = self.network
-            self.cloud.request("network", "POST", "/floatingips", {"floatingip": body})
+            self.cloud.create("network", "/floatingips", {"floatingip": body}, there)
 
     def release(self, entries: Iterable) -> None:
         """Delete these."""

@@ -120,8 +120,13 @@ class _Present(_Run):
         hosts = hosts_of(found, self.options["address_network"], floating.bound() if floating.network else {})
         result.update(changed=bool(sentences), done=self.done, progress=self.progress, hosts=hosts)
         if plan.failures:
-            result.update(failed=True, msg="; ".join(plan.failures))
+            result.update(failed=True, msg="; ".join(plan.failures) + self._affinity_hint(plan))
         return result
+
+    def _affinity_hint(self, plan: Plan) -> str:
+        if self.options["server_group"] != "anti-affinity" or not any("No valid host" in text for text in plan.failures):
+            return ""
+        return "; server_group anti-affinity puts no two on one host: wish for fewer, or for soft-anti-affinity when the colony is made anew"
 
     def _make(self, wish: Any, parts: dict, floating: FloatingAddresses) -> tuple:
         """Do it, under the lock. What was looked at before may have changed, so look again."""

@@ -24,6 +24,7 @@ else:
     OPENSTACKSDK_ERROR = None
 
 LEAST_SDK = (4, 0)
+_SECRET = ("password", "secret", "token", "passcode")
 
 
 def argument_spec(**more: Any) -> dict:
@@ -51,17 +52,25 @@ def run_module(module: AnsibleModule, work: Callable) -> None:
     A result with ``failed`` leaves through fail_json, so that what was done by then is told as well.
     """
     _check_sdk(module)
+    module.no_log_values.update(secrets_of(module.params["cloud"]))
     try:
         result = work(module, Cloud(_connect(module.params), retry_s=module.params["retry_timeout"]))
     except CloudError as exc:
         module.fail_json(msg=_explained(exc, module.params), **getattr(exc, "facts", {}))
-    except keystone_exceptions.Unauthorized as exc:
+    except (keystone_exceptions.Unauthorized, keystone_exceptions.NotFound) as exc:  # a token that is no more is "not found"
         module.fail_json(msg="the cloud refused the credentials (%s): check %s" % (_line(exc), _source(module.params)))
     except (sdk_exceptions.SDKException, keystone_exceptions.ClientException) as exc:
         module.fail_json(msg="%s, with %s" % (_line(exc), _source(module.params)))
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def secrets_of(cloud: Any) -> set:
+    """What must show nowhere of an option ``cloud`` that is a dictionary: Ansible itself hides whole options only."""
+    auth = cloud.get("auth") if isinstance(cloud, dict) else None
+    pairs = auth.items() if isinstance(auth, dict) else ()
+    return {str(value) for key, value in pairs if value and any(word in str(key) for word in _SECRET)}
 
 
 def _check_sdk(module: AnsibleModule) -> None:

@@ -29,7 +29,7 @@ import time
 import uuid
 from typing import Any, Callable
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, LockLost, Refused, Unanswered
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, LockLost, Refused
 from ansible_collections.aware.cluster.plugins.module_utils._process import boot_id, start_time
 
 SETTLE_S = 3.0
@@ -191,13 +191,12 @@ class Lock:
 
     def _create(self) -> dict:
         body = {"security_group": {"name": group_name(self.colony), "description": description(self.colony)}}
-        try:
-            return self.cloud.request("network", "POST", "/security-groups", body)["security_group"]
-        except Unanswered:
+
+        def there() -> Any:
             own = own_groups(self.cloud, self.colony)
-            if own:
-                return own[0]
-            raise
+            return {"security_group": own[0]} if own else None
+
+        return self.cloud.create("network", "/security-groups", body, there)["security_group"]
 
     def _remove_stale(self, groups: list, others: dict) -> None:
         for group, tag in leftovers(groups, set(others) - {self.run}, self.run):

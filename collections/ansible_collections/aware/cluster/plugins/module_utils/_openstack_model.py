@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Mapping
 
 SPARE = ""
+ETCD_WANTED, ETCD_MEMBER = "wanted", "member"  # metadata aware_etcd: shall get a member of etcd, has one
 GONE = ("DELETED", "SOFT_DELETED")
 ODD = ("PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED", "RESCUE", "VERIFY_RESIZE", "RESIZE", "MIGRATING", "UNKNOWN")
 
@@ -74,7 +75,8 @@ class Wish:
     dead: frozenset = frozenset()  # the colony calls them dead: first to go
     spare: frozenset = frozenset()  # the colony gave them no work: next to go
     protect: frozenset = frozenset()  # never to go: the queen
-    etcd: frozenset = frozenset()  # members of etcd that must keep their majority
+    etcd: frozenset = frozenset()  # names that have a member of etcd, beside those whose metadata say so
+    etcd_size: int = 0  # how many servers carry etcd; 0: as many as have a member
     replace_failed: bool = False
 
 
@@ -90,6 +92,7 @@ class Step:
     zone: str = ""
     server: str = ""
     marks: Mapping = field(default_factory=dict)
+    etcd: str = ""  # empty, or a value of metadata aware_etcd
 
     def __str__(self) -> str:
         what = {"mark": "write metadata of"}.get(self.do, self.do)

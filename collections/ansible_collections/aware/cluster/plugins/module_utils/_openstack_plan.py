@@ -8,9 +8,11 @@ The same input gives the same plan, whoever asks and in whatever order the cloud
 """
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Iterable, Mapping, Sequence
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import ODD, SPARE, Caste, Plan, Server, Step, Wish
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import (
+    ETCD_MEMBER, ETCD_WANTED, ODD, SPARE, Caste, Plan, Server, Step, Wish)
 
 
 def make_plan(wish: Wish, servers: Iterable, foreign: Iterable = ()) -> Plan:
@@ -29,10 +31,12 @@ def failure(server: Server) -> str:
     return "server %s (%s) is in ERROR: %s; set replace_failed to replace it" % (server.name, server.id, reason)
 
 
-def own_marks(wish: Wish, index: int, caste: str) -> dict:
+def own_marks(wish: Wish, index: int, caste: str, etcd: str = "") -> dict:
     """Metadata a server of the colony carries for good."""
     marks = dict((str(key), str(value)) for key, value in wish.marks.items())
     marks.update(aware_colony=wish.colony, aware_node=node_name(wish.colony, index), aware_index=str(index), aware_caste=caste)
+    if etcd:
+        marks["aware_etcd"] = etcd
     return marks
 
 
@@ -46,6 +50,9 @@ class _Planner:
         self.deletes: list = []
         self.problems: list = []
         self.warnings: list = []
+        self.members = wish.etcd | {server.name for server in self.live if server.marks.get("aware_etcd") == ETCD_MEMBER}
+        # One that somebody deleted took its mark along, but its etcd still counts it.
+        self.votes = max(len(self.members), wish.etcd_size) if self.members else 0
         self.etcd_left = self._etcd_budget()
 
     def plan(self) -> Plan:
@@ -55,7 +62,9 @@ class _Planner:
         self._shrink()
         castes = self._assign()
         creates = self._grow(castes)
-        marks = [step for server in self.live for step in self._mark(server, castes[server.id])]
+        carriers = self._carriers(creates)
+        creates = [replace(step, etcd=carriers.get(step.node, "")) for step in creates]
+        marks = [step for server in self.live for step in self._mark(server, castes[server.id], carriers.get(server.name, ""))]
         starts = [Step("start", server.name, "it is shut off", server.index, server=server.id) for server in self.live if server.status == "SHUTOFF"]
         for server in self.live:
             if server.status in ODD:
@@ -71,9 +80,26 @@ class _Planner:
 
     def _etcd_budget(self) -> int:
         """How many members of etcd may go before the rest is no majority."""
-        members = self.wish.etcd
-        well = [server for server in self.live if server.name in members and server.status == "ACTIVE" and not self._named(server, self.wish.dead)]
-        return max(0, len(well) - (len(members) // 2 + 1)) if members else len(self.live)
+        well = [server for server in self.live if self._votes(server)]
+        return max(0, len(well) - (self.votes // 2 + 1)) if self.votes else len(self.live)
+
+    def _votes(self, server: Server) -> bool:
+        """Whether etcd loses a working member when this server goes. A server under an old name that was made anew has none yet."""
+        mark = server.marks.get("aware_etcd")
+        member = server.name in self.wish.etcd or mark == ETCD_MEMBER
+        return member and server.status == "ACTIVE" and not self._named(server, self.wish.dead)
+
+    def _carriers(self, creates: Sequence) -> dict:
+        """``{node: value of aware_etcd}``: members stay so, then the lowest indices up to the number that is wanted."""
+        there = {server.name for server in self.live}
+        carriers = dict((name, ETCD_MEMBER) for name in self.members if name in there)
+        by_index = sorted([(server.index, server.name) for server in self.live] + [(step.index, step.node) for step in creates])
+        marked = [name for unused, name in by_index if name in self.members - there]
+        marked += [server.name for server in self.live if server.marks.get("aware_etcd") == ETCD_WANTED]
+        for name in marked + [name for unused, name in by_index]:
+            if len(carriers) < self.wish.etcd_size:
+                carriers.setdefault(name, ETCD_WANTED)
+        return carriers
 
     def _named(self, server: Server, names: frozenset) -> bool:
         return server.name in names or server.id in names
@@ -82,13 +108,12 @@ class _Planner:
         """Why the server must stay; empty when it may go."""
         if self._named(server, self.wish.protect):
             return "%s is protected (it reigns, or you said so): hand over first" % server.name
-        well = server.status == "ACTIVE" and not self._named(server, self.wish.dead)
-        if server.name in self.wish.etcd and well and self.etcd_left < 1:
-            return "without %s etcd would have no majority of its %d members" % (server.name, len(self.wish.etcd))
+        if self._votes(server) and self.etcd_left < 1:
+            return "without %s etcd would have no majority of its %d members" % (server.name, self.votes)
         return ""
 
     def _drop(self, server: Server, why: str) -> None:
-        if server.name in self.wish.etcd and server.status == "ACTIVE" and not self._named(server, self.wish.dead):
+        if self._votes(server):
             self.etcd_left -= 1
         self.live.remove(server)
         self.deletes.append(Step("delete", server.name, why, server.index, server.caste, server.zone, server.id))
@@ -129,10 +154,10 @@ class _Planner:
             self._drop(free[0], self._blame(free[0], castes))
 
     def _worth(self, server: Server, castes: Mapping) -> tuple:
-        """Least first: failed and dead, shut off, without work, youngest."""
+        """Least first: failed and dead, shut off, without a member of etcd (to move one is work), without work, youngest."""
         broken = server.status == "ERROR" or self._named(server, self.wish.dead)
         idle = castes[server.id] == SPARE
-        return (not broken, server.status != "SHUTOFF", not idle, not self._named(server, self.wish.spare), _Backwards(server.created), -server.index)
+        return (not broken, server.status != "SHUTOFF", self._votes(server), not idle, not self._named(server, self.wish.spare), _Backwards(server.created), -server.index)
 
     def _blame(self, server: Server, castes: Mapping) -> str:
         if server.status == "ERROR":
@@ -194,12 +219,12 @@ class _Planner:
             steps.append(Step("create", name, why, index, caste.name if caste else SPARE, zone))
         return steps
 
-    def _mark(self, server: Server, caste: str) -> list:
-        marks = dict((key, value) for key, value in own_marks(self.wish, server.index, caste).items() if server.marks.get(key) != value)
+    def _mark(self, server: Server, caste: str, etcd: str) -> list:
+        marks = dict((key, value) for key, value in own_marks(self.wish, server.index, caste, etcd).items() if server.marks.get(key) != value)
         names = sorted(marks) + ["tag " + tag for tag in self.wish.tags if tag not in server.tags]
         if not names or server.status == "ERROR":
             return []
-        return [Step("mark", server.name, ", ".join(names), server.index, caste, server.zone, server.id, marks)]
+        return [Step("mark", server.name, ", ".join(names), server.index, caste, server.zone, server.id, marks, etcd)]
 
 
 class _Backwards(str):

@@ -103,7 +103,7 @@ class Blueprint:
 
     def body(self, step: Step) -> dict:
         """Request for one server."""
-        marks = own_marks(self.wish, step.index, step.caste)
+        marks = own_marks(self.wish, step.index, step.caste, step.etcd)
         return self._request(step, node_name(self.wish.colony, step.index), marks)
 
     def body_of_many(self, steps: list) -> dict:
@@ -139,11 +139,8 @@ class Blueprint:
         return own + [dict(uuid=network) for network in self.networks]
 
     def _volume(self) -> dict:
-        volume = dict(boot_index=0, uuid=self.image, source_type="image", destination_type="volume",
-                      volume_size=self.boot_volume["size_gib"], delete_on_termination=self.boot_volume.get("delete_on_termination", True))
-        if self.boot_volume.get("type"):
-            volume["volume_type"] = self.boot_volume["type"]  # microversion 2.67, asked for when it is used
-        return volume
+        return dict(boot_index=0, uuid=self.image, source_type="image", destination_type="volume",
+                    volume_size=self.boot_volume["size_gib"], delete_on_termination=self.boot_volume.get("delete_on_termination", True))
 
 
 def may_be_many(blueprint: Blueprint, steps: list, names: Any) -> bool:
@@ -167,8 +164,10 @@ def address_of(raw: Mapping, network: str = "", floating: bool = True) -> str:
 
 def host_of(server: Server, raw: Mapping, network: str = "", floating: str = "") -> dict:
     """Arguments for ansible.builtin.add_host."""
-    groups = ["aware_bootstrap"] + ([server.caste] if server.caste else ["spare"])
+    etcd = server.marks.get("aware_etcd") or ""
+    groups = ["aware_bootstrap", server.caste or "spare"] + (["aware_etcd"] if etcd else [])
     return dict(
-        name=server.name, ansible_host=floating or address_of(raw, network), groups=groups, aware_index=server.index, aware_caste=server.caste,
+        name=server.name, ansible_host=floating or address_of(raw, network), groups=groups, aware_name=server.name, aware_index=server.index,
+        aware_caste=server.caste, aware_etcd_state=etcd,
         aware_zone=server.zone, aware_address=address_of(raw, network, floating=False), aware_server_id=server.id,
         aware_server_status=server.status, aware_vcpus=server.size.vcpus, aware_ram_mib=server.size.ram_mib, aware_disk_gib=server.size.disk_gib)

@@ -36,7 +36,7 @@ def wish_of(params: Mapping, zones: tuple = ()) -> Wish:
     sets = dict((key, frozenset(params[key] or ())) for key in ("remove", "replace", "dead", "spare", "protect"))
     return Wish(colony=colony, size=size, castes=castes, zones=zones, marks=_marks(params["infrastructure"]["metadata"]),
                 tags=tuple(sorted({colony_tag(colony)} | set(_tags(params["infrastructure"]["tags"])))), etcd=frozenset(params["etcd_members"] or ()),
-                replace_failed=params["replace_failed"], **sets)
+                etcd_size=_etcd_size(params), replace_failed=params["replace_failed"], **sets)
 
 
 def check_colony(colony: str) -> None:
@@ -58,6 +58,16 @@ def checked_castes(params: Mapping) -> dict:
         if result[name]["count"] < 0:
             raise CloudError("castes.%s.count is %d; 0 or more is possible" % (name, result[name]["count"]))
     return result
+
+
+def _etcd_size(params: Mapping) -> int:
+    """How many servers carry etcd. An even number would stand no more failures than the odd one below it."""
+    wanted = params["etcd_size"] or 0
+    if wanted and (wanted % 2 == 0 or not 1 <= wanted <= 7):
+        raise CloudError("etcd_size %d is no good: 1, 3, 5 or 7" % wanted)
+    if wanted > params["size"]:
+        raise CloudError("etcd_size is %d, but size is %d: lower it, or raise size" % (wanted, params["size"]))
+    return wanted
 
 
 def _caste(name: str, value: Mapping) -> Caste:

@@ -242,9 +242,15 @@ options:
     elements: str
   etcd_members:
     description:
-      - Names of the servers with a member of etcd. So many that work stay that they are a majority.
+      - Names of the servers that have a member of etcd by now. They are marked so (metadata C(aware_etcd)), and later runs need not be told.
+      - So many of them that work stay that they are a majority.
     type: list
     elements: str
+  etcd_size:
+    description:
+      - Number of servers that shall carry etcd (1, 3, 5 or 7). Those that have a member stay, then the first ones by index are marked; they get group C(aware_etcd).
+      - Without it no server is marked.
+    type: int
   replace_failed:
     description:
       - Replace servers in ERROR. Without it they are reported with Nova's reason, the rest is done, and the module fails.
@@ -393,6 +399,7 @@ def main():
         castes=dict(type="dict"),
         infrastructure=dict(type="dict", default={}, apply_defaults=True, options=_INFRASTRUCTURE),
         term=dict(type="int"),
+        etcd_size=dict(type="int"),
         replace_failed=dict(type="bool", default=False),
         parallel=dict(type="int", default=8),
         multi_create=dict(type="bool", default=True),

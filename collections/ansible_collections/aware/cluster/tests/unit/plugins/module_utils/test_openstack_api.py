@@ -129,3 +129,23 @@ def test_lists_are_read_to_their_end():
     script = Script(first, Answer(200, {"servers": [2]}))
     assert script.cloud().pages("compute", "/servers", "servers", {"tags": "aware:demo"}) == [1, 2]
     assert script.asked[1][2]["params"] == {"marker": "1", "tags": "aware:demo"}
+
+
+def test_a_creation_without_an_answer_is_looked_for_and_then_repeated():
+    script = Script(Answer(503), auth.ConnectFailure("reset"), Answer(202, {"id": 3}))
+    looks = []
+    assert script.cloud().create("network", "/x", {}, lambda: looks.append(1)) == {"id": 3}
+    assert len(looks) == 2 and [method for method, unused, more in script.asked] == ["POST"] * 3
+
+
+def test_what_a_lost_creation_made_is_taken():
+    script = Script(auth.ConnectFailure("reset"))
+    assert script.cloud().create("network", "/x", {}, lambda: {"id": 1}) == {"id": 1}
+    assert len(script.asked) == 1
+
+
+def test_a_creation_is_not_tried_for_ever():
+    script = Script(Answer(503, {"message": "come back later"}))
+    with pytest.raises(Unanswered, match="come back later"):
+        script.cloud().create("network", "/x", {})
+    assert 60 < script.time < 70

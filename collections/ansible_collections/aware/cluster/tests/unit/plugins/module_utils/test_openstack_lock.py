@@ -36,6 +36,9 @@ class Neutron:
         with self.one:
             return [dict(group, tags=list(group["tags"])) for group in self.groups]
 
+    def create(self, service, path, body, there):
+        return self.request(service, "POST", path, body)
+
     def request(self, service, method, path, body=None, busy=()):
         self.guard()
         with self.one:

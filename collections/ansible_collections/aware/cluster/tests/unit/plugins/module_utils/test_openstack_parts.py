@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import CloudError
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import rule_steps, same_key, wanted_rules
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_connection import version_tuple
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_connection import secrets_of, version_tuple
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Flavor, chosen, smallest_flavor
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Size, Step, Wish
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, address_of, index_of, is_owned, may_be_many
@@ -134,7 +134,7 @@ def params(**more):
     infrastructure = dict(metadata={}, tags=[])
     infrastructure.update(more.pop("infrastructure", {}))
     names = dict((key, None) for key in ("remove", "replace", "dead", "spare", "protect", "etcd_members"))
-    return dict(dict(colony="demo", size=3, castes=None, replace_failed=False, infrastructure=infrastructure, **names), **more)
+    return dict(dict(colony="demo", size=3, castes=None, replace_failed=False, etcd_size=None, infrastructure=infrastructure, **names), **more)
 
 
 @pytest.mark.parametrize("more, message", [
@@ -143,6 +143,8 @@ def params(**more):
     (dict(castes={"web": {"count": 4}}), "castes want 4 nodes, but size is 3"),
     (dict(castes={"web": {"count": 1, "requires": {"cpus": 2}}}), "cpus"),
     (dict(castes={"We b": {"count": 1}}), "cannot be a group name"),
+    (dict(etcd_size=2), "etcd_size 2 is no good: 1, 3, 5 or 7"),
+    (dict(etcd_size=5), "etcd_size is 5, but size is 3"),
     (dict(castes={"web": {"count": -1}}), "0 or more"),
     (dict(infrastructure=dict(metadata={"aware_node": "x"})), "the colony's own"),
     (dict(infrastructure=dict(tags=["a,b"])), "without / and ,"),
@@ -162,3 +164,11 @@ def test_a_wish():
 @pytest.mark.parametrize("text, numbers", [("4.22.0", (4, 22)), ("3.9", (3, 9)), ("5.0.0rc1", (5, 0)), ("x", (0, 0))])
 def test_versions(text, numbers):
     assert version_tuple(text) == numbers
+
+
+@pytest.mark.parametrize("cloud, secrets", [
+    (None, set()), ("mycloud", set()), ({"region_name": "R"}, set()), ({"auth": "x"}, set()),
+    ({"auth": {"auth_url": "http://x", "username": "u", "password": "p", "application_credential_secret": "s", "token": "t"}}, {"p", "s", "t"}),
+])
+def test_what_of_a_cloud_is_secret(cloud, secrets):
+    assert secrets_of(cloud) == secrets

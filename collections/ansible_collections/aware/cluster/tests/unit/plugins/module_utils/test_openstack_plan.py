@@ -184,3 +184,53 @@ def test_any_colony_converges_in_one_plan_that_depends_on_nothing_but_the_input(
     assert not again.steps and not again.problems, sentences(again)
     for caste in castes:
         assert sum(1 for one in after if one.caste == caste.name) == caste.count
+
+
+def carrying(index, state="member", **more):
+    return server(index, marks=own_marks(wish(1), index, "", state), **more)
+
+
+def carriers(plan):
+    return dict((step.node, step.etcd) for step in plan.steps if step.etcd)
+
+
+def test_the_first_servers_of_a_new_colony_are_to_carry_etcd():
+    plan = make_plan(wish(5, etcd_size=3), [])
+    assert carriers(plan) == {"demo-1": "wanted", "demo-2": "wanted", "demo-3": "wanted"}
+    assert not make_plan(wish(5), []).steps[0].etcd
+
+
+def test_a_server_gets_its_mark_when_it_has_a_member():
+    servers = [carrying(1, "wanted"), carrying(2, "wanted"), carrying(3, "wanted"), server(4)]
+    plan = make_plan(wish(4, etcd_size=3, etcd=frozenset(["demo-1", "demo-2", "demo-3"])), servers)
+    assert sentences(plan) == ["write metadata of server demo-%d: aware_etcd" % index for index in (1, 2, 3)]
+    assert [step.marks for step in plan.steps] == [{"aware_etcd": "member"}] * 3
+    assert not make_plan(wish(4, etcd_size=3), [carrying(1), carrying(2), carrying(3), server(4)]).steps
+
+
+def test_members_stay_members_and_who_takes_the_place_of_one_is_new():
+    plan = make_plan(wish(5, etcd_size=3), [carrying(1), carrying(3), server(4), server(5)])
+    assert carriers(plan) == {"demo-2": "wanted"}
+    plan = make_plan(wish(4, etcd_size=3), [server(1), carrying(2), carrying(3), carrying(4)])
+    assert not plan.steps, "a member moved to a lower index for no reason"
+
+
+def test_a_member_made_anew_does_not_vote_before_it_joined():
+    servers = [carrying(1), carrying(2, "wanted"), carrying(3)]
+    plan = make_plan(wish(3, etcd_size=3, replace=frozenset(["demo-1"])), servers)
+    assert plan.problems == ("without demo-1 etcd would have no majority of its 3 members",)
+    servers[1] = carrying(2)
+    assert not make_plan(wish(3, etcd_size=3, replace=frozenset(["demo-1"])), servers).problems
+
+
+def test_a_deleted_member_still_counts():
+    servers = [carrying(1), carrying(2), carrying(3), server(4)]
+    plan = make_plan(wish(4, etcd_size=5, remove=frozenset(["demo-3"])), servers)
+    assert plan.problems == ("without demo-3 etcd would have no majority of its 5 members",)
+
+
+def test_who_carries_etcd_goes_after_who_does_not():
+    castes = (Caste("web", 1),)
+    servers = [carrying(1), carrying(2), carrying(3), server(4, caste="web"), server(5)]
+    plan = make_plan(wish(3, castes=castes, etcd_size=3), servers)
+    assert {step.node for step in plan.of("delete")} == {"demo-4", "demo-5"}

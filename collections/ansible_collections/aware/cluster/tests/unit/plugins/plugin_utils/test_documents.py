@@ -113,7 +113,9 @@ def test_spec():
     ({"size": 10001}, "10001"), ({"colony": "De mo"}, "colony"), ({"castes": {"web": {"count": -1}}}, "castes.web.count"),
     ({"castes": {"all": {"count": 1}}}, "'all'"), ({"castes": {"web": {"cuont": 1}}}, "castes.web: unknown key cuont"), ({"castes": {"web": 2}}, "castes.web"),
     ({"castes": {"web": {"count": 1, "requires": {"ram": 1}}}}, "ram"), ({"policies": {"dead_after_s": 0.1}}, "dead_after_s"),
-    ({"policies": {"replace_dead": "maybe"}}, "replace_dead"), ({"provider": "moon"}, "provider"), ({"colony": None}, "colony"),
+    ({"policies": {"replace_dead": "maybe"}}, "replace_dead"), ({"policies": {"backup": {"every": "6x"}}}, "backup.every"),
+    ({"policies": {"backup": {"every": "6h", "keep": {"last": 0}}}}, "keep.last"), ({"policies": {"backup": {"keep": {}}}}, "every"),
+    ({"provider": "moon"}, "provider"), ({"colony": None}, "colony"),
 ])
 def test_impossible_spec(changes, named):
     with pytest.raises(SpecError) as caught:

@@ -1,0 +1,106 @@
+"""What the tests of role ``agent`` and of upgrades share: wheels, inventories, a client that never rests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hosts_support import CHECKOUT, PROGRAM, HostsLab, Play
+
+STATE = "/var/lib/aware"
+
+
+def build_wheels(folder: Path, version: str, edits: dict[str, tuple[str, str]] | None = None) -> Path:
+    """The present sources as release ``version``, for Debian 13. Needs a package index.
+
+    ``edits`` replaces a text in a file of the release by another, to make one that does not work.
+    """
+    source = folder / f"source-{version}"
+    for name in ("aware_agent", "scripts"):
+        shutil.copytree(CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(CHECKOUT / name, source)
+    for name, (old, new) in (edits or {}).items():
+        text = (source / name).read_text()
+        assert old in text
+        (source / name).write_text(text.replace(old, new))
+    wheels = folder / f"wheels-{version}"
+    command = [sys.executable, source / "scripts" / "wheels", "--python=3.13"]
+    subprocess.run([*command, f"--as-version={version}", f"--directory={wheels}"], check=True, timeout=600)
+    return wheels
+
+
+class Colony:
+    """A colony on a lab's hosts: its inventory, and plays over it with one set of wheels."""
+
+    def __init__(self, lab: HostsLab, folder: Path, size: int) -> None:
+        self.lab = lab
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "cluster.yml").write_text(
+            f"plugin: aware.cluster.spec\nprovider: static\ncolony: lab\nsize: {size}\ncastes:\n  web: {{count: 1}}\n"
+        )
+        self.context = folder / ".aware" / "context.json"
+
+    def play(self, playbook: str, wheels: Path, *words: str, timeout_s: float = 2400) -> Play:
+        """One of the project's playbooks."""
+        inventories = ("-i", str(self.lab.directory / "nsenter.yml"), "-i", str(self.folder))
+        return self.lab.play(
+            f"playbooks/{playbook}.yml", *inventories, *words, timeout_s=timeout_s, AWARE_WHEELS=str(wheels)
+        )
+
+    def releases(self) -> dict[str, str]:
+        """The release each host's link leads to."""
+        return {host: self.lab.sh(host, "basename $(readlink /opt/aware/current)") for host in self.lab.hosts}
+
+    def ask(self, path: str) -> Any:
+        """A document of the gateway."""
+        script = (
+            "import json, sys; from ansible_collections.aware.cluster.plugins.module_utils import _client, _context\n"
+            "connection = _context.connection_from({'context': sys.argv[1]})\n"
+            "print(json.dumps(_client.GatewayClient(connection).get(sys.argv[2])))"
+        )
+        words = ("env", f"PYTHONPATH={CHECKOUT / 'collections'}", sys.executable, "-c", script, str(self.context), path)
+        return json.loads(self.lab.enter(*words).stdout)
+
+    def versions(self) -> dict[str, str]:
+        """What each node says it is."""
+        return {node["name"]: node["version"] for node in self.ask("/v1/nodes")["nodes"]}
+
+    def queen(self) -> str:
+        """Name of the queen."""
+        return str(self.ask("/v1/queen")["name"])
+
+    def reigns(self) -> dict[int, set[str]]:
+        """Who was queen of which term, as the hosts' journals have it."""
+        found: dict[int, set[str]] = {}
+        for host in self.lab.hosts:
+            journal = self.lab.sh(host, "journalctl -u aware-agent -o cat --no-pager")
+            for term in re.findall(r"I am queen of term (\d+)", journal):
+                found.setdefault(int(term), set()).add(host)
+        return found
+
+    @contextmanager
+    def restless_client(self, node: str, seen: dict[str, Any]) -> Iterator[None]:
+        """Writes and reads all the time; ``seen`` has what became of it afterwards."""
+        script = str(Path(__file__).with_name("upgrade_client.py"))
+        command = [PROGRAM, "enter", "env", f"PYTHONPATH={CHECKOUT / 'collections'}", sys.executable, script]
+        client = subprocess.Popen(
+            [*command, str(self.context), node],
+            env={**os.environ, "AWARE_LAB": self.lab.name},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield
+        finally:
+            seen.update(json.loads(client.communicate(timeout=120)[0]))
