@@ -18,6 +18,7 @@ BENCHES = {
     "failover": "queen killed or stopped -> first accepted write on the next; beside etcd's lease, keepalived, Patroni",
     "api": "requests per second and latency of the queen's gateway; beside a bare ASGI application",
     "inventory": "CPU seconds of ansible-inventory; beside ansible-core's own sources and openstack.cloud",
+    "provision": "until n servers of the test cloud are ACTIVE; beside one request to Nova and openstack.cloud.server",
     "footprint": "memory and CPU of a quiet queen, heir and worker; beside Serf",
     "formation": "from the last start until all see all; beside Serf",
 }

@@ -19,14 +19,18 @@ from typing import Any
 
 from aware_agent.colony.spec import Spec
 from aware_agent.store.embedded import free_ports
-from bench.harness import Run
+from bench.cloud import cloud, move_in
+from bench.harness import Run, Unavailable
 from bench.lab import ROOT, Document, Lab, LabError
 from bench.measure import Cost, run_costed
-from bench.peers import openstack_cloud
+from bench.peers import nova, openstack_cloud
 from bench.population import TIERS, ZONES, populate
 from bench.processes import clean_environment
 
 _LIMIT_S = 600.0
+_SERVERS = 30
+_REAL = f"openstack.cloud: real OpenStack, keyed groups, {_SERVERS} hosts"
+_OURS = {"plugin": "aware.cluster.gateway", "context": "context.json", "stale_path": "stale"}
 KEYED = [{"key": "aware_zone", "prefix": "zone"}, {"key": "aware_labels.tier", "prefix": "tier"}]
 
 
@@ -38,19 +42,31 @@ def add_arguments(parser: Any) -> None:
 
 async def measure(run: Run, options: argparse.Namespace) -> None:
     """One colony that grows."""
+    without = _no_cloud()
     real = {"zone": ZONES[0], "labels": {"tier": TIERS[0]}}
     async with Lab(nodes=1, spec=Spec(colony="lab", size=1), settings=real) as lab:
         await lab.form()
         bench = _Bench(run, lab, options.repeat)
         await bench.floor()
-        present = 1
+        if without:
+            run.skip(_REAL, without)
+        else:
+            await bench.grow(_SERVERS)
+            await bench.measure_real(_SERVERS)
         for hosts in sorted(options.hosts or (1000, 10000)):
             run.say(f"{hosts} hosts")
-            async with lab.etcd_client() as client:
-                await populate(client, lab.keys, hosts - present, first=present)
-            present = hosts
-            await lab.wait_ready(hosts, 120)
+            await bench.grow(hosts)
             await bench.measure(hosts)
+
+
+def _no_cloud() -> str:
+    """Why the real API cannot be asked; "" in the cloud's network, which this process moves to if it can."""
+    try:
+        openstack_cloud.collections()  # from in there nothing can be fetched
+        move_in(sys.argv[1:])
+    except Unavailable as error:
+        return str(error)
+    return ""
 
 
 class _Bench:
@@ -60,6 +76,7 @@ class _Bench:
         self._run = run
         self._lab = lab
         self._asked = repeat
+        self._present = 1
         self._directory = lab.directory / "inventory"
         self._directory.mkdir()
         self._program = Path(sys.executable).parent / "ansible-inventory"
@@ -69,6 +86,31 @@ class _Bench:
     async def floor(self) -> None:
         """What ansible-inventory costs with nothing to do."""
         await self._row("core's host_list: one host", ["-i", "a,"], 1, "floor", settings="what starting costs")
+
+    async def grow(self, hosts: int) -> None:
+        """That many nodes in the colony; they only become more."""
+        async with self._lab.etcd_client() as client:
+            await populate(client, self._lab.keys, hosts - self._present, first=self._present)
+        self._present = hosts
+        await self._lab.wait_ready(hosts, 120)
+
+    async def measure_real(self, servers: int) -> None:
+        """The peer against Keystone and Nova as they are, and ours with as many nodes."""
+        await self._run.peer(_REAL, lambda: self._real(servers))
+        name = f"aware.cluster.gateway, keyed groups, {servers} hosts"
+        keyed = self._keyed()
+        await self._row(name, ["-i", str(keyed)], servers, "aware", "real queen over TLS, 2 keyed groups", [_REAL])
+
+    async def _real(self, servers: int) -> None:
+        path = openstack_cloud.collections()
+        here = cloud(self._directory)
+        with here.project() as project:
+            self._run.say(f"{servers} servers")
+            await asyncio.to_thread(nova.make, project.connect(), servers)
+            clouds = {"clouds_yaml_path": [str(project.clouds)], "only_clouds": [project.name]}
+            config = openstack_cloud.write_config(self._directory, clouds)
+            settings = f"{openstack_cloud.version(path)}, Keystone and Nova of the test cloud, 2 keyed groups"
+            await self._row(_REAL, ["-i", str(config)], servers, "peer", settings, collections=path)
 
     async def measure(self, hosts: int) -> None:
         """All rows with that many hosts, ours last."""
@@ -85,16 +127,18 @@ class _Bench:
         sources = ["-i", str(script), "-i", str(constructed)]
         await self._row(names["constructed"], sources, hosts, "peer", settings="2 keyed groups by Constructable")
         await self._run.peer(names["openstack"], lambda: self._openstack(names["openstack"], hosts))
-        self._lab.write_context(self._directory)
-        ours = {"plugin": "aware.cluster.gateway", "context": "context.json", "stale_path": "stale"}
-        plain = self._write("plain.aware.yml", ours)
-        keyed = self._write("keyed.aware.yml", {**ours, **_keyed()})
+        keyed = self._keyed()
+        plain = self._write("plain.aware.yml", _OURS)
         settings = "real queen over TLS"
         await self._row(
             f"aware.cluster.gateway, {label}", ["-i", str(plain)], hosts, "aware", settings, [names["script"]]
         )
         name = f"aware.cluster.gateway, keyed groups, {label}"
         await self._row(name, ["-i", str(keyed)], hosts, "aware", f"{settings}, 2 keyed groups", [*names.values()])
+
+    def _keyed(self) -> Path:
+        self._lab.write_context(self._directory)
+        return self._write("keyed.aware.yml", {**_OURS, **_keyed()})
 
     async def _openstack(self, name: str, hosts: int) -> None:
         path = await asyncio.to_thread(openstack_cloud.collections)

@@ -75,13 +75,18 @@ def write_files(directory: Path, port: int) -> Path:
     auth |= {"user_domain_name": "Default", "project_domain_name": "Default"}
     clouds = {"clouds": {"fake": {"auth": auth, "region_name": "RegionOne", "identity_api_version": 3}}}
     (directory / "clouds.yaml").write_text(json.dumps(clouds))
+    return write_config(directory, {"clouds_yaml_path": [str(directory / "clouds.yaml")]})
+
+
+def write_config(directory: Path, more: dict[str, object]) -> Path:
+    """The plugin's configuration with two keyed groups; ``more`` says where the cloud is."""
     keyed = [
         {"key": "openstack.availability_zone", "prefix": "zone"},
         {"key": "openstack.metadata.tier", "prefix": "tier"},
     ]
     settings = {
         "plugin": "openstack.cloud.openstack",
-        "clouds_yaml_path": [str(directory / "clouds.yaml")],
+        **more,
         "expand_hostvars": False,
         "fail_on_errors": True,
         "strict": True,

@@ -42,10 +42,17 @@ class Project:
         given = {"cloud": self.cloud, "colony": self.colony, "infrastructure": infrastructure, "timeout": 240, **more}
         return given if size is None else {**given, "size": size}
 
-    def start(self, options: dict[str, Any], module: str = "openstack_cluster") -> subprocess.Popen[str]:
-        """The module as a process of its own."""
+    def start(
+        self,
+        options: dict[str, Any],
+        module: str = "openstack_cluster",
+        environment: dict[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+    ) -> subprocess.Popen[str]:
+        """The module as a process of its own; ``prefix`` is a command that runs it."""
         process = subprocess.Popen(
-            [sys.executable, str(RUNNER), module],
+            [*prefix, sys.executable, str(RUNNER), module],
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cloud_support import Cloud, eventually
 
-pytestmark = [pytest.mark.cloud, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.cloud, pytest.mark.real, pytest.mark.filterwarnings("default")]
 
 PORT = 20100
 USER_DATA = """#cloud-config
