@@ -178,7 +178,6 @@ class Commands(Protocol):
     def hook(self, hook_id: str) -> HookRecord:
         """One order. Raises :class:`NotFound`."""
 
-
     def backups(self) -> BackupState:
         """How backups stand."""
 
