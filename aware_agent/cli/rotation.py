@@ -96,8 +96,8 @@ def sync(
         data = client.get("/v1/rotation").data
         bundle = str(data["ca"]).encode()
         written = _believe(client, bundle)
-        if data["phase"] == "switched":
-            client.refresh()  # the access token of before ends with the old secret
+        if data["phase"] in ("switched", "returning"):
+            client.refresh()  # the access token of before ends with the secret that is given up
         restart = False
         if material is not None:
             settled = data["phase"] == "settled"

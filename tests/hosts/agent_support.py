@@ -19,7 +19,7 @@ STATE = "/var/lib/aware"
 
 
 def build_wheels(folder: Path, version: str, edits: dict[str, tuple[str, str]] | None = None) -> Path:
-    """The present sources as release ``version``, for Debian 13. Needs a package index.
+    """The present sources as release ``version``, for Debian 13. The first one in a folder needs a package index.
 
     ``edits`` replaces a text in a file of the release by another, to make one that does not work.
     """
@@ -33,6 +33,8 @@ def build_wheels(folder: Path, version: str, edits: dict[str, tuple[str, str]] |
         assert old in text
         (source / name).write_text(text.replace(old, new))
     wheels = folder / f"wheels-{version}"
+    if earlier := sorted(folder.glob("wheels-*")):
+        shutil.copytree(earlier[0], wheels)  # all but the agent's own wheel stays
     command = [sys.executable, source / "scripts" / "wheels", "--python=3.13"]
     subprocess.run([*command, f"--as-version={version}", f"--directory={wheels}"], check=True, timeout=600)
     return wheels

@@ -155,6 +155,10 @@ PLAY = """
         content: "{{ me.stdout }} {{ ansible_facts.service_mgr }}"
         mode: "0644"
       become: true
+    - name: Each works on another host
+      ansible.builtin.copy: {dest: /etc/lab-guest, content: "{{ inventory_hostname }}", mode: "0644"}
+      become: true
+      delegate_to: "{{ {'h1': 'h2', 'h2': 'h3', 'h3': 'h1'}[inventory_hostname] }}"
 - hosts: localhost
   gather_facts: false
   tasks:
@@ -166,11 +170,12 @@ PLAY = """
 def test_ansible_changes_the_hosts_once(lab: HostsLab, tmp_path: Path, ssh: bool) -> None:
     (tmp_path / "play.yml").write_text(PLAY)
     for host in lab.hosts:
-        lab.sh(host, "rm -f /etc/lab-play")
+        lab.sh(host, "rm -f /etc/lab-play /etc/lab-guest")
     first = lab.play(tmp_path / "play.yml", ssh=ssh).succeeded()
-    assert first.counts("changed") == {"h1": 1, "h2": 1, "h3": 1, "localhost": 0}
+    assert first.counts("changed") == {"h1": 2, "h2": 2, "h3": 2, "localhost": 0}
     lab.play(tmp_path / "play.yml", ssh=ssh).changed_nothing()
     assert {lab.sh(host, "cat /etc/lab-play") for host in lab.hosts} == {"root systemd"}
+    assert [lab.sh(host, "cat /etc/lab-guest") for host in lab.hosts] == ["h3", "h1", "h2"]
 
 
 def test_two_labs_do_not_meet_and_nothing_is_left(lab: HostsLab) -> None:

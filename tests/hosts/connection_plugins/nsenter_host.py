@@ -26,17 +26,16 @@ options:
     vars:
       - name: aware_lab_directory
   host:
-    description: Name of the host in the lab.
-    default: inventory_hostname
+    description: Name or address in the lab. The default is where the task runs, which C(delegate_to) changes.
+    default: ""
     vars:
       - name: aware_lab_host
-      - name: inventory_hostname
 """
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from hostlab.containers import inside  # noqa: E402
-from hostlab.settings import LabError, lab  # noqa: E402
+from hostlab.settings import LabError, host_at, lab  # noqa: E402
 
 
 class Connection(ConnectionBase):
@@ -55,7 +54,9 @@ class Connection(ConnectionBase):
 
     def _run(self, *argv: str, **streams: Any) -> tuple[int, bytes, bytes]:
         try:
-            entering = inside(lab(Path(self.get_option("directory")).name), self.get_option("host"), *argv)
+            # inventory_hostname stays that of the delegating host: only this one is where the task shall run.
+            host = host_at(self.get_option("host") or self._play_context.remote_addr)
+            entering = inside(lab(Path(self.get_option("directory")).name), host, *argv)
         except (LabError, OSError) as error:
             raise AnsibleConnectionFailure(str(error)) from error
         if streams.get("input") is None and "stdin" not in streams:

@@ -83,6 +83,14 @@ def address(host: str) -> str:
     return CONTROLLER if host == "controller" else f"10.77.0.{10 + number(host)}"
 
 
+def host_at(place: str) -> str:
+    """h1 for 10.77.0.11; a name stays what it is. Raises LabError for another address."""
+    known = {address(f"h{each}"): f"h{each}" for each in range(1, MOST_HOSTS + 1)} if "." in place else {place: place}
+    if place not in known:
+        raise LabError(f"{place} is no address of a lab's host: those are {address('h1')} and up")
+    return known[place]
+
+
 def suite() -> str:
     """The Debian release of new hosts, LAB_SUITE. Raises LabError for one we have no recipe for."""
     chosen = os.environ.get("LAB_SUITE") or SUITES[0]
