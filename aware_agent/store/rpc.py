@@ -8,16 +8,12 @@ registered under their true names: a later ``import aetcd`` finds them and works
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
-
-# Child processes are started by exec only; gRPC's fork handlers would cost time and print warnings.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
 def _load() -> tuple[Any, Any]:

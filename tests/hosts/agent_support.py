@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,14 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hosts_support import CHECKOUT, PROGRAM, HostsLab, Play
+from hosts_support import CHECKOUT, PROGRAM, HostsLab, Play, eventually
 
 STATE = "/var/lib/aware"
 
 
 def build_wheels(folder: Path, version: str, edits: dict[str, tuple[str, str]] | None = None) -> Path:
-    """The present sources as release ``version``, for Debian 13. The first one in a folder needs a package index.
+    """The present sources as release ``version``, for Debian 13.
 
+    What ``make wheels`` or an earlier call fetched is not fetched again; else a package index is needed.
     ``edits`` replaces a text in a file of the release by another, to make one that does not work.
     """
     source = folder / f"source-{version}"
@@ -33,35 +35,68 @@ def build_wheels(folder: Path, version: str, edits: dict[str, tuple[str, str]] |
         assert old in text
         (source / name).write_text(text.replace(old, new))
     wheels = folder / f"wheels-{version}"
-    if earlier := sorted(folder.glob("wheels-*")):
-        shutil.copytree(earlier[0], wheels)  # all but the agent's own wheel stays
+    fetched = [*sorted(folder.glob("wheels-*")), CHECKOUT / "dist" / "wheels"][0]
+    if fetched.exists():
+        shutil.copytree(fetched, wheels, ignore=shutil.ignore_patterns(".*"))
     command = [sys.executable, source / "scripts" / "wheels", "--python=3.13"]
     subprocess.run([*command, f"--as-version={version}", f"--directory={wheels}"], check=True, timeout=600)
     return wheels
 
 
 class Colony:
-    """A colony on a lab's hosts: its inventory, and plays over it with one set of wheels."""
+    """A colony on the first ``size`` hosts of a lab; the others are in group ``aware_green``. Plays over it."""
 
     def __init__(self, lab: HostsLab, folder: Path, size: int) -> None:
         self.lab = lab
         self.folder = folder
+        self.nodes, self.greens = lab.hosts[:size], lab.hosts[size:]
         folder.mkdir(parents=True, exist_ok=True)
+        reach = json.loads((lab.directory / "nsenter.yml").read_text())["all"]["vars"]
+        groups = {
+            name: {"hosts": {host: {"ansible_host": lab.address(host)} for host in hosts}}
+            for name, hosts in (("aware_bootstrap", self.nodes), ("aware_green", self.greens))
+        }
+        self.hosts = folder.with_name(f"{folder.name}-hosts.yml")
+        self.hosts.write_text(json.dumps({"all": {"vars": reach, "children": groups}}))
         (folder / "cluster.yml").write_text(
             f"plugin: aware.cluster.spec\nprovider: static\ncolony: lab\nsize: {size}\ncastes:\n  web: {{count: 1}}\n"
         )
         self.context = folder / ".aware" / "context.json"
 
+    def words(self, playbook: str, *words: str) -> list[str]:
+        """What follows ``ansible-playbook`` for one of the project's playbooks."""
+        return [f"playbooks/{playbook}.yml", "-i", str(self.hosts), "-i", str(self.folder), *words]
+
     def play(self, playbook: str, wheels: Path, *words: str, timeout_s: float = 2400) -> Play:
         """One of the project's playbooks."""
-        inventories = ("-i", str(self.lab.directory / "nsenter.yml"), "-i", str(self.folder))
-        return self.lab.play(
-            f"playbooks/{playbook}.yml", *inventories, *words, timeout_s=timeout_s, AWARE_WHEELS=str(wheels)
-        )
+        path, *rest = self.words(playbook, *words)
+        return self.lab.play(path, *rest, timeout_s=timeout_s, AWARE_WHEELS=str(wheels))
+
+    def play_until(self, task: str, times: int, playbook: str, wheels: Path, *words: str) -> str:
+        """The same, killed when ``task`` has begun ``times`` times, which it has to; what it had said."""
+        log = self.folder.with_name("killed.log")
+        more = {"AWARE_LAB": self.lab.name, "AWARE_LAB_SSH": "0", "AWARE_WHEELS": str(wheels), "ANSIBLE_NOCOLOR": "1"}
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [PROGRAM, "play", *self.words(playbook, *words)],
+                env={**os.environ, **more},
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+            try:
+                eventually(lambda: process.poll() is not None or log.read_text().count(task) >= times, task, 1200)
+                assert process.poll() is None, log.read_text()[-6000:]
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        return log.read_text()
 
     def releases(self) -> dict[str, str]:
-        """The release each host's link leads to."""
-        return {host: self.lab.sh(host, "basename $(readlink /opt/aware/current)") for host in self.lab.hosts}
+        """The release each node's link leads to."""
+        return {host: self.lab.sh(host, "basename $(readlink /opt/aware/current)") for host in self.nodes}
 
     def ask(self, path: str) -> Any:
         """A document of the gateway."""

@@ -30,7 +30,7 @@ def bare(lab: HostsLab, wheels: Path, tmp_path_factory: pytest.TempPathFactory) 
 def role(colony: Colony, wheels: Path, state: str, host: str, *words: str, **variables: Any) -> Play:
     """The role alone on one host, or on all of a group."""
     play = [{"hosts": host, "become": True, "gather_facts": False, "roles": ["aware.cluster.agent"]}]
-    book = colony.folder / "role.json"
+    book = colony.folder.with_name("role.json")
     book.write_text(json.dumps(play))
     more = {"aware_agent_state": state, "aware_agent_colony": "lab", **variables}
     inventory = ("-i", str(colony.lab.directory / "nsenter.yml"))
@@ -57,7 +57,7 @@ def test_what_cannot_be_is_refused_in_one_line_before_anything_is_changed(bare: 
     names = [f"case-{number}" for number in range(len(REFUSED))]
     address = {"ansible_host": bare.lab.address("h1")}
     hosts = {name: {**address, **wrong} for name, (wrong, _) in zip(names, REFUSED, strict=True)}
-    inventory = bare.folder / "refused.yml"
+    inventory = bare.folder.with_name("refused.yml")
     inventory.write_text(json.dumps({"refused": {"hosts": hosts}}))
     done = role(bare, wheels, "installed", "refused", "-i", str(inventory))
     failed = {line.split("[")[1].split("]")[0]: line for line in done.output.splitlines() if line.startswith("fatal: ")}
@@ -79,6 +79,17 @@ def colony(bare: Colony, wheels: Path) -> Colony:
     return bare
 
 
+def test_the_node_that_joined_is_the_process_systemd_knows(colony: Colony) -> None:
+    main = main_pid(colony, "h2")
+    joined = colony.lab.sh("h2", f"journalctl -u {UNIT} -o json --no-pager | grep 'joined colony' | tail -n 1")
+    assert json.loads(joined)["_PID"] == main
+    status = colony.lab.sh("h2", f"systemctl show --property StatusText --value {UNIT}")
+    assert status.startswith(("worker of queen h1, term ", "queen of colony lab, term "))
+    assert all(
+        json.loads(line)["node"] == "h2" for line in colony.lab.sh("h2", f"journalctl _PID={main} -o cat").splitlines()
+    )
+
+
 def test_a_restart_that_was_forgotten_is_made_up_for_then_nothing_changes_and_no_token_is_left(
     colony: Colony, wheels: Path
 ) -> None:
@@ -91,17 +102,6 @@ def test_a_restart_that_was_forgotten_is_made_up_for_then_nothing_changes_and_no
     colony.play("install", wheels).changed_nothing()
     for host in colony.lab.hosts:
         assert colony.lab.sh(host, "ls /etc/aware") == "agent.toml"
-
-
-def test_the_node_that_joined_is_the_process_systemd_knows(colony: Colony) -> None:
-    main = main_pid(colony, "h2")
-    joined = colony.lab.sh("h2", f"journalctl -u {UNIT} -o json --no-pager | grep 'joined colony' | tail -n 1")
-    assert json.loads(joined)["_PID"] == main
-    status = colony.lab.sh("h2", f"systemctl show --property StatusText --value {UNIT}")
-    assert status.startswith(("worker of queen h1, term ", "queen of colony lab, term "))
-    assert all(
-        json.loads(line)["node"] == "h2" for line in colony.lab.sh("h2", f"journalctl _PID={main} -o cat").splitlines()
-    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hosts_support import HostsLab
 from install_support import Site
 
 pytestmark = pytest.mark.hosts
-KILLS = 6
+KILLS = 4
 
 
 def test_killed_at_random_tasks_a_rerun_heals(lab: HostsLab, tmp_path: Path) -> None:
@@ -20,8 +20,8 @@ def test_killed_at_random_tasks_a_rerun_heals(lab: HostsLab, tmp_path: Path) -> 
     seed = random.SystemRandom().randrange(10**6)
     chance = random.Random(seed)
     print(f"seed {seed}")
-    # A first run has some 180 tasks. The later a kill, the more the next run finds done.
-    points = sorted(chance.sample(range(3, 170), KILLS))
+    # A first run has some 300 tasks. The later a kill, the more the next run finds done.
+    points = sorted(chance.sample(range(3, 280), KILLS))
     for number, point in enumerate(points):
         log = tmp_path / f"killed-{number}.log"
         if not site.play_until_killed(point, log):

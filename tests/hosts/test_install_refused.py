@@ -1,4 +1,4 @@
-"""Hosts that cannot carry etcd are refused in one sentence, and nothing is touched."""
+"""Hosts that cannot carry etcd are refused in one sentence, and nothing is touched; nor by a run that only looks."""
 
 from __future__ import annotations
 
@@ -101,3 +101,9 @@ def test_an_inventory_that_does_not_fit(site: Site) -> None:
     played = site.play()
     assert "Group aware_bootstrap has no hosts" in played.output
     assert not any(traces(site.lab).values())
+
+
+def test_check_mode_on_bare_hosts(site: Site) -> None:
+    site.play("site", "--check").succeeded()
+    assert not any(traces(site.lab).values())
+    assert not site.context.parent.exists()

@@ -1,7 +1,8 @@
-"""Upgrades and ways back under a client that writes and reads throughout."""
+"""Upgrades and ways back under a client that writes and reads throughout. One colony goes through all of it."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import pytest
 from agent_support import Colony, build_wheels
 from hosts_support import HostsLab
 
-HOSTS = 3
+HOSTS = 6
+NODES = 3  # the others take over in the end
+CANARY = ("-e", "aware_upgrade_strategy=canary", "-e", "aware_upgrade_soak=5")
 pytestmark = pytest.mark.hosts
 
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Four releases: two that follow each other, one that cannot start, one that goes with none before it."""
+    """Releases: three that follow each other, one that cannot start, one that goes with none before it."""
     folder = tmp_path_factory.mktemp("wheels")
     ill = {"aware_agent/daemon.py": ("    state_dir.prepare()\n", '    raise AwareError("this release is ill")\n')}
     far = {"aware_agent/__init__.py": ('COMPATIBLE_FROM = "0.1.0"', 'COMPATIBLE_FROM = "0.3.0"')}
@@ -23,13 +26,14 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "0.1.0": build_wheels(folder, "0.1.0"),
         "0.1.1": build_wheels(folder, "0.1.1"),
         "0.1.2": build_wheels(folder, "0.1.2", ill),
+        "0.2.0": build_wheels(folder, "0.2.0"),
         "0.3.0": build_wheels(folder, "0.3.0", far),
     }
 
 
 @pytest.fixture(scope="module")
 def colony(lab: HostsLab, wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Colony:
-    made = Colony(lab, tmp_path_factory.mktemp("colony"), HOSTS)
+    made = Colony(lab, tmp_path_factory.mktemp("colony"), NODES)
     made.play("install", wheels["0.1.0"]).succeeded()
     assert set(made.versions().values()) == {"0.1.0"}
     return made
@@ -44,19 +48,34 @@ def unharmed(colony: Colony, seen: dict[str, Any]) -> None:
     assert all(len(names) == 1 for names in colony.reigns().values()), colony.reigns()
 
 
-def test_a_rolling_upgrade_and_the_way_back_are_not_felt(colony: Colony, wheels: dict[str, Path]) -> None:
+def test_an_incompatible_release_is_refused_before_anything_is_touched(colony: Colony, wheels: dict[str, Path]) -> None:
+    refused = colony.play("upgrade", wheels["0.3.0"])
+    assert refused.code != 0
+    assert "works with 0.3.0 and newer only" in refused.output
+    assert set(colony.releases().values()) == {"0.1.0"}
+
+
+def test_a_rolling_upgrade_that_is_killed_goes_on_where_it_stopped_and_is_not_felt(
+    colony: Colony, wheels: dict[str, Path]
+) -> None:
     seen: dict[str, Any] = {}
     queen = colony.queen()
     with colony.restless_client("h2", seen):
-        upgraded = colony.play("upgrade", wheels["0.1.1"]).succeeded()
+        # At its second node, between the switch of the link and the start of what it leads to.
+        colony.play_until("Start the agent anew", 2, "upgrade", wheels["0.1.1"])
+        assert sorted(colony.releases().values()) == ["0.1.0", "0.1.1", "0.1.1"]
+        went_on = colony.play("upgrade", wheels["0.1.1"]).succeeded()
         assert set(colony.versions().values()) == {"0.1.1"}
     unharmed(colony, seen)
+    done = re.findall(r"(h\d): 0\.1\.1 -> 0\.1\.1, done before", went_on.output)
+    assert len(done) == 1
     # The queen was last, after she had handed over.
-    assert upgraded.output.index("Upgrade the queen]") < upgraded.output.rindex(f"changed: [{queen}]")
+    assert went_on.output.index("Upgrade the queen]") < went_on.output.rindex(f"changed: [{queen}]")
     assert colony.queen() != queen
-    colony.play("upgrade", wheels["0.1.1"]).changed_nothing()
 
-    seen = {}
+
+def test_the_way_back_is_not_felt_and_ends_at_the_oldest_release(colony: Colony, wheels: dict[str, Path]) -> None:
+    seen: dict[str, Any] = {}
     with colony.restless_client("h2", seen):
         colony.play("rollback", wheels["0.1.1"]).succeeded()
         assert set(colony.versions().values()) == {"0.1.0"}
@@ -70,34 +89,35 @@ def test_a_canary_that_fails_its_gate_is_the_only_one_touched_and_goes_back(
     colony: Colony, wheels: dict[str, Path]
 ) -> None:
     seen: dict[str, Any] = {}
-    strategy = ("-e", "aware_upgrade_strategy=canary", "-e", "aware_upgrade_soak=5")
     with colony.restless_client("h2", seen):
-        stopped = colony.play("upgrade", wheels["0.1.2"], *strategy, "-e", "aware_upgrade_gate_timeout=30")
+        stopped = colony.play("upgrade", wheels["0.1.2"], *CANARY)
         assert stopped.code != 0
         assert "the agent does not run: this release is ill" in stopped.output
         assert sorted(colony.releases().values()) == ["0.1.0", "0.1.0", "0.1.2"]
         colony.play("rollback", wheels["0.1.2"]).succeeded()
         assert set(colony.versions().values()) == {"0.1.0"}
     unharmed(colony, seen)
-    # The next release is fine: canary, soak, the rest.
-    colony.play("upgrade", wheels["0.1.1"], *strategy).succeeded()
+
+
+def test_after_a_canary_that_lived_through_its_soak_the_rest_follows(colony: Colony, wheels: dict[str, Path]) -> None:
+    upgraded = colony.play("upgrade", wheels["0.1.1"], *CANARY).succeeded()
+    assert "Refuse one that did not live through it]" in upgraded.output
     assert set(colony.versions().values()) == {"0.1.1"}
+    colony.play("upgrade", wheels["0.1.1"], *CANARY).changed_nothing()
 
 
-def test_an_incompatible_release_is_refused_before_anything_is_touched(colony: Colony, wheels: dict[str, Path]) -> None:
-    before = colony.releases()
-    refused = colony.play("upgrade", wheels["0.3.0"])
+def test_green_hosts_take_over_and_blue_ones_keep_their_etcd(colony: Colony, wheels: dict[str, Path]) -> None:
+    strategy = ("-e", "aware_upgrade_strategy=blue_green")
+    refused = colony.play("upgrade", wheels["0.3.0"], *strategy)
     assert refused.code != 0
     assert "works with 0.3.0 and newer only" in refused.output
-    assert colony.releases() == before
+    assert set(colony.versions()) == set(colony.nodes)
 
-
-def test_an_interrupted_upgrade_goes_on_where_it_stopped(colony: Colony, wheels: dict[str, Path]) -> None:
-    colony.play("rollback", wheels["0.1.1"], "-e", "aware_rollback_version=0.1.0").succeeded()
-    queen = colony.queen()
-    first = next(host for host in colony.lab.hosts if host != queen)
-    colony.play("upgrade", wheels["0.1.1"], "--limit", f"localhost,{first}").succeeded()
-    assert sorted(colony.versions().values()) == ["0.1.0", "0.1.0", "0.1.1"]
-    went_on = colony.play("upgrade", wheels["0.1.1"]).succeeded()
-    assert f"{first}: 0.1.1 -> 0.1.1, done before" in went_on.output
-    assert set(colony.versions().values()) == {"0.1.1"}
+    colony.play("upgrade", wheels["0.2.0"], *strategy).succeeded()
+    assert colony.versions() == dict.fromkeys(colony.greens, "0.2.0")
+    assert colony.queen() in colony.greens
+    assert all(len(names) == 1 for names in colony.reigns().values()), colony.reigns()
+    for host in colony.nodes:
+        units = colony.lab.sh(host, "systemctl is-active aware-agent aware-etcd", check=False)
+        assert units.split() == ["inactive", "active"]
+    colony.play("upgrade", wheels["0.2.0"], *strategy).changed_nothing()

@@ -1,0 +1,117 @@
+"""``playbooks/rotate.yml`` on hosts, under a client that writes and reads; given up, and killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_support import Colony
+from hosts_support import CHECKOUT, PROGRAM, HostsLab
+from install_support import wheels as present_wheels
+
+HOSTS = 3
+pytestmark = pytest.mark.hosts
+OLD = "/root/before"
+
+
+@pytest.fixture(scope="module")
+def wheels() -> Path:
+    return present_wheels()
+
+
+@pytest.fixture(scope="module")
+def colony(lab: HostsLab, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Colony:
+    made = Colony(lab, tmp_path_factory.mktemp("colony"), HOSTS)
+    made.play("install", wheels).succeeded()
+    return made
+
+
+@contextmanager
+def client(colony: Colony, node: str) -> Iterator[None]:
+    """Writes and reads all the time; nothing of that may fail."""
+    script = str(Path(__file__).with_name("rotate_client.py"))
+    command = [PROGRAM, "enter", "env", f"PYTHONPATH={CHECKOUT / 'collections'}", sys.executable, script]
+    process = subprocess.Popen(
+        [*command, str(colony.context), node],
+        env={**os.environ, "AWARE_LAB": colony.lab.name},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield
+    finally:
+        seen: dict[str, Any] = json.loads(process.communicate(timeout=120)[0])
+    assert (seen["failed"], seen["lost"]) == ([], [])
+    assert seen["writes"] > 20
+
+
+def rotation(colony: Colony) -> dict[str, Any]:
+    argv = (".venv/bin/aware", "rotation", "status", "--context", str(colony.context), "--json")
+    return dict(json.loads(colony.lab.enter(*argv).stdout))
+
+
+def is_settled(colony: Colony, generation: int) -> None:
+    """All nodes are ready and hold that generation alone; so does the controller."""
+    now = rotation(colony)
+    assert (now["phase"], now["generation"], now["etcd"]) == ("settled", generation, [])
+    assert {(node["standing"], *node["holds"], node["signed_by"]) for node in now["nodes"]} == {
+        ("ready", generation, generation)
+    }
+    assert {node["status"] for node in colony.ask("/v1/nodes")["nodes"]} == {"ready"}
+    directory = colony.folder / ".aware"
+    assert json.loads((directory / "material" / "material.json").read_text())["generation"] == generation
+    assert (directory / "ca.crt").read_text().count("BEGIN CERTIFICATE") == 1
+    for leftover in (".rotating", "material/next", "material/previous", "material/changing-over"):
+        assert not (directory / leftover).exists(), leftover
+
+
+def answers(lab: HostsLab, host: str, url: str, trust: str, pair: str = "") -> bool:
+    """Whether ``url`` answers a client on ``host`` that believes ``trust`` and shows the certificate of ``pair``."""
+    shown = f"--cert {pair}.crt --key {pair}.key" if pair else ""
+    script = f"curl -s -m 10 -o /dev/null -w '%{{http_code}}' --cacert {trust} {shown} {url}; true"
+    return lab.sh(host, script) == "200"
+
+
+def test_ca_and_secret_are_rotated_and_nobody_notices(colony: Colony, wheels: Path) -> None:
+    """Then the old certificate is refused by every member of etcd, and the old CA proves no gateway."""
+    lab = colony.lab
+    lab.sh("h2", f"mkdir -m 0700 {OLD} && cp /var/lib/aware/node.* /etc/etcd-aware/ca.crt {OLD}/")
+    etcds = [f"https://{lab.address(host)}:2379/health" for host in lab.hosts]
+    gateway = f"https://{lab.address('h1')}:8443/healthz"
+    assert all(answers(lab, "h2", url, f"{OLD}/ca.crt", f"{OLD}/node") for url in etcds)
+    assert answers(lab, "h2", gateway, f"{OLD}/ca.crt")
+    with client(colony, "h2"):
+        colony.play("rotate", wheels).succeeded()
+    is_settled(colony, 2)
+    assert all(answers(lab, "h2", url, "/etc/etcd-aware/ca.crt", "/var/lib/aware/node") for url in etcds)
+    assert not any(answers(lab, "h2", url, "/etc/etcd-aware/ca.crt", f"{OLD}/node") for url in etcds)
+    assert answers(lab, "h2", gateway, "/etc/etcd-aware/ca.crt")
+    assert not answers(lab, "h2", gateway, f"{OLD}/ca.crt")
+    colony.play("install", wheels).changed_nothing()
+
+
+def test_one_that_was_killed_half_way_is_given_up_and_all_works(colony: Colony, wheels: Path) -> None:
+    refused = colony.play("rotate", wheels, "-e", "aware_rotation_abort=true")
+    assert refused.code != 0
+    assert "No rotation is under way" in refused.output
+    with client(colony, "h3"):
+        colony.play_until("PLAY [Give etcd certificates of the CA that signs]", 1, "rotate", wheels)
+        assert (rotation(colony)["phase"], rotation(colony)["generation"]) == ("switched", 3)
+        colony.play("rotate", wheels, "-e", "aware_rotation_abort=true").succeeded()
+    is_settled(colony, 2)
+
+
+def test_one_that_was_killed_at_its_end_is_completed_and_no_other_is_begun(colony: Colony, wheels: Path) -> None:
+    with client(colony, "h1"):
+        colony.play_until("PLAY [Let etcd believe the new CA alone]", 1, "rotate", wheels)
+        completed = colony.play("rotate", wheels).succeeded()
+    assert "a run before this one had rotated them" in completed.output
+    is_settled(colony, 4)
