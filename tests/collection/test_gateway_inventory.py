@@ -269,7 +269,7 @@ def test_hostile_host_data_stays_text(colony: FakeColony, ansible: Any) -> None:
 def test_names_that_mean_something_to_ansible_are_refused(colony: FakeColony, ansible: Any, name: str) -> None:
     queen = colony.member()
     queen.give(make_document([name, "demo-2"]))
-    ran = ansible("ansible-inventory", "-i", colony.inventory_file([queen.url], deadline=1), "--list")
+    ran = ansible("ansible-inventory", "-i", colony.inventory_file([queen.url], deadline=3), "--list")
     assert ran.rc != 0
     assert "cannot be used in an inventory" in ran.err
 

@@ -121,7 +121,8 @@ def test_made_kept_grown_shrunk_and_removed(bench: Bench) -> None:
     _check_files(bench)
     again = bench.play("site")
     assert again.rc == 0, again.out
-    assert again.out.count("changed=0") == 3
+    assert again.out.count("changed=0") >= 3
+    assert not re.search(r"changed=[1-9]", again.out)
     assert bench.pids() == before
     bench.spec(2)
     shrunk = bench.play("site")
