@@ -6,6 +6,7 @@ The colony itself, with nothing stood in for, is met in tests/e2e.
 from __future__ import annotations
 
 import json
+import re
 import stat
 import tomllib
 from collections.abc import Iterator
