@@ -28,7 +28,7 @@ WHEELS = Path(os.environ.get("AWARE_WHEELS") or ROOT / "dist" / "wheels")
 COLONY = "hive"
 SIZE = 3
 FROM_HERE = "10.232.0.0/24"  # the cloud's own end of the guests' network
-LIMIT_S = 3600
+LIMIT_S = 7200  # of one playbook
 SSH = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ControlMaster=auto -o ControlPersist=120"
 
 

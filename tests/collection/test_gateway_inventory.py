@@ -112,7 +112,7 @@ def test_last_answer_is_served_with_a_warning(colony: FakeColony, ansible: Any, 
 def test_partial_answer_is_no_answer(colony: FakeColony, ansible: Any, changes: dict[str, Any]) -> None:
     queen = colony.member()
     queen.give(make_document(NAMES, **changes), etag="")
-    ran = ansible("ansible-inventory", "-i", colony.inventory_file([queen.url], deadline=1), "--list")
+    ran = ansible("ansible-inventory", "-i", colony.inventory_file([queen.url], deadline=3), "--list")
     assert ran.rc != 0
     assert ran.out.strip() == ""
 

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses and networks as people write them, checked, merged and sorted."""
+
 from __future__ import annotations
 
 import ipaddress

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Inventory of a colony, read from its queen."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -225,7 +226,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         fetched = Source(link, store, guards, self._warn, fresh=not cache).fetch()
         if self.get_option("cache") and not fetched.stale:
             head = fetched.head
-            self._cache[key] = {"body": fetched.body.decode(), "saved_at": head.saved_at, "revision": head.revision, "term": head.term}
+            self._cache[key] = {
+                "body": fetched.body.decode(),
+                "saved_at": head.saved_at,
+                "revision": head.revision,
+                "term": head.term,
+            }
         return fetched
 
     def _from_cache(self, key: str, guards: Guards) -> Fetched | None:
@@ -233,21 +239,34 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             kept = self._cache[key]
             inventory = parse_document(kept["body"].encode(), guards.hostname)
-            head = Head(colony=inventory.colony, revision=inventory.revision, term=inventory.term, saved_at=float(kept["saved_at"]))
+            head = Head(
+                colony=inventory.colony,
+                revision=inventory.revision,
+                term=inventory.term,
+                saved_at=float(kept["saved_at"]),
+            )
         except (KeyError, TypeError, AttributeError, DocumentError):
             return None
         return Fetched(inventory, b"", head, age_s=head.age_s())
 
     def _guards(self) -> Guards:
         return Guards(
-            stale=self.get_option("stale") == "allow", stale_max_age=self.get_option("stale_max_age"),
-            min_hosts=self.get_option("min_hosts"), max_shrink=self.get_option("max_shrink"), hostname=self.get_option("hostname"))
+            stale=self.get_option("stale") == "allow",
+            stale_max_age=self.get_option("stale_max_age"),
+            min_hosts=self.get_option("min_hosts"),
+            max_shrink=self.get_option("max_shrink"),
+            hostname=self.get_option("hostname"),
+        )
 
     def _stale_folder(self, link: Connection, folder: str) -> str:
         named = self._option("stale_path")
         if named:
             return os.path.join(folder, os.path.expanduser(named))
-        return os.path.join(os.path.dirname(link.context), "inventory") if link.context else os.path.expanduser("~/.cache/aware.cluster")
+        return (
+            os.path.join(os.path.dirname(link.context), "inventory")
+            if link.context
+            else os.path.expanduser("~/.cache/aware.cluster")
+        )
 
     def _compose(self, template: Any, variables: Any, *args: Any, **kwargs: Any) -> Any:
         """Results are data as well: before ansible-core 2.19 text put together from data would be taken for a template again."""
@@ -269,7 +288,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 add_members(self.inventory, safe, [hosts[member] for member in members])
         # Three variables of each host are a tenth of what --list costs: no more of them than are needed.
         facts = {
-            "aware_inventory_revision": found.revision, "aware_inventory_stale": fetched.stale, "aware_inventory_age_s": fetched.age_s}
+            "aware_inventory_revision": found.revision,
+            "aware_inventory_stale": fetched.stale,
+            "aware_inventory_age_s": fetched.age_s,
+        }
         for name, value in facts.items():
             self.inventory.set_variable("all", name, value)
         Constructed(self).apply(hosts, variables)

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bootstrap inventory: the hosts a spec asks for, before there is a colony to ask."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -110,7 +111,10 @@ class InventoryModule(BaseInventoryPlugin):
         if os.path.basename(path) not in ("cluster.yml", "cluster.yaml") or not super().verify_file(path):
             return False
         with open(path, encoding="utf-8", errors="replace") as stream:
-            return any(line.split("#")[0].replace('"', "").replace("'", "").split() == ["plugin:", self.NAME] for line in stream)
+            return any(
+                line.split("#")[0].replace('"', "").replace("'", "").split() == ["plugin:", self.NAME]
+                for line in stream
+            )
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
@@ -130,7 +134,11 @@ class InventoryModule(BaseInventoryPlugin):
         if checked["provider"] != "local":
             self.inventory.add_group("aware_etcd")  # filled by whoever decides who carries etcd
         # Of all, not of the group: localhost does the work of the controller, and has no group.
-        for name, value in (("aware_spec", spec), ("aware_provider", checked["provider"]), ("aware_directory", directory)):
+        for name, value in (
+            ("aware_spec", spec),
+            ("aware_provider", checked["provider"]),
+            ("aware_directory", directory),
+        ):
             self.inventory.set_variable("all", name, value)
         for name, variables in self._hosts(checked).items():
             host = self.inventory.add_host(name, group=GROUP)

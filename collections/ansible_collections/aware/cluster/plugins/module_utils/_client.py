@@ -7,6 +7,7 @@
 Rules it keeps: the token goes to listed endpoints and known members only, redirects are followed by hand and only
 to those, one deadline bounds everything, and an answer is either whole or an error.
 """
+
 from __future__ import annotations
 
 import json
@@ -81,8 +82,14 @@ class Answer:
 class GatewayClient:
     """Asks endpoints, then members, until the queen answers or the deadline is over."""
 
-    def __init__(self, connection: Connection, members: Iterable[str] = (), opener: Callable = open_url,
-                 clock: Callable = time.monotonic, sleep: Callable = time.sleep) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        members: Iterable[str] = (),
+        opener: Callable = open_url,
+        clock: Callable = time.monotonic,
+        sleep: Callable = time.sleep,
+    ) -> None:
         self.connection = connection
         self._open, self._clock, self._sleep = opener, clock, sleep
         self._bases = list(connection.endpoints)
@@ -103,8 +110,15 @@ class GatewayClient:
         """GET a document. Raises GatewayError."""
         return self.request("GET", path).document()
 
-    def request(self, method: str, path: str, body: Any = None, headers: dict | None = None, once: bool = False,
-                accept: Callable | None = None) -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict | None = None,
+        once: bool = False,
+        accept: Callable | None = None,
+    ) -> Answer:
         """Send one request to the queen, whoever she is, and return her whole answer.
 
         ``once`` is for requests that must not happen twice. ``accept`` may look at an answer and return a reason
@@ -131,13 +145,18 @@ class GatewayClient:
                         queue.insert(0, (target, hop + 1))
             quiet = 0 if alive else quiet + 1
             if quiet >= QUIET_ROUNDS or self._clock() + wait >= end:
-                raise Unreachable("no gateway of the colony answered for its queen: %s" % "; ".join(self.problems[:6] or ["time is up"]))
+                raise Unreachable(
+                    "no gateway of the colony answered for its queen: %s"
+                    % "; ".join(self.problems[:6] or ["time is up"])
+                )
             self._sleep(wait)
 
     def _note(self, base: str, problem: _Elsewhere, once: bool) -> None:
         self.problems.append("%s: %s" % (base, problem))
         if once and problem.sent:
-            raise OutcomeUnknown("%s was asked but did not answer (%s); look at the state before asking again" % (base, problem))
+            raise OutcomeUnknown(
+                "%s was asked but did not answer (%s); look at the state before asking again" % (base, problem)
+            )
 
     def _target(self, base: str, location: str) -> str | None:
         """Return the known member a redirect names, or None; the token never goes to a stranger."""
@@ -150,10 +169,14 @@ class GatewayClient:
             target = ""
         if target in self._bases:
             return target
-        self.problems.append("%s: redirect to %s not followed, it is no known member" % (base, target or "a malformed URL"))
+        self.problems.append(
+            "%s: redirect to %s not followed, it is no known member" % (base, target or "a malformed URL")
+        )
         return None
 
-    def _ask(self, base: str, method: str, path: str, body: Any, headers: dict, end: float, accept: Callable | None) -> Answer:
+    def _ask(
+        self, base: str, method: str, path: str, body: Any, headers: dict, end: float, accept: Callable | None
+    ) -> Answer:
         answer = self._send(base, method, path, body, headers, end)
         if accept:
             reason = accept(answer)
@@ -164,16 +187,31 @@ class GatewayClient:
     def _send(self, base: str, method: str, path: str, body: Any, headers: dict, end: float) -> Answer:
         link = self.connection
         # A literal gzip request: bodies are unpacked here, with a limit, and read against the deadline.
-        sent = {"Accept": "application/json", "Accept-Encoding": "gzip", "Authorization": "Bearer %s" % link.token, **headers}
+        sent = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "Authorization": "Bearer %s" % link.token,
+            **headers,
+        }
         data = None
         if body is not None:
             data, sent["Content-Type"] = json.dumps(body), "application/json"
         try:
             response = self._open(
-                base + path, method=method, data=data, headers=sent, timeout=max(0.05, min(link.timeout, end - self._clock())),
-                ca_path=link.ca_path, validate_certs=link.validate_certs, follow_redirects="none", http_agent="aware.cluster",
+                base + path,
+                method=method,
+                data=data,
+                headers=sent,
+                timeout=max(0.05, min(link.timeout, end - self._clock())),
+                ca_path=link.ca_path,
+                validate_certs=link.validate_certs,
+                follow_redirects="none",
+                http_agent="aware.cluster",
                 # A .netrc entry would replace our token, and a proxy of the environment would be shown where it goes.
-                use_netrc=False, use_proxy=False, decompress=False)
+                use_netrc=False,
+                use_proxy=False,
+                decompress=False,
+            )
             return Answer(response.getcode(), _lower(response.headers), self._read(response, end), base)
         except HTTPError as exc:
             return self._answered(exc, base, end)
@@ -193,7 +231,9 @@ class GatewayClient:
             raise _Elsewhere("redirect", alive=True, location=headers.get("location", ""))
         problem = self._problem(exc, end)
         if status in (429, 503):
-            raise _Elsewhere("%d %s" % (status, problem.get("detail") or "no queen now"), alive=True, wait=_retry_after(headers))
+            raise _Elsewhere(
+                "%d %s" % (status, problem.get("detail") or "no queen now"), alive=True, wait=_retry_after(headers)
+            )
         if status >= 500:
             raise _Elsewhere("%d %s" % (status, problem.get("detail") or ""), alive=True, sent=True)
         raise Refused(status, problem)
@@ -242,7 +282,10 @@ def _failure(exc: Exception) -> _Elsewhere:
     """Sort a failed exchange: a refused connection was surely not acted on, a lost answer may have been."""
     reason = getattr(exc, "reason", exc)
     refused = isinstance(reason, (ConnectionRefusedError, socket.gaierror)) or (
-        isinstance(reason, OSError) and not isinstance(reason, (socket.timeout, ConnectionResetError, BrokenPipeError)) and isinstance(exc, URLError))
+        isinstance(reason, OSError)
+        and not isinstance(reason, (socket.timeout, ConnectionResetError, BrokenPipeError))
+        and isinstance(exc, URLError)
+    )
     text = to_native(reason).splitlines()[0][:200] if to_native(reason) else type(exc).__name__
     return _Elsewhere(text, alive=isinstance(reason, (socket.timeout, ConnectionResetError)), sent=not refused)
 

@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """Where a colony is and how to be let in: explicit options first, the context file for the rest."""
+
 from __future__ import annotations
 
 import json
@@ -116,7 +117,9 @@ def connection_from(options: Mapping, base_dir: str | None = None, search: bool 
     context = read_context(path) if path else {}
     endpoints = endpoints or context.get("endpoints") or []
     if not endpoints:
-        raise ContextError("no gateway is known: set endpoints or context (log in with `aware login` to make a context file)")
+        raise ContextError(
+            "no gateway is known: set endpoints or context (log in with `aware login` to make a context file)"
+        )
     # Credentials of a context belong to its own colony: other endpoints must bring their own.
     return Connection(
         endpoints=tuple(dict.fromkeys(normal_url(url) for url in endpoints)),

@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """What every module that talks to a gateway has in common."""
+
 from __future__ import annotations
 
 from typing import Any, Callable

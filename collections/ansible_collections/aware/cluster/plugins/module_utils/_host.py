@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """What a Linux host is doing, read from /proc: who listens where, and how much room there is."""
+
 from __future__ import annotations
 
 import glob
@@ -24,7 +25,9 @@ def listeners(protocol: str, ports: Iterable[int]) -> list:
             found.append(dict(port=port, protocol=protocol, pid=pid, program=_program(pid), unit=_unit(pid)))
     known = {entry["port"] for entry in found}
     # Processes of others cannot be looked into without root.
-    found += [dict(port=port, protocol=protocol, pid=0, program="", unit="") for port in sorted(set(sockets.values()) - known)]
+    found += [
+        dict(port=port, protocol=protocol, pid=0, program="", unit="") for port in sorted(set(sockets.values()) - known)
+    ]
     return sorted(found, key=lambda entry: (entry["port"], entry["pid"]))
 
 

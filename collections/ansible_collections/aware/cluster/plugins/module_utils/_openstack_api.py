@@ -8,6 +8,7 @@ Every request goes through openstacksdk's adapters, so catalogue, authentication
 What is done here is what a loop of the SDK's calls would not do: a request that may have acted is never blindly
 repeated, it is reported as :class:`Unanswered` and the caller looks what is there before it tries again.
 """
+
 from __future__ import annotations
 
 import random
@@ -53,7 +54,9 @@ class Unanswered(CloudError):
 class Cloud:
     """The services of one project. Safe to use from several threads."""
 
-    def __init__(self, connection: Any, retry_s: float = 60.0, clock: Callable = time.monotonic, sleep: Callable = time.sleep) -> None:
+    def __init__(
+        self, connection: Any, retry_s: float = 60.0, clock: Callable = time.monotonic, sleep: Callable = time.sleep
+    ) -> None:
         self.connection = connection
         self.retry_s = retry_s
         self.clock, self.sleep = clock, sleep
@@ -83,8 +86,16 @@ class Cloud:
             query = dict(parse_qsl(urlsplit(following).query, keep_blank_values=True))
         raise CloudError("GET %s: more than %d pages" % (path, MOST_PAGES))
 
-    def request(self, service: str, method: str, path: str, body: Any = None, params: Any = None, headers: Any = None,
-                busy: tuple = ()) -> Any:
+    def request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        params: Any = None,
+        headers: Any = None,
+        busy: tuple = (),
+    ) -> Any:
         """Send one request and return the parsed answer; ``{}`` when it has no body.
 
         Statuses in ``busy`` are repeated like an overload. Raises Refused, Unanswered, and what the guard raises.
@@ -107,7 +118,9 @@ class Cloud:
             wait = max(_retry_after(answer, self.now()), pause * random.uniform(0.7, 1.3))
             if self.clock() + wait > end:
                 if unsure:
-                    raise Unanswered("%s: still failing after %d s: %s" % (name, self.retry_s, reason), sent=method != "GET")
+                    raise Unanswered(
+                        "%s: still failing after %d s: %s" % (name, self.retry_s, reason), sent=method != "GET"
+                    )
                 raise Refused(status, name, "%s (repeated for %d s)" % (reason, self.retry_s))
             self.sleep(wait)
             pause = min(pause * 2, LONGEST_PAUSE_S)
@@ -132,6 +145,7 @@ class Cloud:
     def _once(self, service: str, method: str, path: str, body: Any, params: Any, headers: Any) -> tuple:
         """One attempt: ``(response, reason)``; the response is None when none came."""
         from keystoneauth1 import exceptions as auth  # its presence was checked when the connection was made
+
         options: dict = dict(params=params, headers=headers, raise_exc=False, connect_retries=0, status_code_retries=0)
         if body is not None:
             options["json"] = body
@@ -139,8 +153,15 @@ class Cloud:
             options["microversion"] = COMPUTE_MICROVERSION
         try:
             answer = getattr(self.connection, service).request(path, method, **options)
-        except (auth.ConnectFailure, auth.RetriableConnectionFailure, auth.UnknownConnectionError, auth.InternalServerError,
-                auth.ServiceUnavailable, auth.BadGateway, auth.GatewayTimeout) as exc:
+        except (
+            auth.ConnectFailure,
+            auth.RetriableConnectionFailure,
+            auth.UnknownConnectionError,
+            auth.InternalServerError,
+            auth.ServiceUnavailable,
+            auth.BadGateway,
+            auth.GatewayTimeout,
+        ) as exc:
             return None, " ".join(str(exc).split())
         self._note_clock(answer)
         return answer, "" if answer.status_code < 300 else detail_of(answer)

@@ -7,6 +7,7 @@
 A round looks, plans and acts. What a round could not do, or what a killed run left, the next one sees, so there is no
 other recovery: the first round of a later run is like the second round of this one.
 """
+
 from __future__ import annotations
 
 import threading
@@ -14,10 +15,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Callable, Iterable
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import LOOK_AGAIN_S, Cloud, CloudError, Refused, Unanswered
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import (
+    LOOK_AGAIN_S,
+    Cloud,
+    CloudError,
+    Refused,
+    Unanswered,
+)
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Plan, Server, Step, Wish
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import make_plan
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, find, list_owned, index_of, may_be_many
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import (
+    Blueprint,
+    find,
+    list_owned,
+    index_of,
+    may_be_many,
+)
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_wait import Waiter, ready
 
 ROUNDS = 5
@@ -26,7 +39,9 @@ ROUNDS = 5
 class Builder:
     """Brings the servers of one colony to the wish. ``blueprint()`` is asked for when servers are to be made."""
 
-    def __init__(self, cloud: Cloud, blueprint: Callable, timeout_s: float, parallel: int, many: bool, tell: Callable) -> None:
+    def __init__(
+        self, cloud: Cloud, blueprint: Callable, timeout_s: float, parallel: int, many: bool, tell: Callable
+    ) -> None:
         self.cloud, self.blueprint, self.parallel, self.many, self.tell = cloud, blueprint, parallel, many, tell
         self.timeout_s = timeout_s
         self.made: list = []
@@ -63,7 +78,10 @@ class Builder:
         """Delete and wait until they are gone, so that names, quota and ports are free again."""
         if steps:
             self._each(steps, self._delete)
-            waiter.gone([step.server for step in steps], lambda server: self._delete(Step("delete", server.name, "", server=server.id)))
+            waiter.gone(
+                [step.server for step in steps],
+                lambda server: self._delete(Step("delete", server.name, "", server=server.id)),
+            )
 
     def _delete(self, step: Step) -> None:
         try:
@@ -124,7 +142,9 @@ class Builder:
             raws = list_owned(self.cloud, colony)
         except CloudError as exc:
             raise CloudError("server %s may be made or not, the next run will see: %s" % (step.node, exc)) from exc
-        return any(index_of(raw, colony) == step.index and raw.get("OS-EXT-STS:task_state") != "deleting" for raw in raws)
+        return any(
+            index_of(raw, colony) == step.index and raw.get("OS-EXT-STS:task_state") != "deleting" for raw in raws
+        )
 
     # -- waiting and marking
 

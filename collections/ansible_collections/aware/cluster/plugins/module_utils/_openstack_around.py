@@ -6,6 +6,7 @@
 
 Each is known as ours by something that is set when it is created, so a run that is killed leaves nothing unmarked.
 """
+
 from __future__ import annotations
 
 import ipaddress
@@ -13,7 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import description, group_name, own_groups, tickets
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import (
+    description,
+    group_name,
+    own_groups,
+    tickets,
+)
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import colony_tag
 
 _RULE = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix")
@@ -32,10 +38,15 @@ def wanted_rules(options: Mapping, own: str) -> list:
     for family in ("IPv4", "IPv6"):
         for what, protocol, low, high in among:
             rules.append(_rule(what, family, protocol, low, high, group=own))
-    for what, cidrs, port in (("SSH", options["ssh_cidrs"], 22), ("gateway", options["gateway_cidrs"], options["gateway_port"])):
+    for what, cidrs, port in (
+        ("SSH", options["ssh_cidrs"], 22),
+        ("gateway", options["gateway_cidrs"], options["gateway_port"]),
+    ):
         for cidr in cidrs:
             network = _network(cidr, what)
-            rules.append(_rule("%s from %s" % (what, network), "IPv%d" % network.version, "tcp", port, port, cidr=str(network)))
+            rules.append(
+                _rule("%s from %s" % (what, network), "IPv%d" % network.version, "tcp", port, port, cidr=str(network))
+            )
     return rules
 
 
@@ -47,19 +58,32 @@ def _network(cidr: str, what: str) -> Any:
 
 
 def _rule(what: str, family: str, protocol: str, low: int, high: int, group: Any = None, cidr: Any = None) -> dict:
-    return dict(direction="ingress", ethertype=family, protocol=protocol, port_range_min=low, port_range_max=high,
-                remote_ip_prefix=cidr, remote_group_id=group, description=RULE_MARK + what)
+    return dict(
+        direction="ingress",
+        ethertype=family,
+        protocol=protocol,
+        port_range_min=low,
+        port_range_max=high,
+        remote_ip_prefix=cidr,
+        remote_group_id=group,
+        description=RULE_MARK + what,
+    )
 
 
 def rule_steps(wanted: Iterable, group: Mapping) -> tuple:
     """``(rules to add, ids of our own rules to remove)``. Rules somebody else added stay."""
+
     def key(rule: Mapping) -> tuple:
         return tuple(rule.get(name) for name in _RULE) + (rule.get("remote_group_id"),)
 
     have = dict((key(rule), rule) for rule in group.get("security_group_rules") or ())
     wanted = dict((key(rule), rule) for rule in wanted)
     add = [rule for name, rule in wanted.items() if name not in have]
-    drop = [rule["id"] for name, rule in have.items() if name not in wanted and str(rule.get("description") or "").startswith(RULE_MARK)]
+    drop = [
+        rule["id"]
+        for name, rule in have.items()
+        if name not in wanted and str(rule.get("description") or "").startswith(RULE_MARK)
+    ]
     return add, drop
 
 
@@ -97,17 +121,31 @@ class Surroundings:
         around.group = own[0] if own else {}
         # Two first runs at once may have made two. One with a ticket is somebody's lock, maybe ours, and waits for a later run.
         for surplus in [group for group in own[1:] if not tickets([group])]:
-            self._later(around, "delete the surplus security group %s" % surplus["id"], lambda surplus=surplus: self._delete_group(surplus["id"]))
+            self._later(
+                around,
+                "delete the surplus security group %s" % surplus["id"],
+                lambda surplus=surplus: self._delete_group(surplus["id"]),
+            )
         if not options["manage"]:
             return
         if not own:
             wanted_rules(options, "")
-            self._later(around, "create security group %s with the rules AWARE needs" % group_name(self.colony), lambda: self._rules(around))
+            self._later(
+                around,
+                "create security group %s with the rules AWARE needs" % group_name(self.colony),
+                lambda: self._rules(around),
+            )
             return
         add, drop = rule_steps(wanted_rules(options, around.group["id"]), around.group)
         if add or drop:
-            texts = ["add " + rule["description"][len(RULE_MARK):] for rule in add] + ["remove %d" % len(drop)] * bool(drop)
-            self._later(around, "rules of security group %s: %s" % (group_name(self.colony), ", ".join(texts)), lambda: self._rules(around))
+            texts = ["add " + rule["description"][len(RULE_MARK) :] for rule in add] + ["remove %d" % len(drop)] * bool(
+                drop
+            )
+            self._later(
+                around,
+                "rules of security group %s: %s" % (group_name(self.colony), ", ".join(texts)),
+                lambda: self._rules(around),
+            )
 
     def _later(self, around: Around, sentence: str, act: Any) -> None:
         around.steps.append((sentence, act))
@@ -152,7 +190,10 @@ class Surroundings:
         if there is None and not managed:
             raise CloudError("there is no keypair %r: create it, or give its public_key" % name)
         if there is not None and managed and not same_key(there["public_key"], keypair["public_key"]):
-            raise CloudError("keypair %r holds another public key (%s): delete it, or choose another name" % (name, there["fingerprint"]))
+            raise CloudError(
+                "keypair %r holds another public key (%s): delete it, or choose another name"
+                % (name, there["fingerprint"])
+            )
         if there is None:
             body = {"keypair": {"name": name, "public_key": keypair["public_key"].strip()}}
             self._later(around, "create keypair %s" % name, lambda: self._make_key(body))
@@ -167,7 +208,9 @@ class Surroundings:
     def server_groups(self) -> list:
         """Server groups of the colony. They carry no tags; the name with its colon is the mark."""
         found = self.cloud.get("compute", "/os-server-groups").get("server_groups") or []
-        return sorted((group for group in found if group["name"] == colony_tag(self.colony)), key=lambda group: group["id"])
+        return sorted(
+            (group for group in found if group["name"] == colony_tag(self.colony)), key=lambda group: group["id"]
+        )
 
     def _look_server_group(self, around: Around) -> None:
         policy = self.options["server_group"]
@@ -178,12 +221,21 @@ class Surroundings:
         around.server_group = right[0]["id"] if right else ""
         for other in [group for group in own if group["id"] != around.server_group]:
             if other["members"]:
-                raise CloudError("server group %s has policy %s and members; Nova cannot change it: wish for %s, or make the servers anew" % (
-                    other["name"], other["policy"], other["policy"]))
-            self._later(around, "delete the unused server group %s" % other["id"],
-                        lambda other=other: _gone_is_fine(self.cloud, "compute", "/os-server-groups/%s" % other["id"]))
+                raise CloudError(
+                    "server group %s has policy %s and members; Nova cannot change it: wish for %s, or make the servers anew"
+                    % (other["name"], other["policy"], other["policy"])
+                )
+            self._later(
+                around,
+                "delete the unused server group %s" % other["id"],
+                lambda other=other: _gone_is_fine(self.cloud, "compute", "/os-server-groups/%s" % other["id"]),
+            )
         if not right:
-            self._later(around, "create server group %s, %s" % (colony_tag(self.colony), policy), lambda: self._make_server_group(around, policy))
+            self._later(
+                around,
+                "create server group %s, %s" % (colony_tag(self.colony), policy),
+                lambda: self._make_server_group(around, policy),
+            )
 
     def _make_server_group(self, around: Around, policy: str) -> None:
         body = {"server_group": {"name": colony_tag(self.colony), "policy": policy}}
@@ -201,14 +253,24 @@ class Surroundings:
         """(sentence, function) pairs that remove all that is ours here; the security group, which is the lock, comes last."""
         steps: list = []
         for group in self.server_groups():
-            steps.append(("delete server group %s" % group["name"],
-                          lambda group=group: _gone_is_fine(self.cloud, "compute", "/os-server-groups/%s" % group["id"])))
+            steps.append(
+                (
+                    "delete server group %s" % group["name"],
+                    lambda group=group: _gone_is_fine(self.cloud, "compute", "/os-server-groups/%s" % group["id"]),
+                )
+            )
         keys = self.cloud.get("compute", "/os-keypairs").get("keypairs") or []
         if group_name(self.colony) in [entry["keypair"]["name"] for entry in keys]:
-            steps.append(("delete keypair %s" % group_name(self.colony),
-                          lambda: _gone_is_fine(self.cloud, "compute", "/os-keypairs/%s" % group_name(self.colony))))
+            steps.append(
+                (
+                    "delete keypair %s" % group_name(self.colony),
+                    lambda: _gone_is_fine(self.cloud, "compute", "/os-keypairs/%s" % group_name(self.colony)),
+                )
+            )
         for group in own_groups(self.cloud, self.colony)[::-1]:
-            steps.append(("delete security group %s" % group["name"], lambda group=group: self._delete_group(group["id"])))
+            steps.append(
+                ("delete security group %s" % group["name"], lambda group=group: self._delete_group(group["id"]))
+            )
         return steps
 
 
@@ -239,11 +301,15 @@ class FloatingAddresses:
         ports = self.cloud.pages("network", "/ports", "ports", {"device_id": server.id})
         if not ports:
             raise CloudError("server %s has no port to bind a floating address to" % server.name)
-        body = dict(port_id=min(ports, key=lambda port: port["id"])["id"], description="%s: %s" % (description(self.colony), server.name))
+        body = dict(
+            port_id=min(ports, key=lambda port: port["id"])["id"],
+            description="%s: %s" % (description(self.colony), server.name),
+        )
         if idle:
             idle.sort(key=lambda one: _node_of(one) == server.name)
             self.cloud.request("network", "PUT", "/floatingips/%s" % idle.pop()["id"], {"floatingip": body})
         else:
+
             def there() -> Any:
                 return next((one for one in self.owned() if one.get("port_id") == body["port_id"]), None)
 

@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """The work of the modules openstack_cluster and openstack_cluster_info, from options to result."""
+
 from __future__ import annotations
 
 import getpass
@@ -13,8 +14,18 @@ from typing import Any
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_apply import Builder
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import Around, FloatingAddresses, Surroundings
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock, has_leftovers, holder_text, own_groups, tickets
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import (
+    Around,
+    FloatingAddresses,
+    Surroundings,
+)
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import (
+    Lock,
+    has_leftovers,
+    holder_text,
+    own_groups,
+    tickets,
+)
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Lookup, at_least, size_of
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import SPARE, Plan, Size, Step
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import failure, make_plan
@@ -40,13 +51,20 @@ def read(module: Any, cloud: Cloud) -> dict:
     groups = own_groups(cloud, module.params["colony"])
     held = [holder_text(groups, run) for run in sorted(tickets(groups))]
     floating = FloatingAddresses(cloud, module.params["colony"], "").bound()
-    return dict(changed=False, hosts=hosts_of(found, module.params["address_network"], floating), foreign=sorted(found.foreign), held_by=held,
-                failed_servers=[failure(server) for server in found.owned if server.status == "ERROR"])
+    return dict(
+        changed=False,
+        hosts=hosts_of(found, module.params["address_network"], floating),
+        foreign=sorted(found.foreign),
+        held_by=held,
+        failed_servers=[failure(server) for server in found.owned if server.status == "ERROR"],
+    )
 
 
 def hosts_of(found: Found, network: Any, floating: dict) -> list:
     """Arguments for add_host, by index."""
-    servers = sorted((server for server in found.owned if not server.leaving), key=lambda server: (server.index, server.created))
+    servers = sorted(
+        (server for server in found.owned if not server.leaving), key=lambda server: (server.index, server.created)
+    )
     return [host_of(server, found.raw[server.id], network or "", floating.get(server.name, "")) for server in servers]
 
 
@@ -82,7 +100,14 @@ class _Run:
         return Lock(self.cloud, self.colony, who, self.params["lock_wait"], self.params["lock_life"], self.tell)
 
     def builder(self, blueprint: Any = None) -> Builder:
-        builder = Builder(self.cloud, blueprint, self.params["timeout"], self.params["parallel"], self.params["multi_create"], self.tell)
+        builder = Builder(
+            self.cloud,
+            blueprint,
+            self.params["timeout"],
+            self.params["parallel"],
+            self.params["multi_create"],
+            self.tell,
+        )
         self.done = builder.done = self.done
         return builder
 
@@ -109,7 +134,11 @@ class _Present(_Run):
         sentences = [sentence for sentence, unused in around.steps] + [str(step) for step in plan.steps]
         sentences += ["give server %s a floating address" % name for name in self._without_address(floating, plan)]
         building = [server for server in plan.keep if server.status == "BUILD"]
-        result = dict(plan=sentences, removed=[dict(name=step.node, id=step.server) for step in plan.of("delete")], diff=_diff(plan, around, sentences))
+        result = dict(
+            plan=sentences,
+            removed=[dict(name=step.node, id=step.server) for step in plan.of("delete")],
+            diff=_diff(plan, around, sentences),
+        )
         if (sentences or building) and not self.module.check_mode:
             plan, found = self._make(wish, dict(parts, wish=wish, flavors=flavors), floating)
         elif not self.module.check_mode and has_leftovers(self.cloud, around.group, params["lock_life"]):
@@ -124,7 +153,9 @@ class _Present(_Run):
         return result
 
     def _affinity_hint(self, plan: Plan) -> str:
-        if self.options["server_group"] != "anti-affinity" or not any("No valid host" in text for text in plan.failures):
+        if self.options["server_group"] != "anti-affinity" or not any(
+            "No valid host" in text for text in plan.failures
+        ):
             return ""
         return "; server_group anti-affinity puts no two on one host: wish for fewer, or for soft-anti-affinity when the colony is made anew"
 
@@ -135,11 +166,21 @@ class _Present(_Run):
             self.act(around.steps)
             extra = parts.pop("extra")
             groups = ((around.group["id"],) if self.options["security_group"]["manage"] else ()) + extra
-            blueprint = Blueprint(security_groups=groups, key_name=around.key_name, server_group=around.server_group, **parts)
+            blueprint = Blueprint(
+                security_groups=groups, key_name=around.key_name, server_group=around.server_group, **parts
+            )
             plan, found = self.builder(lambda: blueprint).converge(wish)
             if floating.network:
                 wanting, idle = floating.missing(server for server in plan.keep if server.status != "ERROR")
-                self.act([("give server %s a floating address" % server.name, lambda server=server: floating.give(server, idle)) for server in wanting])
+                self.act(
+                    [
+                        (
+                            "give server %s a floating address" % server.name,
+                            lambda server=server: floating.give(server, idle),
+                        )
+                        for server in wanting
+                    ]
+                )
                 floating.release(idle)
             return plan, found
 
@@ -157,7 +198,9 @@ class _Present(_Run):
         if not options["networks"] and not options["ports"]:
             raise CloudError("infrastructure.networks or infrastructure.ports is needed")
         if options["ports"] and not options["networks"] and len(options["ports"]) < self.params["size"]:
-            raise CloudError("infrastructure.ports has %d ports for %d servers" % (len(options["ports"]), self.params["size"]))
+            raise CloudError(
+                "infrastructure.ports has %d ports for %d servers" % (len(options["ports"]), self.params["size"])
+            )
         image = lookup.image(options["image"], options["image_properties"])
         # By Nova's default policy only administrators may boot an image on a flavor without a disk.
         disk = Size(disk_gib=0 if options["boot_volume"] or options["flavor"] else 1)
@@ -167,18 +210,31 @@ class _Present(_Run):
             need = at_least(base, size_of(caste["requires"]))
             flavors[name] = lookup.flavor(caste["flavor"] or options["flavor"], need, "caste " + name)
         parts = dict(
-            image=image.id, ports=tuple(options["ports"]), config_drive=options["config_drive"], user_data=options["user_data"] or "",
+            image=image.id,
+            ports=tuple(options["ports"]),
+            config_drive=options["config_drive"],
+            user_data=options["user_data"] or "",
             networks=tuple(lookup.network(name, options["config_drive"])["id"] for name in options["networks"]),
-            boot_volume=options["boot_volume"] or {}, term=self.params["term"], floating="",
-            extra=tuple(lookup.named("security group", name, "network", "/security-groups", "security_groups")["id"] for name in options["security_groups"]))
+            boot_volume=options["boot_volume"] or {},
+            term=self.params["term"],
+            floating="",
+            extra=tuple(
+                lookup.named("security group", name, "network", "/security-groups", "security_groups")["id"]
+                for name in options["security_groups"]
+            ),
+        )
         if options["floating_network"]:
-            parts["floating"] = lookup.named("network", options["floating_network"], "network", "/networks", "networks")["id"]
+            parts["floating"] = lookup.named(
+                "network", options["floating_network"], "network", "/networks", "networks"
+            )["id"]
         return flavors, parts
 
     def _with_flavors(self, wish: Any, flavors: dict) -> Any:
         """A caste that names its flavor is served by nothing smaller."""
         named = [name for name, caste in checked_castes(self.params).items() if caste["flavor"]]
-        castes = tuple(replace(caste, need=flavors[caste.name].size) if caste.name in named else caste for caste in wish.castes)
+        castes = tuple(
+            replace(caste, need=flavors[caste.name].size) if caste.name in named else caste for caste in wish.castes
+        )
         return replace(wish, castes=castes)
 
     def _check_quota(self, lookup: Lookup, plan: Plan, flavors: dict) -> None:
@@ -201,22 +257,37 @@ class _Absent(_Run):
     def run(self) -> dict:
         found = find(self.cloud, self.colony)
         floating = FloatingAddresses(self.cloud, self.colony, "")
-        steps = [Step("delete", server.name, "the colony is removed", server.index, server=server.id) for server in found.owned if not server.leaving]
+        steps = [
+            Step("delete", server.name, "the colony is removed", server.index, server=server.id)
+            for server in found.owned
+            if not server.leaving
+        ]
         addresses, around = floating.owned(), self.around.remove_steps()
-        sentences = [str(step) for step in steps] + ["release floating address %s" % one["floating_ip_address"] for one in addresses]
+        sentences = [str(step) for step in steps] + [
+            "release floating address %s" % one["floating_ip_address"] for one in addresses
+        ]
         sentences += [sentence for sentence, unused in around]
         removed = [dict(name=step.node, id=step.server) for step in steps]
         if sentences and not self.module.check_mode:
             self._remove(floating)
         before = dict(nodes=dict((step.node, step.server) for step in steps), plan=[])
-        return dict(changed=bool(sentences), plan=sentences, done=self.done, removed=removed, progress=self.progress,
-                    diff=dict(before=before, after=dict(nodes={}, plan=sentences)))
+        return dict(
+            changed=bool(sentences),
+            plan=sentences,
+            done=self.done,
+            removed=removed,
+            progress=self.progress,
+            diff=dict(before=before, after=dict(nodes={}, plan=sentences)),
+        )
 
     def _remove(self, floating: FloatingAddresses) -> None:
         with self.lock() as lock:
             waiter = Waiter(self.cloud, self.colony, self.params["timeout"], self.tell)
             servers = find(self.cloud, self.colony).owned
-            steps = [Step("delete", server.name, "the colony is removed", server.index, server=server.id) for server in servers]
+            steps = [
+                Step("delete", server.name, "the colony is removed", server.index, server=server.id)
+                for server in servers
+            ]
             self.builder().delete(waiter, steps)
             floating.release(floating.owned())
             around = self.around.remove_steps()
@@ -227,7 +298,10 @@ class _Absent(_Run):
 
 def _diff(plan: Plan, around: Around, sentences: list) -> dict:
     """Nodes before and after, and the plan, for people to read."""
-    before = dict((server.name, dict(status=server.status, caste=server.caste or "spare", zone=server.zone)) for server in plan.keep)
+    before = dict(
+        (server.name, dict(status=server.status, caste=server.caste or "spare", zone=server.zone))
+        for server in plan.keep
+    )
     after = dict((name, dict(value)) for name, value in before.items())
     for step in plan.of("delete"):
         before[step.node] = dict(status="to be deleted", caste=step.caste or "spare", zone=step.zone)

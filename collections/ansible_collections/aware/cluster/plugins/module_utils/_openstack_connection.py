@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """What the OpenStack modules have in common: options, the connection, and one place where errors become messages."""
+
 from __future__ import annotations
 
 import importlib.metadata
@@ -38,7 +39,9 @@ def argument_spec(**more: Any) -> dict:
         ca_cert=dict(type="path", aliases=["cacert"]),
         client_cert=dict(type="path", aliases=["cert"]),
         client_key=dict(type="path", no_log=False, aliases=["key"]),
-        interface=dict(type="str", choices=["admin", "internal", "public"], default="public", aliases=["endpoint_type"]),
+        interface=dict(
+            type="str", choices=["admin", "internal", "public"], default="public", aliases=["endpoint_type"]
+        ),
         api_timeout=dict(type="int", default=60),
         retry_timeout=dict(type="float", default=60.0),
     )
@@ -57,7 +60,10 @@ def run_module(module: AnsibleModule, work: Callable) -> None:
         result = work(module, Cloud(_connect(module.params), retry_s=module.params["retry_timeout"]))
     except CloudError as exc:
         module.fail_json(msg=_explained(exc, module.params), **getattr(exc, "facts", {}))
-    except (keystone_exceptions.Unauthorized, keystone_exceptions.NotFound) as exc:  # a token that is no more is "not found"
+    except (
+        keystone_exceptions.Unauthorized,
+        keystone_exceptions.NotFound,
+    ) as exc:  # a token that is no more is "not found"
         module.fail_json(msg="the cloud refused the credentials (%s): check %s" % (_line(exc), _source(module.params)))
     except (sdk_exceptions.SDKException, keystone_exceptions.ClientException) as exc:
         module.fail_json(msg="%s, with %s" % (_line(exc), _source(module.params)))
@@ -89,15 +95,26 @@ def version_tuple(version: str) -> tuple:
 
 def _connect(params: dict) -> Any:
     """Connect as clouds.yaml, the options or the OS_* variables say; nothing is sent before the first request."""
-    names = dict(auth="auth", auth_type="auth_type", region_name="region_name", validate_certs="verify", ca_cert="cacert",
-                 client_cert="cert", client_key="key", api_timeout="api_timeout", interface="interface")
+    names = dict(
+        auth="auth",
+        auth_type="auth_type",
+        region_name="region_name",
+        validate_certs="verify",
+        ca_cert="cacert",
+        client_cert="cert",
+        client_key="key",
+        api_timeout="api_timeout",
+        interface="interface",
+    )
     given = dict((names[name], params[name]) for name in names if params[name] is not None)
     cloud = params["cloud"]
     if isinstance(cloud, dict):
         given = dict(cloud, **given)
     elif cloud is not None:
         given["cloud"] = str(cloud)
-    given.update(app_name="aware.cluster", load_yaml_config=not isinstance(cloud, dict), load_envvars=not isinstance(cloud, dict))
+    given.update(
+        app_name="aware.cluster", load_yaml_config=not isinstance(cloud, dict), load_envvars=not isinstance(cloud, dict)
+    )
     return openstack.connect(**given)
 
 

@@ -18,6 +18,7 @@ is of this very machine and the process is gone, or when it was not renewed for 
 sent may still be on its way then: the next holder waits ``SETTLE_S`` before it looks. A holder whose ticket was taken
 away notices before its next change.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -34,7 +35,9 @@ from ansible_collections.aware.cluster.plugins.module_utils._process import boot
 
 SETTLE_S = 3.0
 GRACE_S = 4.0  # the lowest of several that came at once waits at least so long for the others to step back
-_TICKET = re.compile(r"^lock\.(?P<run>[0-9a-f]{8})\.(?P<machine>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<born>\d+)\.(?P<beat>\d+)$")
+_TICKET = re.compile(
+    r"^lock\.(?P<run>[0-9a-f]{8})\.(?P<machine>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<born>\d+)\.(?P<beat>\d+)$"
+)
 _WHO = re.compile(r"^who\.(?P<run>[0-9a-f]{8})\.(?P<who>.*)$")
 
 
@@ -76,7 +79,11 @@ def tickets(groups: list) -> dict:
 
 def holder_text(groups: list, run: str) -> str:
     """Who has the ticket of this run."""
-    names = [match for match in (_WHO.match(tag) for group in groups for tag in group.get("tags") or ()) if match and match.group("run") == run]
+    names = [
+        match
+        for match in (_WHO.match(tag) for group in groups for tag in group.get("tags") or ())
+        if match and match.group("run") == run
+    ]
     return "%s (run %s)" % (names[0].group("who") if names else "somebody", run)
 
 
@@ -110,7 +117,9 @@ def has_leftovers(cloud: Cloud, group: dict, life_s: float) -> bool:
 class Lock:
     """Context manager. ``wait_s`` bounds the wait for others, ``life_s`` is how long an unrenewed ticket counts."""
 
-    def __init__(self, cloud: Cloud, colony: str, who: str, wait_s: float, life_s: float, tell: Callable = lambda text: None) -> None:
+    def __init__(
+        self, cloud: Cloud, colony: str, who: str, wait_s: float, life_s: float, tell: Callable = lambda text: None
+    ) -> None:
         self.cloud, self.colony = cloud, colony
         self.who = re.sub(r"[^A-Za-z0-9@._-]+", "_", who)[:46]
         self.wait_s, self.life_s, self._tell = wait_s, life_s, tell
@@ -158,7 +167,10 @@ class Lock:
             holder = holder_text(groups, min(holders or others))
             waited = self.cloud.clock() - begin
             if waited >= (max(self.wait_s, GRACE_S) if lowest and not holders else self.wait_s):
-                raise CloudError("colony %s is being changed by %s; waited %d s: run again when that one is done" % (self.colony, holder, waited))
+                raise CloudError(
+                    "colony %s is being changed by %s; waited %d s: run again when that one is done"
+                    % (self.colony, holder, waited)
+                )
             if holder != told:
                 self._tell("waiting for %s" % holder)
                 told = holder
@@ -211,7 +223,9 @@ class Lock:
 
     def _tag(self, method: str, tag: str, group: str = "") -> None:
         try:
-            self.cloud.request("network", method, "/security-groups/%s/tags/%s" % (group or self._group, tag), busy=(409,))
+            self.cloud.request(
+                "network", method, "/security-groups/%s/tags/%s" % (group or self._group, tag), busy=(409,)
+            )
         except Refused as exc:
             if exc.status != 404:  # the tag, or the group, is gone: whoever looks next sees it
                 raise

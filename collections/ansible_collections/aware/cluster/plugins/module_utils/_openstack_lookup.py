@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """From names and requirements to identifiers: images, flavors, networks, groups, and whether the quota is enough."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -38,14 +39,23 @@ class Image:
 def smallest_flavor(flavors: Iterable, need: Size, purpose: str) -> Flavor:
     """The smallest flavor that fits: fewest vCPUs, then least RAM, then least disk. Raises CloudError."""
     offered = sorted(flavors, key=lambda one: (one.size.vcpus, one.size.ram_mib, one.size.disk_gib, one.name))
-    fitting = [one for one in offered if one.size.fits(need) and not one.rare] or [one for one in offered if one.size.fits(need)]
+    fitting = [one for one in offered if one.size.fits(need) and not one.rare] or [
+        one for one in offered if one.size.fits(need)
+    ]
     if fitting:
         return fitting[0]
     there = "there is none at all"
     if offered:
-        there = "the biggest is %s (%d, %d, %d)" % (offered[-1].name, offered[-1].size.vcpus, offered[-1].size.ram_mib, offered[-1].size.disk_gib)
-    raise CloudError("no flavor has %d vCPU, %d MiB RAM and %d GiB disk, which %s needs; %s" % (
-        need.vcpus, need.ram_mib, need.disk_gib, purpose, there))
+        there = "the biggest is %s (%d, %d, %d)" % (
+            offered[-1].name,
+            offered[-1].size.vcpus,
+            offered[-1].size.ram_mib,
+            offered[-1].size.disk_gib,
+        )
+    raise CloudError(
+        "no flavor has %d vCPU, %d MiB RAM and %d GiB disk, which %s needs; %s"
+        % (need.vcpus, need.ram_mib, need.disk_gib, purpose, there)
+    )
 
 
 def at_least(one: Size, other: Size) -> Size:
@@ -62,14 +72,20 @@ def size_of(requires: Mapping | None) -> Size:
 def chosen(what: str, wanted: str, entries: Iterable) -> Any:
     """The one entry with this id or, failing that, this name. Raises CloudError that says what is there instead."""
     entries = list(entries)
-    same = [entry for entry in entries if entry["id"] == wanted] or [entry for entry in entries if entry.get("name") == wanted]
+    same = [entry for entry in entries if entry["id"] == wanted] or [
+        entry for entry in entries if entry.get("name") == wanted
+    ]
     if len(same) == 1:
         return same[0]
     if same:
-        raise CloudError("%s %r is not unique: %s; give the id of one" % (what, wanted, ", ".join(entry["id"] for entry in same)))
+        raise CloudError(
+            "%s %r is not unique: %s; give the id of one" % (what, wanted, ", ".join(entry["id"] for entry in same))
+        )
     names = sorted({str(entry.get("name")) for entry in entries})
     close = get_close_matches(wanted, names, 3, 0.4) or names[:8]
-    raise CloudError("there is no %s %r in this project; there is %s" % (what, wanted, ", ".join(close) or "none at all"))
+    raise CloudError(
+        "there is no %s %r in this project; there is %s" % (what, wanted, ", ".join(close) or "none at all")
+    )
 
 
 class Lookup:
@@ -92,8 +108,19 @@ class Lookup:
         entries = [dict(id=one.id, name=one.name, flavor=one) for one in self.flavors()]
         flavor = chosen("flavor", wanted, entries)["flavor"]
         if not flavor.size.fits(need):
-            raise CloudError("flavor %s has %d vCPU, %d MiB RAM and %d GiB disk, but %s needs %d, %d and %d" % (
-                flavor.name, flavor.size.vcpus, flavor.size.ram_mib, flavor.size.disk_gib, purpose, need.vcpus, need.ram_mib, need.disk_gib))
+            raise CloudError(
+                "flavor %s has %d vCPU, %d MiB RAM and %d GiB disk, but %s needs %d, %d and %d"
+                % (
+                    flavor.name,
+                    flavor.size.vcpus,
+                    flavor.size.ram_mib,
+                    flavor.size.disk_gib,
+                    purpose,
+                    need.vcpus,
+                    need.ram_mib,
+                    need.disk_gib,
+                )
+            )
         return flavor
 
     def image(self, wanted: str | None, properties: Mapping | None) -> Image:
@@ -111,7 +138,9 @@ class Lookup:
         # Clouds that do not filter by a property of their own ignore it.
         found = [image for image in found if all(str(image.get(key)) == value for key, value in query.items())]
         if not found:
-            raise CloudError("there is no active image with %s" % ", ".join("%s=%s" % pair for pair in sorted(query.items())))
+            raise CloudError(
+                "there is no active image with %s" % ", ".join("%s=%s" % pair for pair in sorted(query.items()))
+            )
         return read_image(max(found, key=lambda image: (image.get("created_at") or "", image["id"])))
 
     def network(self, wanted: str, config_drive: bool) -> dict:
@@ -121,8 +150,10 @@ class Lookup:
         if not subnets:
             raise CloudError("network %r has no subnet that servers could get an address from: create one" % wanted)
         if not config_drive and not any(subnet.get("enable_dhcp") for subnet in subnets):
-            raise CloudError("network %r has no subnet with DHCP, so a server would never learn its address: enable DHCP on %s, or set config_drive" % (
-                wanted, " or ".join(subnet.get("name") or subnet["id"] for subnet in subnets)))
+            raise CloudError(
+                "network %r has no subnet with DHCP, so a server would never learn its address: enable DHCP on %s, or set config_drive"
+                % (wanted, " or ".join(subnet.get("name") or subnet["id"] for subnet in subnets))
+            )
         return network
 
     def named(self, kind: str, wanted: str, service: str, path: str, key: str) -> dict:
@@ -137,7 +168,9 @@ class Lookup:
             there = [zone["zoneName"] for zone in listed if zone["zoneState"]["available"]]
             for zone in wanted:
                 if zone.split(":")[0] not in there:
-                    raise CloudError("there is no availability zone %r; there is %s" % (zone, ", ".join(sorted(there)) or "none"))
+                    raise CloudError(
+                        "there is no availability zone %r; there is %s" % (zone, ", ".join(sorted(there)) or "none")
+                    )
         return wanted
 
     def check_quota(self, sizes: Iterable, freed: Iterable) -> None:
@@ -149,15 +182,19 @@ class Lookup:
             return  # Nova will say so itself
         short = []
         for what, limit, used, number in (
-                ("instances", "maxTotalInstances", "totalInstancesUsed", len),
-                ("cores", "maxTotalCores", "totalCoresUsed", lambda all_: sum(size.vcpus for size in all_)),
-                ("MiB of RAM", "maxTotalRAMSize", "totalRAMUsed", lambda all_: sum(size.ram_mib for size in all_))):
+            ("instances", "maxTotalInstances", "totalInstancesUsed", len),
+            ("cores", "maxTotalCores", "totalCoresUsed", lambda all_: sum(size.vcpus for size in all_)),
+            ("MiB of RAM", "maxTotalRAMSize", "totalRAMUsed", lambda all_: sum(size.ram_mib for size in all_)),
+        ):
             most, now, more = limits.get(limit, -1), limits.get(used, 0), number(sizes)
             left = most - now + number(freed)
             if most >= 0 and more > left:
                 short.append("%d %s are wanted, %d of %d are left" % (more, what, max(left, 0), most))
         if short:
-            raise CloudError("quota: %s: wish for less, delete something, or ask for a higher quota; nothing was made" % "; ".join(short))
+            raise CloudError(
+                "quota: %s: wish for less, delete something, or ask for a higher quota; nothing was made"
+                % "; ".join(short)
+            )
 
 
 def read_flavor(raw: Mapping) -> Flavor:
@@ -169,4 +206,6 @@ def read_flavor(raw: Mapping) -> Flavor:
 
 def read_image(raw: Mapping) -> Image:
     """Image from Glance's document."""
-    return Image(raw["id"], raw.get("name") or raw["id"], Size(0, int(raw.get("min_ram") or 0), int(raw.get("min_disk") or 0)))
+    return Image(
+        raw["id"], raw.get("name") or raw["id"], Size(0, int(raw.get("min_ram") or 0), int(raw.get("min_disk") or 0))
+    )

@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """What the plan speaks of: servers as they are, the wish, steps. Plain values: no SDK, no clock, no network."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -11,7 +12,17 @@ from typing import Mapping
 SPARE = ""
 ETCD_WANTED, ETCD_MEMBER = "wanted", "member"  # metadata aware_etcd: shall get a member of etcd, has one
 GONE = ("DELETED", "SOFT_DELETED")
-ODD = ("PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED", "RESCUE", "VERIFY_RESIZE", "RESIZE", "MIGRATING", "UNKNOWN")
+ODD = (
+    "PAUSED",
+    "SUSPENDED",
+    "SHELVED",
+    "SHELVED_OFFLOADED",
+    "RESCUE",
+    "VERIFY_RESIZE",
+    "RESIZE",
+    "MIGRATING",
+    "UNKNOWN",
+)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,23 @@
 
 The same input gives the same plan, whoever asks and in whatever order the cloud lists its servers.
 """
+
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import (
-    ETCD_MEMBER, ETCD_WANTED, ODD, SPARE, Caste, Plan, Server, Step, Wish)
+    ETCD_MEMBER,
+    ETCD_WANTED,
+    ODD,
+    SPARE,
+    Caste,
+    Plan,
+    Server,
+    Step,
+    Wish,
+)
 
 
 def make_plan(wish: Wish, servers: Iterable, foreign: Iterable = ()) -> Plan:
@@ -34,7 +44,9 @@ def failure(server: Server) -> str:
 def own_marks(wish: Wish, index: int, caste: str, etcd: str = "") -> dict:
     """Metadata a server of the colony carries for good."""
     marks = dict((str(key), str(value)) for key, value in wish.marks.items())
-    marks.update(aware_colony=wish.colony, aware_node=node_name(wish.colony, index), aware_index=str(index), aware_caste=caste)
+    marks.update(
+        aware_colony=wish.colony, aware_node=node_name(wish.colony, index), aware_index=str(index), aware_caste=caste
+    )
     if etcd:
         marks["aware_etcd"] = etcd
     return marks
@@ -50,7 +62,9 @@ class _Planner:
         self.deletes: list = []
         self.problems: list = []
         self.warnings: list = []
-        self.members = wish.etcd | {server.name for server in self.live if server.marks.get("aware_etcd") == ETCD_MEMBER}
+        self.members = wish.etcd | {
+            server.name for server in self.live if server.marks.get("aware_etcd") == ETCD_MEMBER
+        }
         # One that somebody deleted took its mark along, but its etcd still counts it.
         self.votes = max(len(self.members), wish.etcd_size) if self.members else 0
         self.etcd_left = self._etcd_budget()
@@ -64,8 +78,16 @@ class _Planner:
         creates = self._grow(castes)
         carriers = self._carriers(creates)
         creates = [replace(step, etcd=carriers.get(step.node, "")) for step in creates]
-        marks = [step for server in self.live for step in self._mark(server, castes[server.id], carriers.get(server.name, ""))]
-        starts = [Step("start", server.name, "it is shut off", server.index, server=server.id) for server in self.live if server.status == "SHUTOFF"]
+        marks = [
+            step
+            for server in self.live
+            for step in self._mark(server, castes[server.id], carriers.get(server.name, ""))
+        ]
+        starts = [
+            Step("start", server.name, "it is shut off", server.index, server=server.id)
+            for server in self.live
+            if server.status == "SHUTOFF"
+        ]
         for server in self.live:
             if server.status in ODD:
                 self.warnings.append("server %s is %s; it counts, and is left as it is" % (server.name, server.status))
@@ -93,7 +115,9 @@ class _Planner:
         """``{node: value of aware_etcd}``: members stay so, then the lowest indices up to the number that is wanted."""
         there = {server.name for server in self.live}
         carriers = dict((name, ETCD_MEMBER) for name in self.members if name in there)
-        by_index = sorted([(server.index, server.name) for server in self.live] + [(step.index, step.node) for step in creates])
+        by_index = sorted(
+            [(server.index, server.name) for server in self.live] + [(step.index, step.node) for step in creates]
+        )
         marked = [name for unused, name in by_index if name in self.members - there]
         marked += [server.name for server in self.live if server.marks.get("aware_etcd") == ETCD_WANTED]
         for name in marked + [name for unused, name in by_index]:
@@ -149,7 +173,9 @@ class _Planner:
             ordered = sorted(self.live, key=lambda server: self._worth(server, castes))
             free = [server for server in ordered if not self._may_go(server)]
             if not free:
-                self.problems.append("cannot shrink to %d: %s" % (self.wish.size, "; ".join(self._may_go(server) for server in ordered)))
+                self.problems.append(
+                    "cannot shrink to %d: %s" % (self.wish.size, "; ".join(self._may_go(server) for server in ordered))
+                )
                 return
             self._drop(free[0], self._blame(free[0], castes))
 
@@ -157,7 +183,9 @@ class _Planner:
         """Least first: failed and dead, shut off, without a member of etcd (to move one is work), without work, youngest."""
         broken = server.status == "ERROR" or self._named(server, self.wish.dead)
         idle = castes[server.id] == SPARE
-        return (not broken, server.status != "SHUTOFF", self._votes(server), not idle, not self._named(server, self.wish.spare), _Backwards(server.created), -server.index)
+        busy = not self._named(server, self.wish.spare)
+        age = _Backwards(server.created)
+        return (not broken, server.status != "SHUTOFF", self._votes(server), not idle, busy, age, -server.index)
 
     def _blame(self, server: Server, castes: Mapping) -> str:
         if server.status == "ERROR":
@@ -173,13 +201,13 @@ class _Planner:
         taken = dict((server.id, SPARE) for server in self.live)
         for caste in self.wish.castes:
             staying = [server for server in self.live if server.caste == caste.name and self._serves(server, caste)]
-            for server in sorted(staying, key=self._seniority)[:caste.count]:
+            for server in sorted(staying, key=self._seniority)[: caste.count]:
                 taken[server.id] = caste.name
         for caste in self.wish.castes:
             have = sum(1 for name in taken.values() if name == caste.name)
             idle = [server for server in self.live if taken[server.id] == SPARE and self._serves(server, caste)]
             idle.sort(key=lambda server: (server.size.vcpus, server.size.ram_mib, server.index))
-            for server in idle[:max(0, caste.count - have)]:
+            for server in idle[: max(0, caste.count - have)]:
                 taken[server.id] = caste.name
         return taken
 
@@ -191,16 +219,27 @@ class _Planner:
 
     def _grow(self, castes: Mapping) -> list:
         """Steps for what is missing: castes first, then spare, at the lowest free indices."""
-        missing = [caste for caste in self.wish.castes for unused in range(caste.count - sum(1 for name in castes.values() if name == caste.name))]
+        missing = [
+            caste
+            for caste in self.wish.castes
+            for unused in range(caste.count - sum(1 for name in castes.values() if name == caste.name))
+        ]
         room = self.wish.size - len(self.live)
         if len(missing) > max(room, 0):
             short = missing[max(room, 0)]
-            self.problems.append("caste %s lacks %d node(s) with at least %s, but size %d is reached by servers that do not fit: raise size or remove some" % (
-                short.name, sum(1 for caste in missing[max(room, 0):] if caste is short), _wanted(short), self.wish.size))
-        wanted: list = (missing + [None] * room)[:max(room, 0)]
+            self.problems.append(
+                "caste %s lacks %d node(s) with at least %s, but size %d is reached by servers that do not fit: raise size or remove some"
+                % (
+                    short.name,
+                    sum(1 for caste in missing[max(room, 0) :] if caste is short),
+                    _wanted(short),
+                    self.wish.size,
+                )
+            )
+        wanted: list = (missing + [None] * room)[: max(room, 0)]
         used = {server.index for server in self.live}
         free = [index for index in range(1, self.wish.size + len(used) + 1) if index not in used]
-        return self._creates(wanted, free[:len(wanted)])
+        return self._creates(wanted, free[: len(wanted)])
 
     def _creates(self, wanted: Sequence, indices: Sequence) -> list:
         load = dict((zone, sum(1 for server in self.live if server.zone == zone)) for zone in self.wish.zones)
@@ -209,9 +248,17 @@ class _Planner:
         for caste, index in zip(wanted, indices):
             name = node_name(self.wish.colony, index)
             if name in self.foreign:
-                self.problems.append("a server named %s exists and does not belong to colony %s: rename or delete it, or choose another colony name" % (
-                    name, self.wish.colony))
-            zone = caste.zone if caste and caste.zone else min(load, key=lambda zone: (load[zone], self.wish.zones.index(zone))) if load else ""
+                self.problems.append(
+                    "a server named %s exists and does not belong to colony %s: rename or delete it, or choose another colony name"
+                    % (name, self.wish.colony)
+                )
+            zone = (
+                caste.zone
+                if caste and caste.zone
+                else min(load, key=lambda zone: (load[zone], self.wish.zones.index(zone)))
+                if load
+                else ""
+            )
             if zone in load:
                 load[zone] += 1
             share = "caste %s" % caste.name if caste else "spare"
@@ -220,7 +267,11 @@ class _Planner:
         return steps
 
     def _mark(self, server: Server, caste: str, etcd: str) -> list:
-        marks = dict((key, value) for key, value in own_marks(self.wish, server.index, caste, etcd).items() if server.marks.get(key) != value)
+        marks = dict(
+            (key, value)
+            for key, value in own_marks(self.wish, server.index, caste, etcd).items()
+            if server.marks.get(key) != value
+        )
         names = sorted(marks) + ["tag " + tag for tag in self.wish.tags if tag not in server.tags]
         if not names or server.status == "ERROR":
             return []
@@ -241,4 +292,9 @@ def _rank(server: Server) -> tuple:
 
 def _wanted(caste: Caste) -> str:
     need = caste.need
-    return "%d vCPU, %d MiB RAM, %d GiB disk%s" % (need.vcpus, need.ram_mib, need.disk_gib, " in zone " + caste.zone if caste.zone else "")
+    return "%d vCPU, %d MiB RAM, %d GiB disk%s" % (
+        need.vcpus,
+        need.ram_mib,
+        need.disk_gib,
+        " in zone " + caste.zone if caste.zone else "",
+    )

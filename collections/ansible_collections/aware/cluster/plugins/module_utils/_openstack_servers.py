@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """Servers of a colony: which are ours, how they are asked for, and what Ansible needs to reach them."""
+
 from __future__ import annotations
 
 import base64
@@ -46,9 +47,15 @@ def find(cloud: Cloud, colony: str) -> Found:
         # Lists do not have the fault of a server no host was found for; it is in another cell's database.
         faults = dict(zip(failed, pool.map(lambda one: _fault(cloud, one), failed)))
         tagged = [dict(raw, fault=faults[raw["id"]]) if raw["id"] in faults else raw for raw in tagged]
-        foreign = [raw["name"] for raw in named.result() if not is_owned(raw, colony) and raw["status"] not in ("DELETED", "SOFT_DELETED")]
+        foreign = [
+            raw["name"]
+            for raw in named.result()
+            if not is_owned(raw, colony) and raw["status"] not in ("DELETED", "SOFT_DELETED")
+        ]
     # One of ours that was made between the two lists is in the second only, and the tag is never missing then.
-    return Found(tuple(read_server(raw, colony) for raw in tagged), dict((raw["id"], raw) for raw in tagged), frozenset(foreign))
+    return Found(
+        tuple(read_server(raw, colony) for raw in tagged), dict((raw["id"], raw) for raw in tagged), frozenset(foreign)
+    )
 
 
 def _fault(cloud: Cloud, server: str) -> dict:
@@ -78,10 +85,19 @@ def read_server(raw: Mapping, colony: str) -> Server:
     marks, flavor, index = raw.get("metadata") or {}, raw.get("flavor") or {}, index_of(raw, colony)
     size = Size(int(flavor.get("vcpus") or 0), int(flavor.get("ram") or 0), int(flavor.get("disk") or 0))
     return Server(
-        id=raw["id"], name=node_name(colony, index), index=index, status=raw["status"], caste=marks.get("aware_caste") or "",
-        zone=raw.get("OS-EXT-AZ:availability_zone") or "", created=raw.get("created") or "", size=size,
-        task=raw.get("OS-EXT-STS:task_state") or "", fault=" ".join(str((raw.get("fault") or {}).get("message") or "").split()),
-        marks=marks, tags=tuple(raw.get("tags") or ()))
+        id=raw["id"],
+        name=node_name(colony, index),
+        index=index,
+        status=raw["status"],
+        caste=marks.get("aware_caste") or "",
+        zone=raw.get("OS-EXT-AZ:availability_zone") or "",
+        created=raw.get("created") or "",
+        size=size,
+        task=raw.get("OS-EXT-STS:task_state") or "",
+        fault=" ".join(str((raw.get("fault") or {}).get("message") or "").split()),
+        marks=marks,
+        tags=tuple(raw.get("tags") or ()),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,13 +124,19 @@ class Blueprint:
 
     def body_of_many(self, steps: list) -> dict:
         """Request for all servers of a new colony at once. Nova names them ``<colony>-1`` and so on; what differs is written later."""
-        marks = dict((key, value) for key, value in own_marks(self.wish, 0, "").items() if key not in ("aware_node", "aware_index", "aware_caste"))
+        marks = dict(
+            (key, value)
+            for key, value in own_marks(self.wish, 0, "").items()
+            if key not in ("aware_node", "aware_index", "aware_caste")
+        )
         body = self._request(steps[0], self.wish.colony, marks)
         body["server"].update(min_count=len(steps), max_count=len(steps))
         return body
 
     def _request(self, step: Step, name: str, marks: dict) -> dict:
-        server: dict = dict(name=name, flavorRef=self.flavors[step.caste].id, metadata=dict(marks), tags=sorted(self.wish.tags))
+        server: dict = dict(
+            name=name, flavorRef=self.flavors[step.caste].id, metadata=dict(marks), tags=sorted(self.wish.tags)
+        )
         if self.term is not None:
             server["metadata"]["aware_term"] = str(self.term)
         if self.boot_volume:
@@ -124,7 +146,11 @@ class Blueprint:
         server["networks"] = self._interfaces(step.index)
         if self.security_groups:
             server["security_groups"] = [dict(name=group) for group in self.security_groups]
-        for key, value in (("key_name", self.key_name), ("availability_zone", step.zone), ("config_drive", self.config_drive)):
+        for key, value in (
+            ("key_name", self.key_name),
+            ("availability_zone", step.zone),
+            ("config_drive", self.config_drive),
+        ):
             if value:
                 server[key] = value
         if self.user_data:
@@ -139,8 +165,14 @@ class Blueprint:
         return own + [dict(uuid=network) for network in self.networks]
 
     def _volume(self) -> dict:
-        return dict(boot_index=0, uuid=self.image, source_type="image", destination_type="volume",
-                    volume_size=self.boot_volume["size_gib"], delete_on_termination=self.boot_volume.get("delete_on_termination", True))
+        return dict(
+            boot_index=0,
+            uuid=self.image,
+            source_type="image",
+            destination_type="volume",
+            volume_size=self.boot_volume["size_gib"],
+            delete_on_termination=self.boot_volume.get("delete_on_termination", True),
+        )
 
 
 def may_be_many(blueprint: Blueprint, steps: list, names: Any) -> bool:
@@ -167,7 +199,18 @@ def host_of(server: Server, raw: Mapping, network: str = "", floating: str = "")
     etcd = server.marks.get("aware_etcd") or ""
     groups = ["aware_bootstrap", server.caste or "spare"] + (["aware_etcd"] if etcd else [])
     return dict(
-        name=server.name, ansible_host=floating or address_of(raw, network), groups=groups, aware_name=server.name, aware_index=server.index,
-        aware_caste=server.caste, aware_etcd_state=etcd,
-        aware_zone=server.zone, aware_address=address_of(raw, network, floating=False), aware_server_id=server.id,
-        aware_server_status=server.status, aware_vcpus=server.size.vcpus, aware_ram_mib=server.size.ram_mib, aware_disk_gib=server.size.disk_gib)
+        name=server.name,
+        ansible_host=floating or address_of(raw, network),
+        groups=groups,
+        aware_name=server.name,
+        aware_index=server.index,
+        aware_caste=server.caste,
+        aware_etcd_state=etcd,
+        aware_zone=server.zone,
+        aware_address=address_of(raw, network, floating=False),
+        aware_server_id=server.id,
+        aware_server_status=server.status,
+        aware_vcpus=server.size.vcpus,
+        aware_ram_mib=server.size.ram_mib,
+        aware_disk_gib=server.size.disk_gib,
+    )

@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """Waiting for many servers with one list request at a time, and what happens to each as soon as it is ready."""
+
 from __future__ import annotations
 
 from typing import Callable, Iterable
@@ -35,7 +36,10 @@ class Waiter:
                     each(server)
             absent = sorted(expected - {server.name for server in servers})
             busy = [server for server in servers if server.status in BUSY]
-            texts = ["%s is %s%s" % (server.name, server.status, " (%s)" % server.task if server.task else "") for server in busy]
+            texts = [
+                "%s is %s%s" % (server.name, server.status, " (%s)" % server.task if server.task else "")
+                for server in busy
+            ]
             texts += ["%s does not show" % name for name in absent]
             self.tell("%d of %d servers are ready" % (len(servers) - len(busy), len(servers) + len(absent)))
             return ", ".join(texts)
@@ -55,7 +59,10 @@ class Waiter:
                 if not server.leaving:
                     tries[server.id] = tries.get(server.id, 0) + 1
                     if tries[server.id] > DELETE_TRIES:
-                        raise CloudError("server %s (%s) cannot be deleted: %s" % (server.name, server.id, server.fault or "Nova gives no reason"))
+                        raise CloudError(
+                            "server %s (%s) cannot be deleted: %s"
+                            % (server.name, server.id, server.fault or "Nova gives no reason")
+                        )
                     again(server)
             return ", ".join("%s is %s" % (server.name, server.task or server.status) for server in rest)
 

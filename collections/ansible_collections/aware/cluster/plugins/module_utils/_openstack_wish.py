@@ -3,6 +3,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 """From the options of the module to the wish the planner takes. Pure."""
+
 from __future__ import annotations
 
 import re
@@ -20,7 +21,9 @@ MAX_NODES = 10000
 
 SIZES = dict(vcpus=dict(type="int"), ram_mib=dict(type="int"), disk_gib=dict(type="int"))
 _REQUIRES = dict(SIZES, zone=dict(type="str"), labels=dict(type="dict"))
-_CASTE_SPEC = dict(count=dict(type="int", required=True), flavor=dict(type="str"), requires=dict(type="dict", options=_REQUIRES))
+_CASTE_SPEC = dict(
+    count=dict(type="int", required=True), flavor=dict(type="str"), requires=dict(type="dict", options=_REQUIRES)
+)
 
 
 def wish_of(params: Mapping, zones: tuple = ()) -> Wish:
@@ -34,15 +37,26 @@ def wish_of(params: Mapping, zones: tuple = ()) -> Wish:
     if wanted > size:
         raise CloudError("castes want %d nodes, but size is %d: raise size or lower a count" % (wanted, size))
     sets = dict((key, frozenset(params[key] or ())) for key in ("remove", "replace", "dead", "spare", "protect"))
-    return Wish(colony=colony, size=size, castes=castes, zones=zones, marks=_marks(params["infrastructure"]["metadata"]),
-                tags=tuple(sorted({colony_tag(colony)} | set(_tags(params["infrastructure"]["tags"])))), etcd=frozenset(params["etcd_members"] or ()),
-                etcd_size=_etcd_size(params), replace_failed=params["replace_failed"], **sets)
+    return Wish(
+        colony=colony,
+        size=size,
+        castes=castes,
+        zones=zones,
+        marks=_marks(params["infrastructure"]["metadata"]),
+        tags=tuple(sorted({colony_tag(colony)} | set(_tags(params["infrastructure"]["tags"])))),
+        etcd=frozenset(params["etcd_members"] or ()),
+        etcd_size=_etcd_size(params),
+        replace_failed=params["replace_failed"],
+        **sets,
+    )
 
 
 def check_colony(colony: str) -> None:
     """Raise CloudError for what cannot be a colony's name."""
     if not _NAME.match(colony):
-        raise CloudError("colony %r is not a name: lower-case letters, digits and -, starting with a letter, at most 48" % colony)
+        raise CloudError(
+            "colony %r is not a name: lower-case letters, digits and -, starting with a letter, at most 48" % colony
+        )
 
 
 def checked_castes(params: Mapping) -> dict:

@@ -7,6 +7,7 @@
 A pid is given to somebody else after a while. Beside the pid file stands a record of when the process started and in
 which boot; only a process that matches it is ours, and nothing is ever done to another one.
 """
+
 from __future__ import annotations
 
 import errno
@@ -113,8 +114,10 @@ class Daemon:
             return pid
         stranger = self._named()
         if not record and stranger and start_time(stranger) is not None:
-            raise ProcessError("%s names process %d, which was not started here (%s); left alone" % (
-                self.pidfile, stranger, " ".join(command_line(stranger))[:120] or "kernel"))
+            raise ProcessError(
+                "%s names process %d, which was not started here (%s); left alone"
+                % (self.pidfile, stranger, " ".join(command_line(stranger))[:120] or "kernel")
+            )
         return None
 
     def _named(self) -> int | None:
@@ -135,7 +138,15 @@ class Daemon:
             offset = os.fstat(log).st_size
             # Not waited for on purpose: the child belongs to init once this module ends.
             child = subprocess.Popen(  # pylint: disable=consider-using-with
-                list(argv), env=dict(env), cwd=chdir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, start_new_session=True)
+                list(argv),
+                env=dict(env),
+                cwd=chdir,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                close_fds=True,
+                start_new_session=True,
+            )
         except OSError as exc:
             raise ProcessError("cannot run %s: %s" % (argv[0], exc.strerror)) from exc
         finally:
@@ -145,7 +156,13 @@ class Daemon:
         return child.pid
 
     def _note(self, pid: int, mark: str) -> None:
-        record = {"pid": pid, "start_time": start_time(pid), "boot_id": boot_id(), "fingerprint": mark, "cmdline": command_line(pid)}
+        record = {
+            "pid": pid,
+            "start_time": start_time(pid),
+            "boot_id": boot_id(),
+            "fingerprint": mark,
+            "cmdline": command_line(pid),
+        }
         _write(self.record_file, json.dumps(record))
         _write(self.pidfile, "%d\n" % pid)
 

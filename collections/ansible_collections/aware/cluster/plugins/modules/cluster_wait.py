@@ -4,6 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wait for a colony to be formed."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -88,7 +89,9 @@ def work(module, client):
         if not missing:
             return dict(changed=False, cluster=cluster, waited_s=round(time.monotonic() - start, 1))
         if time.monotonic() >= end:
-            raise GatewayError("the colony is not formed after %g s: %s" % (module.params["wait_timeout"], "; ".join(missing)))
+            raise GatewayError(
+                "the colony is not formed after %g s: %s" % (module.params["wait_timeout"], "; ".join(missing))
+            )
         time.sleep(0.3)
 
 

@@ -4,6 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """See whether a host can take what is to be installed."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -81,7 +82,9 @@ def main():
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     found = listeners("tcp", module.params["tcp_ports"]) + listeners("udp", module.params["udp_ports"])
-    module.exit_json(changed=False, listeners=found, free_mb=dict((path, free_mb(path)) for path in module.params["paths"]))
+    module.exit_json(
+        changed=False, listeners=found, free_mb=dict((path, free_mb(path)) for path in module.params["paths"])
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make or revoke a join token of a colony."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -124,7 +125,9 @@ def work(module, client):
     """Bring token and file to the state asked for."""
     if module.params["state"] == "absent":
         return revoke(module, client)
-    body = dict(ttl_s=seconds(module.params["ttl"]), uses=module.params["uses"] or None, node_name=module.params["node"])
+    body = dict(
+        ttl_s=seconds(module.params["ttl"]), uses=module.params["uses"] or None, node_name=module.params["node"]
+    )
     kept = still_good(module, client)
     if kept:
         return dict(changed=False, **public(kept))
@@ -162,7 +165,9 @@ def revoke(module, client):
     """Revoke the token if it is there, and remove its file."""
     path = module.params["dest"]
     token_id = module.params["id"] or id_in(path)
-    known = bool(token_id) and any(token.get("id") == token_id for token in client.get("/v1/tokens").get("tokens") or [])
+    known = bool(token_id) and any(
+        token.get("id") == token_id for token in client.get("/v1/tokens").get("tokens") or []
+    )
     there = bool(path) and os.path.exists(path)
     if not module.check_mode:
         if known:
@@ -184,7 +189,9 @@ def id_in(path):
         with open(path, "r", encoding="ascii") as file:
             text = file.read(1024)
     except (OSError, ValueError) as exc:
-        raise GatewayError("%s cannot be read as a join token: %s" % (path, getattr(exc, "strerror", None) or "not text")) from exc
+        raise GatewayError(
+            "%s cannot be read as a join token: %s" % (path, getattr(exc, "strerror", None) or "not text")
+        ) from exc
     found = TOKEN.fullmatch(text)
     if text.strip() and not found:
         raise GatewayError("%s holds something else than a join token; name another file" % path)
@@ -228,7 +235,12 @@ def main():
         node=dict(type="str"),
         renew_before=dict(type="float", default=300.0),
     )
-    run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True, required_if=[("state", "absent", ["id", "dest"], True)]), work)
+    run_module(
+        AnsibleModule(
+            argument_spec=spec, supports_check_mode=True, required_if=[("state", "absent", ["id", "dest"], True)]
+        ),
+        work,
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A daemon without a service manager."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -114,7 +115,12 @@ killed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aware.cluster.plugins.module_utils._process import Daemon, ProcessError, environment, fingerprint
+from ansible_collections.aware.cluster.plugins.module_utils._process import (
+    Daemon,
+    ProcessError,
+    environment,
+    fingerprint,
+)
 
 
 def start(module, daemon):
@@ -126,7 +132,11 @@ def start(module, daemon):
     pid = daemon.pid()
     if pid is not None and daemon.record().get("fingerprint") == mark:
         return dict(changed=False, pid=pid, running=True)
-    result = dict(changed=True, running=True, diff=dict(before=dict(running=pid is not None), after=dict(running=True, argv=params["argv"])))
+    result = dict(
+        changed=True,
+        running=True,
+        diff=dict(before=dict(running=pid is not None), after=dict(running=True, argv=params["argv"])),
+    )
     if module.check_mode:
         return result
     if pid is not None:

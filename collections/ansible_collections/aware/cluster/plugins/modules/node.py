@@ -4,6 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Change a node of a colony."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -106,7 +107,12 @@ config:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.aware.cluster.plugins.module_utils._client import Refused
-from ansible_collections.aware.cluster.plugins.module_utils._gateway import argument_spec, if_match, node_path, run_module
+from ansible_collections.aware.cluster.plugins.module_utils._gateway import (
+    argument_spec,
+    if_match,
+    node_path,
+    run_module,
+)
 
 
 def work(module, client):

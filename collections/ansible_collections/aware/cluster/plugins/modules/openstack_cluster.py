@@ -4,6 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Servers of a colony in OpenStack."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -248,7 +249,8 @@ options:
     elements: str
   etcd_size:
     description:
-      - Number of servers that shall carry etcd (1, 3, 5 or 7). Those that have a member stay, then the first ones by index are marked; they get group C(aware_etcd).
+      - Number of servers that shall carry etcd (1, 3, 5 or 7).
+      - Those that have a member stay, then the first ones by index are marked; they get group C(aware_etcd).
       - Without it no server is marked.
     type: int
   replace_failed:
@@ -378,10 +380,19 @@ _INFRASTRUCTURE = dict(
     address_network=dict(type="str"),
     security_group=dict(type="dict", default={}, apply_defaults=True, options=_SECURITY_GROUP),
     security_groups=dict(type="list", elements="str", default=[]),
-    keypair=dict(type="dict", no_log=False, options=dict(name=dict(type="str"), public_key=dict(type="str", no_log=False))),
-    server_group=dict(type="str", choices=["soft-anti-affinity", "anti-affinity", "soft-affinity", "affinity", "none"], default="soft-anti-affinity"),
+    keypair=dict(
+        type="dict", no_log=False, options=dict(name=dict(type="str"), public_key=dict(type="str", no_log=False))
+    ),
+    server_group=dict(
+        type="str",
+        choices=["soft-anti-affinity", "anti-affinity", "soft-affinity", "affinity", "none"],
+        default="soft-anti-affinity",
+    ),
     availability_zones=dict(type="list", elements="str", default=[]),
-    boot_volume=dict(type="dict", options=dict(size_gib=dict(type="int", required=True), delete_on_termination=dict(type="bool", default=True))),
+    boot_volume=dict(
+        type="dict",
+        options=dict(size_gib=dict(type="int", required=True), delete_on_termination=dict(type="bool", default=True)),
+    ),
     floating_network=dict(type="str"),
     config_drive=dict(type="bool", default=False),
     user_data=dict(type="str"),
@@ -391,7 +402,10 @@ _INFRASTRUCTURE = dict(
 
 
 def main():
-    names = dict((key, dict(type="list", elements="str")) for key in ("remove", "replace", "dead", "spare", "protect", "etcd_members"))
+    names = dict(
+        (key, dict(type="list", elements="str"))
+        for key in ("remove", "replace", "dead", "spare", "protect", "etcd_members")
+    )
     spec = argument_spec(
         state=dict(type="str", choices=["present", "absent"], default="present"),
         colony=dict(type="str", required=True),
@@ -407,7 +421,7 @@ def main():
         lock_wait=dict(type="float", default=300.0),
         lock_life=dict(type="float", default=90.0),
         progress_file=dict(type="path"),
-        **names
+        **names,
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, required_if=[("state", "present", ["size"])])
     run_module(module, work)

@@ -4,6 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hand over the reign of a colony."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -121,7 +122,9 @@ def main():
         wait=dict(type="bool", default=True),
         wait_timeout=dict(type="float", default=30.0),
     )
-    run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True, required_if=[("state", "transfer", ["to"])]), work)
+    run_module(
+        AnsibleModule(argument_spec=spec, supports_check_mode=True, required_if=[("state", "transfer", ["to"])]), work
+    )
 
 
 if __name__ == "__main__":

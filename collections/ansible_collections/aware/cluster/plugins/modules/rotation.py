@@ -4,6 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rotate CA and secret of a colony."""
+
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -101,7 +102,11 @@ from ansible_collections.aware.cluster.plugins.module_utils._gateway import argu
 PHASE = dict(started="distributing", switched="switched", finished="settled", aborted="settled")
 # What is asked for is there, or more: (aim, phase).
 REACHED = (
-    ("started", "distributing"), ("started", "switched"), ("switched", "switched"), ("finished", "settled"), ("aborted", "settled"),
+    ("started", "distributing"),
+    ("started", "switched"),
+    ("switched", "switched"),
+    ("finished", "settled"),
+    ("aborted", "settled"),
 )
 
 
@@ -110,7 +115,10 @@ def work(module, client):
     aim = module.params["state"]
     before = client.get("/v1/rotation")
     body = order(module.params, before)
-    result = dict(changed=body is not None, diff=dict(before=dict(phase=before["phase"]), after=dict(phase=PHASE[aim] if body else before["phase"])))
+    result = dict(
+        changed=body is not None,
+        diff=dict(before=dict(phase=before["phase"]), after=dict(phase=PHASE[aim] if body else before["phase"])),
+    )
     if module.check_mode:
         return dict(result, rotation=before, left_behind=left_behind(before))
     if body:
@@ -156,7 +164,11 @@ def arrived(module, client, aim):
 
 def what_is_missing(now, aim):
     """Return one sentence, or nothing when all is well."""
-    waiting = ["%s lacks %s" % (node["name"], node["lacks"]) for node in now["nodes"] if node["standing"] in ("waiting", "away")]
+    waiting = [
+        "%s lacks %s" % (node["name"], node["lacks"])
+        for node in now["nodes"]
+        if node["standing"] in ("waiting", "away")
+    ]
     there = (aim, now["phase"]) in REACHED
     if not there and now["etcd"]:
         return "; ".join(now["etcd"][:3])

@@ -7,6 +7,7 @@
 One call per host, variable and group membership costs seconds at ten thousand hosts. What is done here in bulk is
 what those calls would do; anything that exists already, from another inventory source, goes through the calls.
 """
+
 from __future__ import annotations
 
 from typing import Any, Iterable

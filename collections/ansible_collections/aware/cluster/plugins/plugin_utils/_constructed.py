@@ -8,6 +8,7 @@
 result as Ansible's Constructable at a tenth of the price. Whatever is not certain to be the same is left to Constructable,
 value by value: other expressions, names Jinja knows, text that looks like a template, and ansible-core before 2.19.
 """
+
 from __future__ import annotations
 
 import re
@@ -22,7 +23,8 @@ _SIMPLE = (str, int, float, bool, type(None))
 _TAKEN = frozenset(
     "true false none True False None and or not if else in is inventory_hostname inventory_hostname_short group_names groups hostvars "
     "vars omit environment ansible_version playbook_dir inventory_dir inventory_file lookup query q now undef range dict lipsum cycler "
-    "joiner namespace self super loop caller varargs kwargs".split())
+    "joiner namespace self super loop caller varargs kwargs".split()
+)
 # A key of this name may be an attribute of the mapping to Jinja: let Jinja say.
 _DICT_ATTRIBUTES = frozenset(dir(dict))
 
@@ -150,7 +152,10 @@ class Constructed:
         if not (self._compose or self._groups or self._keyed):
             return
         compose = [(name, text, self._path(text)) for name, text in self._compose.items()]
-        groups = [(self._plugin._sanitize_group_name(name), name, text, self._path(text)) for name, text in self._groups.items()]
+        groups = [
+            (self._plugin._sanitize_group_name(name), name, text, self._path(text))
+            for name, text in self._groups.items()
+        ]
         keyed = [(entry, self._short_keyed(entry)) for entry in self._keyed]
         joined: dict = {}
         for name, host in hosts.items():
@@ -171,7 +176,13 @@ class Constructed:
             return None
         if not all(isinstance(entry.get(name, ""), str) for name in ("prefix", "separator")):
             return None
-        return Keyed(entry, path, self._strict, self._plugin.get_option("leading_separator") is not False, self._plugin._sanitize_group_name)
+        return Keyed(
+            entry,
+            path,
+            self._strict,
+            self._plugin.get_option("leading_separator") is not False,
+            self._plugin._sanitize_group_name,
+        )
 
     def _compose_host(self, compose: list, host: Any, given: dict) -> None:
         for name, text, path in compose:

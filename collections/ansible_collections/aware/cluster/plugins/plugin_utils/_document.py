@@ -7,6 +7,7 @@
 The gateway speaks for nodes that may lie. A document that breaks the shape is refused whole (never half used); single
 values that could steer Ansible (connection variables) pass an allow-list.
 """
+
 from __future__ import annotations
 
 import ipaddress
@@ -52,8 +53,13 @@ def parse_document(body: bytes, hostname: str = "aware_name") -> Inventory:
     if not isinstance(raw_hosts, dict) or not isinstance(raw_groups, dict):
         raise DocumentError("the answer has no hosts and groups")
     result = Inventory(
-        colony=_text(document, "colony"), revision=_number(document, "revision"), term=_number(document, "term"),
-        members=[str(url) for url in document.get("members") or [] if isinstance(url, str)], hosts={}, groups={})
+        colony=_text(document, "colony"),
+        revision=_number(document, "revision"),
+        term=_number(document, "term"),
+        members=[str(url) for url in document.get("members") or [] if isinstance(url, str)],
+        hosts={},
+        groups={},
+    )
     names = _names(raw_hosts, hostname)
     result.hosts = _hosts(raw_hosts, names, result.warnings)
     result.groups = dict((str(group), _members(group, listed, names)) for group, listed in raw_groups.items())
@@ -81,7 +87,12 @@ def _names(raw_hosts: dict, hostname: str) -> dict:
         if not isinstance(values, dict):
             raise DocumentError("host %.80r has no variables" % name)
         wanted = name if hostname == "aware_name" else values.get(hostname)
-        if not isinstance(wanted, str) or not _host_name(wanted) or wanted.lower() in _LOCAL and hostname != "aware_address":
+        if (
+            not isinstance(wanted, str)
+            or not _host_name(wanted)
+            or wanted.lower() in _LOCAL
+            and hostname != "aware_address"
+        ):
             raise DocumentError("host name %.80r cannot be used in an inventory" % (wanted,))
         names[name] = wanted
     if len(set(names.values())) != len(names):

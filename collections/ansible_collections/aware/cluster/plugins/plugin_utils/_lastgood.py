@@ -7,6 +7,7 @@
 One file per colony: a JSON line of what must be read at every run, then the body as it came. It is replaced as a
 whole, so that head and body always belong together, and only its owner may read it. It never holds the token.
 """
+
 from __future__ import annotations
 
 import hashlib

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Getting the inventory document: cache, queen, last complete answer, and the guards between them."""
+
 from __future__ import annotations
 
 import time
@@ -44,7 +45,15 @@ class Fetched:
 class Source:
     """One colony's inventory. ``warn`` gets sentences for the user."""
 
-    def __init__(self, connection: Connection, store: LastGood, guards: Guards, warn: Callable, fresh: bool = False, client: Any = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        store: LastGood,
+        guards: Guards,
+        warn: Callable,
+        fresh: bool = False,
+        client: Any = None,
+    ) -> None:
         self._connection, self._store, self._guards, self._warn = connection, store, guards, warn
         self._known = store.head()
         if self._known and connection.colony and self._known.colony != connection.colony:
@@ -82,9 +91,14 @@ class Source:
         if colony and parsed.colony != colony:
             return "it speaks for colony %.80r, not %r" % (parsed.colony, colony)
         if known and (parsed.term < known.term or parsed.revision < known.revision):
-            self._warn("%s answered with term %d revision %d, older than term %d revision %d seen before; not used"
-                       % (answer.base, parsed.term, parsed.revision, known.term, known.revision))
-            return "its answer is older than one seen before (remove %s if the colony was restored from a backup)" % self._store.path
+            self._warn(
+                "%s answered with term %d revision %d, older than term %d revision %d seen before; not used"
+                % (answer.base, parsed.term, parsed.revision, known.term, known.revision)
+            )
+            return (
+                "its answer is older than one seen before (remove %s if the colony was restored from a backup)"
+                % self._store.path
+            )
         self._parsed = parsed
         return ""
 
@@ -93,8 +107,14 @@ class Source:
         self._guard(parsed)
         verified = answer.base.startswith("https://") and self._connection.validate_certs
         head = Head(
-            colony=parsed.colony, revision=parsed.revision, term=parsed.term, etag=answer.headers.get("etag", ""),
-            saved_at=time.time(), hosts=len(parsed.hosts), members=tuple(parsed.members) if verified else ())
+            colony=parsed.colony,
+            revision=parsed.revision,
+            term=parsed.term,
+            etag=answer.headers.get("etag", ""),
+            saved_at=time.time(),
+            hosts=len(parsed.hosts),
+            members=tuple(parsed.members) if verified else (),
+        )
         self._save(head, answer.body)
         return Fetched(parsed, answer.body, head)
 
@@ -118,7 +138,10 @@ class Source:
             raise SourceError("%s; and no earlier answer is at hand" % problem)
         age = self._known.age_s()
         if self._guards.stale_max_age and age > self._guards.stale_max_age:
-            raise SourceError("%s; and the last answer is %d s old, older than stale_max_age %d s" % (problem, age, self._guards.stale_max_age))
+            raise SourceError(
+                "%s; and the last answer is %d s old, older than stale_max_age %d s"
+                % (problem, age, self._guards.stale_max_age)
+            )
         parsed = self._parse(body)
         self._warn("%s. Using the last complete answer: %d s old, revision %d." % (problem, age, self._known.revision))
         return Fetched(parsed, body, self._known, stale=True, age_s=age)
@@ -134,8 +157,10 @@ class Source:
         if count < self._guards.min_hosts:
             raise SourceError("the colony has %d hosts, fewer than min_hosts %d" % (count, self._guards.min_hosts))
         if before and (before - count) * 100 > self._guards.max_shrink * before:
-            raise SourceError("the colony shrank from %d to %d hosts, by more than max_shrink %d %%; raise max_shrink once if that is meant"
-                              % (before, count, self._guards.max_shrink))
+            raise SourceError(
+                "the colony shrank from %d to %d hosts, by more than max_shrink %d %%; raise max_shrink once if that is meant"
+                % (before, count, self._guards.max_shrink)
+            )
 
     def _save(self, head: Head, body: bytes) -> None:
         try:

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The cluster spec as users write it: checked before anything is made."""
+
 from __future__ import annotations
 
 import re
@@ -16,10 +17,19 @@ _RESERVED = frozenset(("all", "ungrouped", "spare", "queen", "worker", "aware"))
 _RESERVED_NODES = frozenset(("all", "ungrouped", "localhost"))
 MAX_NODES = 10000
 
-_REQUIRES = dict(vcpus=dict(type="int"), ram_mib=dict(type="int"), disk_gib=dict(type="int"), zone=dict(type="str"), labels=dict(type="dict"))
+_REQUIRES = dict(
+    vcpus=dict(type="int"),
+    ram_mib=dict(type="int"),
+    disk_gib=dict(type="int"),
+    zone=dict(type="str"),
+    labels=dict(type="dict"),
+)
 _KEEP = dict(last=dict(type="int"), daily=dict(type="int"), weekly=dict(type="int"))
 _BACKUP = dict(
-    every=dict(type="str", required=True), keep=dict(type="dict", options=_KEEP), target=dict(type="str", choices=["directory", "s3", "swift"]))
+    every=dict(type="str", required=True),
+    keep=dict(type="dict", options=_KEEP),
+    target=dict(type="str", choices=["directory", "s3", "swift"]),
+)
 _EVERY = re.compile(r"^([1-9][0-9]{0,5})([mhd])$")
 _SPEC = dict(
     plugin=dict(type="str", required=True),
@@ -29,10 +39,16 @@ _SPEC = dict(
     size=dict(type="int"),
     hosts=dict(type="dict"),
     castes=dict(type="dict", default={}),
-    policies=dict(type="dict", options=dict(
-        dead_after_s=dict(type="float"), replace_dead=dict(type="str", choices=["spare", "never"]), keep_events=dict(type="int"),
-        backup=dict(type="dict", options=_BACKUP),
-        certificate_lifetime_s=dict(type="float"))),
+    policies=dict(
+        type="dict",
+        options=dict(
+            dead_after_s=dict(type="float"),
+            replace_dead=dict(type="str", choices=["spare", "never"]),
+            keep_events=dict(type="int"),
+            backup=dict(type="dict", options=_BACKUP),
+            certificate_lifetime_s=dict(type="float"),
+        ),
+    ),
 )
 _CASTE_SPEC = dict(count=dict(type="int", required=True), requires=dict(type="dict", options=_REQUIRES))
 
@@ -68,7 +84,9 @@ def _hosts(values: dict) -> dict:
     hosts = {}
     for name, given in values["hosts"].items():
         if not isinstance(name, str) or not _NAME.match(name) or name in _RESERVED_NODES:
-            raise SpecError("hosts: %r cannot be a node's name: lower-case letters, digits and -, starting with a letter" % name)
+            raise SpecError(
+                "hosts: %r cannot be a node's name: lower-case letters, digits and -, starting with a letter" % name
+            )
         if given is not None and not isinstance(given, (str, dict)):
             raise SpecError("hosts.%s must be an address, or variables like {ansible_host: 192.0.2.11}" % name)
         hosts[name] = {"ansible_host": given} if isinstance(given, str) else dict(given or {})
@@ -86,7 +104,10 @@ def _size(values: dict, hosts: dict) -> int:
 
 def _caste(name: Any, caste: Any) -> dict:
     if not isinstance(name, str) or not _CASTE.match(name) or name in _RESERVED:
-        raise SpecError("castes: %r cannot be a group name: lower-case letters, digits and _, not one of %s" % (name, ", ".join(sorted(_RESERVED))))
+        raise SpecError(
+            "castes: %r cannot be a group name: lower-case letters, digits and _, not one of %s"
+            % (name, ", ".join(sorted(_RESERVED)))
+        )
     if not isinstance(caste, dict):
         raise SpecError("castes.%s must be like {count: 2}" % name)
     values = _validated(_CASTE_SPEC, caste, "castes.%s" % name)
@@ -106,7 +127,9 @@ def _caste(name: Any, caste: Any) -> dict:
 
 def _check_counts(spec: dict) -> None:
     if not _NAME.match(spec["colony"]):
-        raise SpecError("colony %r is not a name: lower-case letters, digits and -, starting with a letter" % spec["colony"])
+        raise SpecError(
+            "colony %r is not a name: lower-case letters, digits and -, starting with a letter" % spec["colony"]
+        )
     if not 1 <= spec["size"] <= MAX_NODES:
         raise SpecError("size %d is impossible: 1 to %d" % (spec["size"], MAX_NODES))
     wanted = sum(caste["count"] for caste in spec["castes"].values())
@@ -132,7 +155,9 @@ def _backup(values: dict) -> dict:
         policy["keep"] = _without_none(policy["keep"])
         for key, count in policy["keep"].items():
             if not (1 if key == "last" else 0) <= count <= 1000:
-                raise SpecError("policies.backup.keep.%s %d is out of range: %d to 1000" % (key, count, 1 if key == "last" else 0))
+                raise SpecError(
+                    "policies.backup.keep.%s %d is out of range: %d to 1000" % (key, count, 1 if key == "last" else 0)
+                )
     return policy
 
 

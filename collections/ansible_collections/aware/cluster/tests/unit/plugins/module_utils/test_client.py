@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The client's ways through a colony, with answers made up here; real members are met in the project's own tests."""
+
 from __future__ import annotations
 
 import io
@@ -13,7 +14,11 @@ from urllib.error import HTTPError, URLError
 import pytest
 
 from ansible_collections.aware.cluster.plugins.module_utils._client import (
-    GatewayClient, GatewayError, OutcomeUnknown, Refused, Unreachable,
+    GatewayClient,
+    GatewayError,
+    OutcomeUnknown,
+    Refused,
+    Unreachable,
 )
 from ansible_collections.aware.cluster.plugins.module_utils._context import Connection
 
@@ -93,9 +98,17 @@ def test_redirect_to_a_stranger_is_not():
     assert set(net.bases()) == {A}
 
 
-@pytest.mark.parametrize("spelling", [
-    "http://192.0.2.2:7443/v1/x", "https://user@192.0.2.2:7443/v1/x", "https://192.0.2.2:7444/v1/x", "//192.0.2.2:7443", "https://[::1/", "",
-])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "http://192.0.2.2:7443/v1/x",
+        "https://user@192.0.2.2:7443/v1/x",
+        "https://192.0.2.2:7444/v1/x",
+        "//192.0.2.2:7443",
+        "https://[::1/",
+        "",
+    ],
+)
 def test_other_spellings_of_a_member_are_strangers(spelling):
     net = Net(**{A: http_error(307, Location=spelling), B: REFUSED})
     with pytest.raises(Unreachable):
@@ -174,7 +187,9 @@ def test_not_json():
 @pytest.mark.parametrize("member", ["http://192.0.2.7:1", "https://192.0.2.7:1/path", "ftp://x", "", "https://-x:1"])
 def test_members_that_are_not_learned(member):
     net = Net(**{A: REFUSED})
-    client = GatewayClient(Connection(endpoints=(A,), token="t"), members=[member], opener=net.open, clock=lambda: net.now, sleep=net.sleep)
+    client = GatewayClient(
+        Connection(endpoints=(A,), token="t"), members=[member], opener=net.open, clock=lambda: net.now, sleep=net.sleep
+    )
     with pytest.raises(Unreachable):
         client.get("/v1/x")
     assert set(net.bases()) == {A}

@@ -3,13 +3,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Options, context file and token."""
+
 from __future__ import annotations
 
 import json
 
 import pytest
 
-from ansible_collections.aware.cluster.plugins.module_utils._context import ContextError, connection_from, find_context, normal_url
+from ansible_collections.aware.cluster.plugins.module_utils._context import (
+    ContextError,
+    connection_from,
+    find_context,
+    normal_url,
+)
 
 
 @pytest.fixture
@@ -21,7 +27,9 @@ def context(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "token").write_text("the-token\n")
     path = folder / "context.json"
-    path.write_text(json.dumps({"colony": "demo", "endpoints": ["https://127.0.0.1:1"], "ca_file": "ca.crt", "token_file": "token"}))
+    path.write_text(
+        json.dumps({"colony": "demo", "endpoints": ["https://127.0.0.1:1"], "ca_file": "ca.crt", "token_file": "token"})
+    )
     (tmp_path / "work" / "deep").mkdir()
     monkeypatch.chdir(tmp_path / "work" / "deep")
     return path
@@ -45,7 +53,10 @@ def test_endpoints_alone_do_not_borrow_a_token_that_lies_about(context):
 
 
 def test_relative_to_the_inventory(context):
-    assert connection_from({"context": "../.aware/context.json"}, base_dir=str(context.parent.parent / "deep")).colony == "demo"
+    assert (
+        connection_from({"context": "../.aware/context.json"}, base_dir=str(context.parent.parent / "deep")).colony
+        == "demo"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a\r\nX: y", "t\u00e4g"])
@@ -69,14 +80,32 @@ def test_impossible_times(context, number):
         connection_from({"deadline": number})
 
 
-@pytest.mark.parametrize("text, wanted", [
-    ("https://Node-1.Example:7443/", "https://node-1.example:7443"), ("https://[::1]:8", "https://[::1]:8"), ("http://127.0.0.1", "http://127.0.0.1:80"),
-])
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("https://Node-1.Example:7443/", "https://node-1.example:7443"),
+        ("https://[::1]:8", "https://[::1]:8"),
+        ("http://127.0.0.1", "http://127.0.0.1:80"),
+    ],
+)
 def test_one_spelling(text, wanted):
     assert normal_url(text) == wanted
 
 
-@pytest.mark.parametrize("text", ["x", "https://", "https://a:99999", "https://u:secret@a", "https://a/b", "https://a?b", "file:///etc", "https://a b", None])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "https://",
+        "https://a:99999",
+        "https://u:secret@a",
+        "https://a/b",
+        "https://a?b",
+        "file:///etc",
+        "https://a b",
+        None,
+    ],
+)
 def test_no_base_urls(text):
     with pytest.raises(ContextError) as caught:
         normal_url(text)

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Requests: what is repeated, how often, and what never is. The adapter underneath plays a script."""
+
 from __future__ import annotations
 
 import json
@@ -57,7 +58,9 @@ def test_reading_is_repeated_until_it_works(trouble):
     assert len(script.asked) == 3 and script.slept[1] > script.slept[0] > 0
 
 
-@pytest.mark.parametrize("trouble", [Answer(503), Answer(500), Answer(504), auth.ConnectFailure("reset"), auth.ConnectTimeout("slow")])
+@pytest.mark.parametrize(
+    "trouble", [Answer(503), Answer(500), Answer(504), auth.ConnectFailure("reset"), auth.ConnectTimeout("slow")]
+)
 def test_creating_is_not_repeated_when_it_may_have_happened(trouble):
     script = Script(trouble)
     with pytest.raises(Unanswered) as caught:
@@ -72,7 +75,9 @@ def test_creating_is_repeated_when_it_was_turned_away():
 
 
 def test_retry_after_as_a_date_counts_by_the_clock_of_the_cloud():
-    script = Script(Answer(503, Retry_After="Mon, 01 Jan 2035 00:00:09 GMT", Date="Mon, 01 Jan 2035 00:00:00 GMT"), Answer(200, {}))
+    script = Script(
+        Answer(503, Retry_After="Mon, 01 Jan 2035 00:00:09 GMT", Date="Mon, 01 Jan 2035 00:00:00 GMT"), Answer(200, {})
+    )
     script.cloud().get("compute", "/x")
     assert 8 < script.slept[0] <= 9
 
@@ -91,12 +96,15 @@ def test_waiting_longer_than_allowed_is_not_begun():
     assert not script.slept
 
 
-@pytest.mark.parametrize("document, text", [
-    ({"badRequest": {"message": "Invalid\n flavor", "code": 400}}, "Invalid flavor"),
-    ({"NeutronError": {"type": "X", "message": "no IP", "detail": ""}}, "no IP"),
-    (None, "Reason"),
-    ([], "Reason"),
-])
+@pytest.mark.parametrize(
+    "document, text",
+    [
+        ({"badRequest": {"message": "Invalid\n flavor", "code": 400}}, "Invalid flavor"),
+        ({"NeutronError": {"type": "X", "message": "no IP", "detail": ""}}, "no IP"),
+        (None, "Reason"),
+        ([], "Reason"),
+    ],
+)
 def test_a_refusal_says_what_the_service_said(document, text):
     with pytest.raises(Refused) as caught:
         Script(Answer(400, document)).cloud().request("compute", "POST", "/servers", {})
@@ -125,7 +133,9 @@ def test_who_lost_the_lock_changes_nothing_more():
 
 
 def test_lists_are_read_to_their_end():
-    first = Answer(200, {"servers": [1], "servers_links": [{"rel": "next", "href": "http://x/servers?marker=1&tags=aware%3Ademo"}]})
+    first = Answer(
+        200, {"servers": [1], "servers_links": [{"rel": "next", "href": "http://x/servers?marker=1&tags=aware%3Ademo"}]}
+    )
     script = Script(first, Answer(200, {"servers": [2]}))
     assert script.cloud().pages("compute", "/servers", "servers", {"tags": "aware:demo"}) == [1, 2]
     assert script.asked[1][2]["params"] == {"marker": "1", "tags": "aware:demo"}

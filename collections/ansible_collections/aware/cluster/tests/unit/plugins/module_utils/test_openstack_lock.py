@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tickets on the security group: whose they are, when they count no more, and that two never enter."""
+
 from __future__ import annotations
 
 import os
@@ -14,7 +15,16 @@ import pytest
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import CloudError, LockLost, Refused
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import (
-    Lock, description, group_name, has_leftovers, holder_text, is_stale, leftovers, machine, tickets)
+    Lock,
+    description,
+    group_name,
+    has_leftovers,
+    holder_text,
+    is_stale,
+    leftovers,
+    machine,
+    tickets,
+)
 from ansible_collections.aware.cluster.plugins.module_utils._process import start_time
 
 
@@ -56,20 +66,30 @@ class Neutron:
 
 def ticket(run, place=None, pid=None, born=None, beat=None):
     pid = os.getpid() if pid is None else pid
-    return "lock.%s.%s.%d.%s.%d" % (run, place or machine(), pid, start_time(pid) if born is None else born, time.time() if beat is None else beat)
+    return "lock.%s.%s.%d.%s.%d" % (
+        run,
+        place or machine(),
+        pid,
+        start_time(pid) if born is None else born,
+        time.time() if beat is None else beat,
+    )
 
 
 def group(*tags):
     return dict(id="g", name=group_name("demo"), description=description("demo"), tags=list(tags))
 
 
-@pytest.mark.parametrize("text, stale", [
-    (ticket("0" * 8), False),
-    (ticket("0" * 8, beat=0), False),  # the process is here and lives, however long it slept
-    (ticket("0" * 8, born=1), True),
-    (ticket("0" * 8, place="f" * 8), False),
-    (ticket("0" * 8, place="f" * 8, beat=time.time() - 1000), True),
-], ids=["alive", "alive and slow", "gone", "elsewhere", "elsewhere and old"])
+@pytest.mark.parametrize(
+    "text, stale",
+    [
+        (ticket("0" * 8), False),
+        (ticket("0" * 8, beat=0), False),  # the process is here and lives, however long it slept
+        (ticket("0" * 8, born=1), True),
+        (ticket("0" * 8, place="f" * 8), False),
+        (ticket("0" * 8, place="f" * 8, beat=time.time() - 1000), True),
+    ],
+    ids=["alive", "alive and slow", "gone", "elsewhere", "elsewhere and old"],
+)
 def test_when_a_ticket_counts_no_more(text, stale):
     assert is_stale(tickets([group(text)])["0" * 8], time.time(), 90) is stale
 
@@ -81,7 +101,10 @@ def test_the_newest_ticket_of_a_run_counts_and_strange_tags_do_not():
 
 def test_names():
     there = [group("who.%s.anna@desk" % ("a" * 8))]
-    assert holder_text(there, "a" * 8) == "anna@desk (run aaaaaaaa)" and holder_text(there, "b" * 8) == "somebody (run bbbbbbbb)"
+    assert (
+        holder_text(there, "a" * 8) == "anna@desk (run aaaaaaaa)"
+        and holder_text(there, "b" * 8) == "somebody (run bbbbbbbb)"
+    )
 
 
 def test_leftovers_are_tickets_of_the_gone_and_names_without_ticket():

@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The plan for the servers of a colony: pure, so every rule is a table of servers and the sentences expected."""
+
 from __future__ import annotations
 
 import itertools
@@ -21,7 +22,14 @@ def wish(size, **more):
 
 
 def server(index, wanted=None, **more):
-    values = dict(id="id-%d" % index, name="demo-%d" % index, index=index, created="2026-01-01T00:00:%02dZ" % index, size=SMALL, tags=("aware:demo",))
+    values = dict(
+        id="id-%d" % index,
+        name="demo-%d" % index,
+        index=index,
+        created="2026-01-01T00:00:%02dZ" % index,
+        size=SMALL,
+        tags=("aware:demo",),
+    )
     values.update(more)
     if "marks" not in values:
         values["marks"] = own_marks(wanted or wish(1), index, values.get("caste", ""))
@@ -35,7 +43,10 @@ def sentences(plan):
 def test_a_new_colony_is_made_castes_first():
     plan = make_plan(wish(3, castes=(Caste("web", 2),)), [])
     assert sentences(plan) == [
-        "create server demo-1: caste web", "create server demo-2: caste web", "create server demo-3: spare"]
+        "create server demo-1: caste web",
+        "create server demo-2: caste web",
+        "create server demo-3: spare",
+    ]
     assert not plan.problems
 
 
@@ -55,7 +66,14 @@ def test_a_server_on_its_way_out_counts_for_nothing(task, status):
 
 def test_shrinking_takes_dead_then_idle_then_young():
     castes = (Caste("web", 2),)
-    servers = [server(1, caste="web"), server(2), server(3, status="ERROR"), server(4, caste="web"), server(5), server(6)]
+    servers = [
+        server(1, caste="web"),
+        server(2),
+        server(3, status="ERROR"),
+        server(4, caste="web"),
+        server(5),
+        server(6),
+    ]
     order = []
     for size in (5, 4, 3, 2, 1):
         size_castes = castes if size > 2 else ()
@@ -108,15 +126,24 @@ def test_failed_servers_are_reported_or_replaced():
     plan = make_plan(wish(2), [server(1), failed])
     assert not plan.steps and "No valid host was found." in plan.failures[0] and "replace_failed" in plan.failures[0]
     plan = make_plan(wish(2, replace_failed=True), [server(1), failed])
-    assert sentences(plan) == ["delete server demo-2: it failed: No valid host was found.", "create server demo-2: spare, instead of the one deleted"]
+    assert sentences(plan) == [
+        "delete server demo-2: it failed: No valid host was found.",
+        "create server demo-2: spare, instead of the one deleted",
+    ]
     assert not plan.failures
 
 
 def test_of_two_with_one_index_the_older_working_one_stays():
-    twins = [server(1, id="b", created="2026-01-01T00:00:05Z"), server(1, id="a", created="2026-01-01T00:00:09Z"), server(1, id="0", status="ERROR")]
+    twins = [
+        server(1, id="b", created="2026-01-01T00:00:05Z"),
+        server(1, id="a", created="2026-01-01T00:00:09Z"),
+        server(1, id="0", status="ERROR"),
+    ]
     for order in itertools.permutations(twins):
         plan = make_plan(wish(1), order)
-        assert sorted(step.server for step in plan.of("delete")) == ["0", "a"] and [one.id for one in plan.keep] == ["b"]
+        assert sorted(step.server for step in plan.of("delete")) == ["0", "a"] and [one.id for one in plan.keep] == [
+            "b"
+        ]
 
 
 def test_a_foreign_server_in_the_way_is_refused_and_one_out_of_the_way_is_not():
@@ -134,8 +161,10 @@ def test_castes_are_filled_by_idle_servers_that_fit():
 
 def test_a_caste_that_cannot_be_filled_at_this_size_is_a_problem():
     plan = make_plan(wish(1, castes=(Caste("db", 1, BIG),)), [server(1)])
-    assert plan.problems == ("caste db lacks 1 node(s) with at least 4 vCPU, 8192 MiB RAM, 80 GiB disk, but size 1 is reached by servers that do not "
-                             "fit: raise size or remove some",)
+    assert plan.problems == (
+        "caste db lacks 1 node(s) with at least 4 vCPU, 8192 MiB RAM, 80 GiB disk, but size 1 is reached by servers that do not "
+        "fit: raise size or remove some",
+    )
 
 
 def test_zones_are_used_evenly_and_a_required_one_wins():
@@ -157,18 +186,34 @@ def test_a_shut_off_server_is_started_and_a_paused_one_is_only_mentioned():
 
 def test_replacing_makes_the_same_name_again():
     plan = make_plan(wish(2, replace=frozenset(["id-2"])), [server(1), server(2)])
-    assert sentences(plan) == ["delete server demo-2: named for replacement", "create server demo-2: spare, instead of the one deleted"]
+    assert sentences(plan) == [
+        "delete server demo-2: named for replacement",
+        "create server demo-2: spare, instead of the one deleted",
+    ]
 
 
 @pytest.mark.parametrize("seed", range(300))
 def test_any_colony_converges_in_one_plan_that_depends_on_nothing_but_the_input(seed):
     chance = random.Random(seed)
     castes = tuple(Caste(name, chance.randrange(3), chance.choice((Size(), SMALL))) for name in ("db", "web"))
-    wanted = wish(sum(caste.count for caste in castes) + chance.randrange(1, 4), castes=castes, replace_failed=True, zones=chance.choice(((), ("a", "b"))))
+    wanted = wish(
+        sum(caste.count for caste in castes) + chance.randrange(1, 4),
+        castes=castes,
+        replace_failed=True,
+        zones=chance.choice(((), ("a", "b"))),
+    )
     servers = [
-        server(chance.randrange(1, 9), wanted, id="s%d" % number, status=chance.choice(("ACTIVE", "ACTIVE", "ERROR", "BUILD")),
-               caste=chance.choice(("", "db", "web")), size=chance.choice((SMALL, BIG)), zone=chance.choice("ab"))
-        for number in range(chance.randrange(8))]
+        server(
+            chance.randrange(1, 9),
+            wanted,
+            id="s%d" % number,
+            status=chance.choice(("ACTIVE", "ACTIVE", "ERROR", "BUILD")),
+            caste=chance.choice(("", "db", "web")),
+            size=chance.choice((SMALL, BIG)),
+            zone=chance.choice("ab"),
+        )
+        for number in range(chance.randrange(8))
+    ]
     plan = make_plan(wanted, servers)
     shuffled = list(servers)
     chance.shuffle(shuffled)
@@ -176,9 +221,23 @@ def test_any_colony_converges_in_one_plan_that_depends_on_nothing_but_the_input(
     assert not plan.problems
     # What the plan leaves, made true.
     marks = dict((step.server, step.marks) for step in plan.of("mark"))
-    after = [server(one.index, id=one.id, caste=marks.get(one.id, {}).get("aware_caste", one.caste), size=one.size, zone=one.zone, status=one.status,
-                    marks=dict(one.marks, **marks.get(one.id, {})), created=one.created) for one in plan.keep]
-    after += [server(step.index, wanted, id="new-%d" % step.index, caste=step.caste, size=BIG, zone=step.zone) for step in plan.of("create")]
+    after = [
+        server(
+            one.index,
+            id=one.id,
+            caste=marks.get(one.id, {}).get("aware_caste", one.caste),
+            size=one.size,
+            zone=one.zone,
+            status=one.status,
+            marks=dict(one.marks, **marks.get(one.id, {})),
+            created=one.created,
+        )
+        for one in plan.keep
+    ]
+    after += [
+        server(step.index, wanted, id="new-%d" % step.index, caste=step.caste, size=BIG, zone=step.zone)
+        for step in plan.of("create")
+    ]
     assert len(after) == wanted.size and len({one.index for one in after}) == wanted.size
     again = make_plan(wanted, after)
     assert not again.steps and not again.problems, sentences(again)

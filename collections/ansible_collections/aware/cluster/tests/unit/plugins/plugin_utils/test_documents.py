@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Inventory documents, specs, and the file of the last answer."""
+
 from __future__ import annotations
 
 import json
@@ -18,8 +19,14 @@ from ansible_collections.aware.cluster.plugins.plugin_utils._spec import SpecErr
 
 def document(**changes):
     whole = {
-        "complete": True, "colony": "demo", "revision": 3, "term": 2, "members": ["https://a:1"],
-        "hosts": {"demo-1": {"aware_zone": "z", "ansible_host": "192.0.2.1"}}, "groups": {"web": ["demo-1"]}}
+        "complete": True,
+        "colony": "demo",
+        "revision": 3,
+        "term": 2,
+        "members": ["https://a:1"],
+        "hosts": {"demo-1": {"aware_zone": "z", "ansible_host": "192.0.2.1"}},
+        "groups": {"web": ["demo-1"]},
+    }
     whole.update(changes)
     return json.dumps(whole).encode()
 
@@ -31,11 +38,24 @@ def test_whole():
     assert not found.warnings
 
 
-@pytest.mark.parametrize("changes", [
-    {"complete": "yes"}, {"complete": False}, {"colony": ""}, {"revision": True}, {"term": -1}, {"hosts": []}, {"groups": None},
-    {"hosts": {"demo-1": []}}, {"groups": {"web": "demo-1"}}, {"groups": {"web": ["demo-2"]}}, {"groups": {"web": [["demo-1"]]}},
-    {"hosts": {"-x": {}}}, {"hosts": {"LocalHost": {}}},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"complete": "yes"},
+        {"complete": False},
+        {"colony": ""},
+        {"revision": True},
+        {"term": -1},
+        {"hosts": []},
+        {"groups": None},
+        {"hosts": {"demo-1": []}},
+        {"groups": {"web": "demo-1"}},
+        {"groups": {"web": ["demo-2"]}},
+        {"groups": {"web": [["demo-1"]]}},
+        {"hosts": {"-x": {}}},
+        {"hosts": {"LocalHost": {}}},
+    ],
+)
 def test_not_whole(changes):
     with pytest.raises(DocumentError):
         parse_document(document(**changes))
@@ -56,10 +76,14 @@ def test_address_that_is_none(value):
 
 @pytest.mark.parametrize("value, kept", [(22, True), (0, False), (70000, False), (True, False), ("22", False)])
 def test_port(value, kept):
-    assert ("ansible_port" in parse_document(document(hosts={"demo-1": {"ansible_port": value}})).hosts["demo-1"]) is kept
+    assert (
+        "ansible_port" in parse_document(document(hosts={"demo-1": {"ansible_port": value}})).hosts["demo-1"]
+    ) is kept
 
 
-@pytest.mark.parametrize("name", ["ansible_connection", "ansible_become_pass", "aware_inventory_stale", "Aware_x", "x", "aware_"])
+@pytest.mark.parametrize(
+    "name", ["ansible_connection", "ansible_become_pass", "aware_inventory_stale", "Aware_x", "x", "aware_"]
+)
 def test_variable_a_gateway_may_not_set(name):
     found = parse_document(document(hosts={"demo-1": {name: "v"}}))
     assert found.hosts["demo-1"] == {}
@@ -96,7 +120,12 @@ def test_another_authority_is_another_colony(tmp_path):
 
 
 def spec(**changes):
-    whole = {"plugin": "aware.cluster.spec", "colony": "demo", "size": 5, "castes": {"web": {"count": 2}, "store": {"count": 1}}}
+    whole = {
+        "plugin": "aware.cluster.spec",
+        "colony": "demo",
+        "size": 5,
+        "castes": {"web": {"count": 2}, "store": {"count": 1}},
+    }
     whole.update(changes)
     return whole
 
@@ -104,19 +133,37 @@ def spec(**changes):
 def test_spec():
     checked = checked_spec(spec(policies={"dead_after_s": 20}))
     assert checked["spec"] == {
-        "colony": "demo", "size": 5, "castes": {"web": {"count": 2}, "store": {"count": 1}}, "policies": {"dead_after_s": 20.0}}
+        "colony": "demo",
+        "size": 5,
+        "castes": {"web": {"count": 2}, "store": {"count": 1}},
+        "policies": {"dead_after_s": 20.0},
+    }
     assert checked["provider"] == "local"
 
 
-@pytest.mark.parametrize("changes, named", [
-    ({"sise": 5}, "unknown key sise"), ({"size": 0}, "size 0"), ({"size": 2}, "castes want 3"), ({"size": "many"}, "size"),
-    ({"size": 10001}, "10001"), ({"colony": "De mo"}, "colony"), ({"castes": {"web": {"count": -1}}}, "castes.web.count"),
-    ({"castes": {"all": {"count": 1}}}, "'all'"), ({"castes": {"web": {"cuont": 1}}}, "castes.web: unknown key cuont"), ({"castes": {"web": 2}}, "castes.web"),
-    ({"castes": {"web": {"count": 1, "requires": {"ram": 1}}}}, "ram"), ({"policies": {"dead_after_s": 0.1}}, "dead_after_s"),
-    ({"policies": {"replace_dead": "maybe"}}, "replace_dead"), ({"policies": {"backup": {"every": "6x"}}}, "backup.every"),
-    ({"policies": {"backup": {"every": "6h", "keep": {"last": 0}}}}, "keep.last"), ({"policies": {"backup": {"keep": {}}}}, "every"),
-    ({"provider": "moon"}, "provider"), ({"colony": None}, "colony"),
-])
+@pytest.mark.parametrize(
+    "changes, named",
+    [
+        ({"sise": 5}, "unknown key sise"),
+        ({"size": 0}, "size 0"),
+        ({"size": 2}, "castes want 3"),
+        ({"size": "many"}, "size"),
+        ({"size": 10001}, "10001"),
+        ({"colony": "De mo"}, "colony"),
+        ({"castes": {"web": {"count": -1}}}, "castes.web.count"),
+        ({"castes": {"all": {"count": 1}}}, "'all'"),
+        ({"castes": {"web": {"cuont": 1}}}, "castes.web: unknown key cuont"),
+        ({"castes": {"web": 2}}, "castes.web"),
+        ({"castes": {"web": {"count": 1, "requires": {"ram": 1}}}}, "ram"),
+        ({"policies": {"dead_after_s": 0.1}}, "dead_after_s"),
+        ({"policies": {"replace_dead": "maybe"}}, "replace_dead"),
+        ({"policies": {"backup": {"every": "6x"}}}, "backup.every"),
+        ({"policies": {"backup": {"every": "6h", "keep": {"last": 0}}}}, "keep.last"),
+        ({"policies": {"backup": {"keep": {}}}}, "every"),
+        ({"provider": "moon"}, "provider"),
+        ({"colony": None}, "colony"),
+    ],
+)
 def test_impossible_spec(changes, named):
     with pytest.raises(SpecError) as caught:
         checked_spec(spec(**changes))
