@@ -11,7 +11,6 @@ import asyncio
 import importlib.util
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from aware_agent.colony.hook import Operation
 from aware_agent.colony.inventory import host_names
 from aware_agent.colony.node import Status
 from aware_agent.colony.view import ColonyView
+from aware_agent.queen import child
 from aware_agent.security.files import PUBLIC_MODE, make_directory, write_atomic
 from aware_agent.security.joining import is_node_url
 
@@ -137,7 +137,7 @@ async def _play(private: Path) -> Outcome:
     except msgspec.MsgspecError:
         return Outcome(ok=False, message="ansible-runner ended without an answer")
     finally:
-        await _end(process)
+        await child.end(process, END_S)
 
 
 async def _read(stream: asyncio.StreamReader) -> bytes:
@@ -146,21 +146,6 @@ async def _read(stream: asyncio.StreamReader) -> bytes:
     while chunk := await stream.read(8192):
         answer += chunk[: MAX_ANSWER - len(answer)]
     return bytes(answer)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Make sure it is gone: ask by closing its input, then kill its session."""
-    assert process.stdin is not None
-    process.stdin.close()  # even when it ended by itself: the transport would close the number later, whoever has it
-    if process.returncode is not None:
-        return
-    with suppress(TimeoutError):
-        async with asyncio.timeout(END_S):
-            await process.wait()
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
 
 
 def _environment(private: Path) -> dict[str, str]:

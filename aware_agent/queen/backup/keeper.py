@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -19,6 +18,7 @@ from aware_agent.agent.settings import Settings
 from aware_agent.colony.backup import BackupLog, BackupPolicy, after_failure, after_success, due_at, slot
 from aware_agent.colony.errors import Conflict, Deposed
 from aware_agent.colony.event import Severity
+from aware_agent.queen import child
 from aware_agent.queen.backup.process import Answer, Job
 from aware_agent.queen.ledger import Ledger, Line
 from aware_agent.store import ops
@@ -159,19 +159,4 @@ async def make_backup(job: Job) -> Answer:
     except (msgspec.MsgspecError, ConnectionError, RuntimeError):  # the last is uvloop's word for a pipe that is closed
         return Answer(failure="the backup process ended without an answer; the queen's log says more")
     finally:
-        await _end(process)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Make sure it is gone: its input is closed, which ends it; then by force."""
-    assert process.stdin is not None
-    process.stdin.close()  # in any case: left to the garbage collector it may close a later process's pipe
-    if process.returncode is not None:
-        return
-    with suppress(TimeoutError):
-        async with asyncio.timeout(END_S):
-            await process.wait()
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await child.end(process, END_S)
