@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -248,3 +249,26 @@ def make_document(names: list[str], *, revision: int = 10, term: int = 3, **chan
         "groups": groups,
     }
     return {**document, **changes}
+
+
+@pytest.fixture
+def queen(colony: FakeColony) -> FakeMember:
+    return colony.member()
+
+
+@pytest.fixture
+def module(colony: FakeColony, queen: FakeMember, ansible: Any) -> Callable[..., tuple[Ran, dict[str, Any]]]:
+    """Run one module with ``ansible localhost`` and return its result."""
+
+    def run(name: str, options: dict[str, Any], *flags: str) -> tuple[Ran, dict[str, Any]]:
+        common = {"endpoints": [queen.url], "ca_path": str(colony.ca), "deadline": 3}
+        arguments = json.dumps({**common, **options})
+        # At this verbosity the difference is part of the result that is printed.
+        ran = ansible(
+            "ansible", "localhost", "-vvv", "-m", f"aware.cluster.{name}", "-a", arguments, *flags, AWARE_TOKEN=TOKEN
+        )
+        found = re.search(r"^localhost \| [A-Z]+!? => ", ran.out, re.MULTILINE)
+        assert found, ran.out + ran.err
+        return ran, json.JSONDecoder().raw_decode(ran.out[found.end() :])[0]
+
+    return run

@@ -3,41 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from .conftest import TOKEN, FakeColony, FakeMember, Ran
+from .conftest import TOKEN, FakeColony, FakeMember
 
 NODE = {"id": "01J1", "name": "demo-3", "labels": {"rack": "r1"}, "cordoned": False, "status": "ready"}
 CONFIG = {"revision": 7, "version": 2, "applied": True, "config": {"agent": {}, "vars": {"a": 1}}}
 QUEEN = {"id": "01J0", "name": "demo-1", "term": 5, "heir": {"id": "01J1", "name": "demo-3"}}
-
-
-@pytest.fixture
-def queen(colony: FakeColony) -> FakeMember:
-    return colony.member()
-
-
-@pytest.fixture
-def module(colony: FakeColony, queen: FakeMember, ansible: Any) -> Callable[..., tuple[Ran, dict[str, Any]]]:
-    """Run one module with ``ansible localhost`` and return its result."""
-
-    def run(name: str, options: dict[str, Any], *flags: str) -> tuple[Ran, dict[str, Any]]:
-        common = {"endpoints": [queen.url], "ca_path": str(colony.ca), "deadline": 3}
-        arguments = json.dumps({**common, **options})
-        # At this verbosity the difference is part of the result that is printed.
-        ran = ansible(
-            "ansible", "localhost", "-vvv", "-m", f"aware.cluster.{name}", "-a", arguments, *flags, AWARE_TOKEN=TOKEN
-        )
-        found = re.search(r"^localhost \| [A-Z]+!? => ", ran.out, re.MULTILINE)
-        assert found, ran.out + ran.err
-        return ran, json.JSONDecoder().raw_decode(ran.out[found.end() :])[0]
-
-    return run
 
 
 def writes(queen: FakeMember) -> list[list[Any]]:

@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import TOKEN, FakeColony, FakeMember, Ran
+from .conftest import FakeMember
 
 ID, OTHER = "0a1b2c3d4e5f6071", "f" * 16
 JOIN = f"aware1.{ID}.{'s' * 43}.{'p' * 43}"
-
-
-@pytest.fixture
-def queen(colony: FakeColony) -> FakeMember:
-    return colony.member()
-
-
-@pytest.fixture
-def module(colony: FakeColony, queen: FakeMember, ansible: Any) -> Callable[..., tuple[Ran, dict[str, Any]]]:
-    """Run one module with ``ansible localhost`` and return its result."""
-
-    def run(name: str, options: dict[str, Any], *flags: str) -> tuple[Ran, dict[str, Any]]:
-        common = {"endpoints": [queen.url], "ca_path": str(colony.ca), "deadline": 3}
-        arguments = json.dumps({**common, **options})
-        ran = ansible(
-            "ansible", "localhost", "-vvv", "-m", f"aware.cluster.{name}", "-a", arguments, *flags, AWARE_TOKEN=TOKEN
-        )
-        found = re.search(r"^localhost \| [A-Z]+!? => ", ran.out, re.MULTILINE)
-        assert found, ran.out + ran.err
-        return ran, json.JSONDecoder().raw_decode(ran.out[found.end() :])[0]
-
-    return run
 
 
 def writes(queen: FakeMember) -> list[tuple[str, str, Any]]:
