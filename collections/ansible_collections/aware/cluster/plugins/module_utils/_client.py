@@ -127,29 +127,35 @@ class GatewayClient:
         end = self._clock() + self.connection.deadline
         quiet = 0
         while True:
-            self.problems, alive, wait = [], False, PAUSE_S
-            queue, hops = [(base, 0) for base in self._bases], set()
-            while queue:
-                base, hop = queue.pop(0)
-                if base in hops or self._clock() >= end:
-                    continue
-                hops.add(base)
-                try:
-                    return self._ask(base, method, path, body, headers or {}, end, accept)
-                except _Elsewhere as problem:
-                    alive, wait = alive or problem.alive, max(wait, problem.wait)
-                    self._note(base, problem, once)
-                    target = self._target(base, problem.location) if hop < MAX_HOPS else None
-                    if target:
-                        hops.discard(target)  # a second visit is fine when a worker sends us there
-                        queue.insert(0, (target, hop + 1))
+            self.problems = []
+            answer, alive, wait = self._round(end, once, (method, path, body, headers or {}, end, accept))
+            if answer:
+                return answer
             quiet = 0 if alive else quiet + 1
             if quiet >= QUIET_ROUNDS or self._clock() + wait >= end:
-                raise Unreachable(
-                    "no gateway of the colony answered for its queen: %s"
-                    % "; ".join(self.problems[:6] or ["time is up"])
-                )
+                why = "; ".join(self.problems[:6] or ["time is up"])
+                raise Unreachable("no gateway of the colony answered for its queen: %s" % why)
             self._sleep(wait)
+
+    def _round(self, end: float, once: bool, question: tuple) -> tuple:
+        """Ask each known node once: ``(answer or None, whether anything was alive, seconds to wait)``."""
+        alive, wait = False, PAUSE_S
+        queue, hops = [(base, 0) for base in self._bases], set()
+        while queue:
+            base, hop = queue.pop(0)
+            if base in hops or self._clock() >= end:
+                continue
+            hops.add(base)
+            try:
+                return self._ask(base, *question), True, 0.0
+            except _Elsewhere as problem:
+                alive, wait = alive or problem.alive, max(wait, problem.wait)
+                self._note(base, problem, once)
+                target = self._target(base, problem.location) if hop < MAX_HOPS else None
+                if target:
+                    hops.discard(target)  # a second visit is fine when a worker sends us there
+                    queue.insert(0, (target, hop + 1))
+        return None, alive, wait
 
     def _note(self, base: str, problem: _Elsewhere, once: bool) -> None:
         self.problems.append("%s: %s" % (base, problem))
@@ -185,26 +191,15 @@ class GatewayClient:
         return answer
 
     def _send(self, base: str, method: str, path: str, body: Any, headers: dict, end: float) -> Answer:
-        link = self.connection
-        # A literal gzip request: bodies are unpacked here, with a limit, and read against the deadline.
-        sent = {
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "Authorization": "Bearer %s" % link.token,
-            **headers,
-        }
-        data = None
-        if body is not None:
-            data, sent["Content-Type"] = json.dumps(body), "application/json"
         try:
             response = self._open(
                 base + path,
                 method=method,
-                data=data,
-                headers=sent,
-                timeout=max(0.05, min(link.timeout, end - self._clock())),
-                ca_path=link.ca_path,
-                validate_certs=link.validate_certs,
+                data=None if body is None else json.dumps(body),
+                headers=self._headers(body, headers),
+                timeout=max(0.05, min(self.connection.timeout, end - self._clock())),
+                ca_path=self.connection.ca_path,
+                validate_certs=self.connection.validate_certs,
                 follow_redirects="none",
                 http_agent="aware.cluster",
                 # A .netrc entry would replace our token, and a proxy of the environment would be shown where it goes.
@@ -215,12 +210,18 @@ class GatewayClient:
             return Answer(response.getcode(), _lower(response.headers), self._read(response, end), base)
         except HTTPError as exc:
             return self._answered(exc, base, end)
-        except (OSError, ValueError) as exc:
-            raise _failure(exc) from exc
         except _Elsewhere:
             raise
         except Exception as exc:  # open_url has its own classes for certificate and connection errors
             raise _failure(exc) from exc
+
+    def _headers(self, body: Any, extra: dict) -> dict:
+        """A literal gzip request: bodies are unpacked here, with a limit, and read against the deadline."""
+        sent = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        sent["Authorization"] = "Bearer %s" % self.connection.token
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        return {**sent, **extra}
 
     def _answered(self, exc: HTTPError, base: str, end: float) -> Answer:
         """Sort an answer other than 2xx: unchanged, elsewhere, later, or no."""

@@ -100,30 +100,40 @@ class Cloud:
 
         Statuses in ``busy`` are repeated like an overload. Raises Refused, Unanswered, and what the guard raises.
         """
-        name = "%s %s" % (method, path)
-        end, pause = None, FIRST_PAUSE_S
+        name, end, pause = "%s %s" % (method, path), None, FIRST_PAUSE_S
         while True:
             if method != "GET":
                 self.guard()
             answer, reason = self._once(service, method, path, body, params, headers)
-            status = 0 if answer is None else answer.status_code
-            if 200 <= status < 300:
+            if answer is not None and 200 <= answer.status_code < 300:
                 return _document(answer)
-            unsure = answer is None or status in TRANSIENT
-            if unsure and method == "POST":
-                raise Unanswered("%s: %s" % (name, reason))
-            if not unsure and status != 429 and status not in busy:
-                raise Refused(status, name, reason)
+            unsure = answer is None or answer.status_code in TRANSIENT
+            self._check_worth_repeating(name, answer, reason, unsure and method == "POST", busy)
             end = self.clock() + self.retry_s if end is None else end
             wait = max(_retry_after(answer, self.now()), pause * random.uniform(0.7, 1.3))
             if self.clock() + wait > end:
                 if unsure:
-                    raise Unanswered(
-                        "%s: still failing after %d s: %s" % (name, self.retry_s, reason), sent=method != "GET"
-                    )
-                raise Refused(status, name, "%s (repeated for %d s)" % (reason, self.retry_s))
+                    text = "%s: still failing after %d s: %s" % (name, self.retry_s, reason)
+                    raise Unanswered(text, sent=method != "GET")
+                raise Refused(answer.status_code, name, "%s (repeated for %d s)" % (reason, self.retry_s))
             self.sleep(wait)
             pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    @staticmethod
+    def _check_worth_repeating(name: str, answer: Any, reason: str, lost: bool, busy: tuple) -> None:
+        """Raise Unanswered for a request that may have acted and must not act twice, Refused for a plain no."""
+        if lost:
+            raise Unanswered("%s: %s" % (name, reason))
+        if answer is not None and answer.status_code not in (429,) + TRANSIENT + busy:
+            raise Refused(answer.status_code, name, reason)
+
+    def delete(self, service: str, path: str, busy: tuple = ()) -> None:
+        """DELETE; that it is gone already is fine. Raises as request does."""
+        try:
+            self.request(service, "DELETE", path, busy=busy)
+        except Refused as exc:
+            if exc.status != 404:
+                raise
 
     def create(self, service: str, path: str, body: Any, there: Callable = lambda: None) -> Any:
         """POST until it is answered. After each lost answer ``there()`` tells what the request made after all, or None.

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, The AWARE founders
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""What servers need around them: security group with rules, server group, keypair, floating addresses.
+"""What servers need around them: security group with rules, server group, keypair.
 
 Each is known as ours by something that is set when it is created, so a run that is killed leaves nothing unmarked.
 """
@@ -15,7 +15,6 @@ from typing import Any, Iterable, Mapping
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import (
-    description,
     group_name,
     own_groups,
     tickets,
@@ -156,7 +155,7 @@ class Surroundings:
         around.group = group
         add, drop = rule_steps(wanted_rules(self.options["security_group"], group["id"]), group)
         for rule in drop:
-            _gone_is_fine(self.cloud, "network", "/security-group-rules/%s" % rule)
+            self.cloud.delete("network", "/security-group-rules/%s" % rule)
         rules = [dict(rule, security_group_id=group["id"]) for rule in add]
         if rules:
             try:
@@ -228,7 +227,7 @@ class Surroundings:
             self._later(
                 around,
                 "delete the unused server group %s" % other["id"],
-                lambda other=other: _gone_is_fine(self.cloud, "compute", "/os-server-groups/%s" % other["id"]),
+                lambda other=other: self.cloud.delete("compute", "/os-server-groups/%s" % other["id"]),
             )
         if not right:
             self._later(
@@ -247,7 +246,7 @@ class Surroundings:
         around.server_group = self.cloud.create("compute", "/os-server-groups", body, there)["server_group"]["id"]
 
     def _delete_group(self, group: str) -> None:
-        _gone_is_fine(self.cloud, "network", "/security-groups/%s" % group, busy=(409,))
+        self.cloud.delete("network", "/security-groups/%s" % group, busy=(409,))
 
     def remove_steps(self) -> list:
         """(sentence, function) pairs that remove all that is ours here; the security group, which is the lock, comes last."""
@@ -256,7 +255,7 @@ class Surroundings:
             steps.append(
                 (
                     "delete server group %s" % group["name"],
-                    lambda group=group: _gone_is_fine(self.cloud, "compute", "/os-server-groups/%s" % group["id"]),
+                    lambda group=group: self.cloud.delete("compute", "/os-server-groups/%s" % group["id"]),
                 )
             )
         keys = self.cloud.get("compute", "/os-keypairs").get("keypairs") or []
@@ -264,7 +263,7 @@ class Surroundings:
             steps.append(
                 (
                     "delete keypair %s" % group_name(self.colony),
-                    lambda: _gone_is_fine(self.cloud, "compute", "/os-keypairs/%s" % group_name(self.colony)),
+                    lambda: self.cloud.delete("compute", "/os-keypairs/%s" % group_name(self.colony)),
                 )
             )
         for group in own_groups(self.cloud, self.colony)[::-1]:
@@ -272,63 +271,3 @@ class Surroundings:
                 ("delete security group %s" % group["name"], lambda group=group: self._delete_group(group["id"]))
             )
         return steps
-
-
-class FloatingAddresses:
-    """Floating addresses of a colony; their description says whose they are, from the moment they exist."""
-
-    def __init__(self, cloud: Cloud, colony: str, network: str) -> None:
-        self.cloud, self.colony, self.network = cloud, colony, network
-
-    def owned(self) -> list:
-        """All of the colony, bound or not."""
-        found = self.cloud.pages("network", "/floatingips", "floatingips")
-        return [one for one in found if str(one.get("description") or "").startswith(description(self.colony) + ": ")]
-
-    def bound(self) -> dict:
-        """``{node: address}``. Nova tells of them too, but only after a while."""
-        return dict((_node_of(one), one["floating_ip_address"]) for one in self.owned() if one.get("port_id"))
-
-    def missing(self, servers: Iterable) -> tuple:
-        """``(servers without one, those of ours that serve nobody)``."""
-        owned = self.owned()
-        bound = set(_node_of(one) for one in owned if one.get("port_id"))
-        idle = [one for one in owned if not one.get("port_id")]
-        return [server for server in servers if server.name not in bound], idle
-
-    def give(self, server: Any, idle: list) -> None:
-        """Bind one to the server's first port: the one the node had before, any idle one of ours, else a new one."""
-        ports = self.cloud.pages("network", "/ports", "ports", {"device_id": server.id})
-        if not ports:
-            raise CloudError("server %s has no port to bind a floating address to" % server.name)
-        body = dict(
-            port_id=min(ports, key=lambda port: port["id"])["id"],
-            description="%s: %s" % (description(self.colony), server.name),
-        )
-        if idle:
-            idle.sort(key=lambda one: _node_of(one) == server.name)
-            self.cloud.request("network", "PUT", "/floatingips/%s" % idle.pop()["id"], {"floatingip": body})
-        else:
-
-            def there() -> Any:
-                return next((one for one in self.owned() if one.get("port_id") == body["port_id"]), None)
-
-            body["floating_network_id"] = self.network
-            self.cloud.create("network", "/floatingips", {"floatingip": body}, there)
-
-    def release(self, entries: Iterable) -> None:
-        """Delete these."""
-        for entry in entries:
-            _gone_is_fine(self.cloud, "network", "/floatingips/%s" % entry["id"])
-
-
-def _node_of(entry: Mapping) -> str:
-    return str(entry.get("description")).rpartition(": ")[2]
-
-
-def _gone_is_fine(cloud: Cloud, service: str, path: str, busy: tuple = ()) -> None:
-    try:
-        cloud.request(service, "DELETE", path, busy=busy)
-    except Refused as exc:
-        if exc.status != 404:
-            raise

@@ -9,16 +9,12 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_apply import Builder
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import (
-    Around,
-    FloatingAddresses,
-    Surroundings,
-)
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import Around, Surroundings
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_floating import FloatingAddresses
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import (
     Lock,
     has_leftovers,
@@ -26,12 +22,17 @@ from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock impo
     own_groups,
     tickets,
 )
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Lookup, at_least, size_of
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import SPARE, Plan, Size, Step
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Lookup
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Plan, Step
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_parts import (
+    bound_to_flavors,
+    flavors_of,
+    parts_of,
+)
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import failure, make_plan
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import Blueprint, Found, find, host_of
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_wait import Waiter
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_wish import check_colony, checked_castes, wish_of
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_wish import check_colony, wish_of
 
 
 def work(module: Any, cloud: Cloud) -> dict:
@@ -125,8 +126,9 @@ class _Present(_Run):
     def run(self) -> dict:
         lookup, params = Lookup(self.cloud), self.params
         wish = wish_of(params, lookup.zones(self.options["availability_zones"]))
-        flavors, parts = self._resolve(lookup)
-        wish = self._with_flavors(wish, flavors)
+        flavors = flavors_of(params, lookup)
+        parts = parts_of(params, lookup)
+        wish = bound_to_flavors(wish, params, flavors)
         found, around = find(self.cloud, self.colony), self.around.look()
         plan = self._checked(wish, found)
         self._check_quota(lookup, plan, flavors)
@@ -189,53 +191,6 @@ class _Present(_Run):
         if plan.problems:
             raise CloudError("; ".join(plan.problems))
         return plan
-
-    def _resolve(self, lookup: Lookup) -> tuple:
-        """Flavors by caste, and the other parts of the blueprint, with ids. Raises CloudError for what is not there."""
-        options = self.options
-        if not options["image"] and not options["image_properties"]:
-            raise CloudError("infrastructure.image or infrastructure.image_properties is needed")
-        if not options["networks"] and not options["ports"]:
-            raise CloudError("infrastructure.networks or infrastructure.ports is needed")
-        if options["ports"] and not options["networks"] and len(options["ports"]) < self.params["size"]:
-            raise CloudError(
-                "infrastructure.ports has %d ports for %d servers" % (len(options["ports"]), self.params["size"])
-            )
-        image = lookup.image(options["image"], options["image_properties"])
-        # By Nova's default policy only administrators may boot an image on a flavor without a disk.
-        disk = Size(disk_gib=0 if options["boot_volume"] or options["flavor"] else 1)
-        base = at_least(at_least(size_of(options["requires"]), image.need), disk)
-        flavors = {SPARE: lookup.flavor(options["flavor"], base, "infrastructure")}
-        for name, caste in checked_castes(self.params).items():
-            need = at_least(base, size_of(caste["requires"]))
-            flavors[name] = lookup.flavor(caste["flavor"] or options["flavor"], need, "caste " + name)
-        parts = dict(
-            image=image.id,
-            ports=tuple(options["ports"]),
-            config_drive=options["config_drive"],
-            user_data=options["user_data"] or "",
-            networks=tuple(lookup.network(name, options["config_drive"])["id"] for name in options["networks"]),
-            boot_volume=options["boot_volume"] or {},
-            term=self.params["term"],
-            floating="",
-            extra=tuple(
-                lookup.named("security group", name, "network", "/security-groups", "security_groups")["id"]
-                for name in options["security_groups"]
-            ),
-        )
-        if options["floating_network"]:
-            parts["floating"] = lookup.named(
-                "network", options["floating_network"], "network", "/networks", "networks"
-            )["id"]
-        return flavors, parts
-
-    def _with_flavors(self, wish: Any, flavors: dict) -> Any:
-        """A caste that names its flavor is served by nothing smaller."""
-        named = [name for name, caste in checked_castes(self.params).items() if caste["flavor"]]
-        castes = tuple(
-            replace(caste, need=flavors[caste.name].size) if caste.name in named else caste for caste in wish.castes
-        )
-        return replace(wish, castes=castes)
 
     def _check_quota(self, lookup: Lookup, plan: Plan, flavors: dict) -> None:
         creates = plan.of("create")
