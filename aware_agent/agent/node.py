@@ -17,14 +17,17 @@ from typing import Protocol
 import msgspec
 
 from aware_agent import __version__
+from aware_agent.agent.beacons import SeekKey, announce_keys, make_beacons, pace, portrait
 from aware_agent.agent.capabilities import measure
+from aware_agent.agent.connect import connect
 from aware_agent.agent.dates import not_after
 from aware_agent.agent.duties import Duty, run_duties
 from aware_agent.agent.figures import node_families
 from aware_agent.agent.logs import set_level
+from aware_agent.agent.lookout import Lookout
 from aware_agent.agent.presence import Presence
 from aware_agent.agent.reader import ColonyReader
-from aware_agent.agent.renewal import Renewal, holding, renew_once
+from aware_agent.agent.renewal import Renewal, renew_once, trust_report
 from aware_agent.agent.settings import Settings
 from aware_agent.agent.state import NodeState, StateDir
 from aware_agent.agent.throne import Court, Throne
@@ -32,29 +35,23 @@ from aware_agent.colony import election
 from aware_agent.colony.election import Crown, Election, Resign
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.ids import ulid
-from aware_agent.colony.node import AgentConfig, Config, Report, TrustReport
+from aware_agent.colony.node import Config, Report
 from aware_agent.colony.rotation import Trust
 from aware_agent.colony.succession import line_of_succession
-from aware_agent.discovery.interfaces import choose_links
-from aware_agent.discovery.pace import Pace
 from aware_agent.discovery.remembered import load_remembered, save_remembered
-from aware_agent.discovery.service import AnnounceKeys, BeaconService, Portrait
-from aware_agent.security.keyring import fingerprint
+from aware_agent.discovery.service import BeaconService, Portrait
 from aware_agent.security.renewing import NotAMember
 from aware_agent.store.client import EtcdClient
-from aware_agent.store.errors import StoreError, StoreRefused
 from aware_agent.store.keys import Keys
 from aware_agent.store.lease import LeaseKeeper
 from aware_agent.store.lines import Credentials
 from aware_agent.store.projection import Projection
 from aware_agent.store.subscription import ProjectionBatch
-from aware_agent.store.version import gate
 from aware_agent.telemetry import Family
 
 log = logging.getLogger(__name__)
 
 LEAVE_S = 3.0  # how long a clean shutdown may take to hand over
-LOOK_S = 0.1  # how long changes of other nodes may wait
 DEAF_S = 60.0  # the presence lease lives, but the projection hears nothing for so long: it hangs
 RENEW_WAYS = 8  # gateways asked in one attempt to renew
 STALE_S = 5.0  # without contact to etcd for longer, the node is not ready
@@ -116,11 +113,10 @@ class Node:
         self._throne: Throne | None = None
         self._beacons: BeaconService | None = None
         self._recorded = False
+        self._looked = False
         self._seen_term = 0  # create revision of the queen key last looked at
-        # Changes of these keys are acted on at once, of others within LOOK_S.
         own = [self.keys.key(kind, self.id) for kind in ("nodes", "config", "presence")]
-        self._urgent = {self.keys.queen, self.keys.handover, *own}
-        self._soon: asyncio.TimerHandle | None = None
+        self._lookout = Lookout({self.keys.queen, self.keys.handover, *own}, self._look)
         self._stop = asyncio.Event()
         self._failure: AwareError | None = None
 
@@ -218,16 +214,16 @@ class Node:
 
     async def run(self, court: Court, server: Server, seek_key: SeekKey) -> None:
         """Live until :meth:`stop`. Everything started here is wound up when it returns or raises."""
-        await self._connect()
+        await connect(self.client, self._projection, self.settings.store, self._why_refused)
         await server.start()
         self._server = server
         try:
-            self._beacons = self._make_beacons(seek_key)
+            self._beacons = make_beacons(self.settings, self.keyring, self._portrait, seek_key)
             await self._beacons.start()
             self._reader = ColonyReader(self._projection, self.keys)
             self._throne = self._make_throne(court)
             self._projection.listen(self._on_batch)
-            self._look(first=True)
+            self._lookout.look()
             log.info("%s is up at %s", self.name, self.settings.url, extra={"fields": {"id": self.id}})
             duties = [
                 Duty("presence", self._presence.run),
@@ -238,40 +234,20 @@ class Node:
             if self._failure:
                 raise self._failure
         finally:
-            if self._soon:
-                self._soon.cancel()
+            self._lookout.close()
             if self._beacons:
                 await self._beacons.aclose()
             await server.stop()
             await self._projection.aclose()
             await self._keeper.aclose()
 
-    async def _connect(self) -> None:
-        """Wait for etcd, check its version, mirror the colony. Raises StoreError after the start-up timeout."""
-        end = time.monotonic() + self.settings.store.startup_timeout_s
-        while True:
-            try:
-                status = await self.client.status()
-                for warning in gate(status.version, self.settings.store.production):
-                    log.warning(warning)
-                await self._projection.start()
-                return
-            except StoreRefused as error:
-                await self._explain(error)
-                raise
-            except StoreError as error:
-                if error.code != "store-unreachable" or time.monotonic() >= end:
-                    raise
-                log.info("waiting for etcd: %s", error.message)
-                await asyncio.sleep(0.5)
-
-    async def _explain(self, refused: StoreRefused) -> None:
+    async def _why_refused(self) -> None:
         """etcd does not know us: if that is because we were removed, say so. Raises :class:`Removed`."""
         known = load_remembered(self._state_dir.peers_path)
         try:
             await renew_once(self._state_dir, self.settings.address, known[:RENEW_WAYS])
         except NotAMember:
-            raise Removed(f"{self.name} was removed from colony {self.settings.colony}") from refused
+            raise Removed(f"{self.name} was removed from colony {self.settings.colony}") from None
         except AwareError as error:
             log.info("nobody could say why etcd refuses: %s", error.message)
 
@@ -284,30 +260,16 @@ class Node:
             self._remember()
 
     def _on_batch(self, batch: ProjectionBatch) -> None:
-        if not self._reader:
-            return
         keys = [change.kv.key for change in batch.changes]
-        if not self._reader.changed(batch.revision, keys):
-            return
-        if self._urgent.isdisjoint(keys) and not batch.relisted:
-            self._look_soon()
-        else:
-            self._look()
+        if self._reader and self._reader.changed(batch.revision, keys):
+            self._lookout.changed(keys, everything=batch.relisted)
 
-    def _look_soon(self) -> None:
-        """Others' presence and records can wait a little: in a large colony they change by the hundred."""
-        if self._soon is None:
-            self._soon = asyncio.get_running_loop().call_later(LOOK_S, self._look)
-
-    def _look(self, *, first: bool = False) -> None:
+    def _look(self) -> None:
         """Draw the consequences of what the projection shows now."""
-        if self._soon is not None:
-            self._soon.cancel()
-            self._soon = None
         assert self._reader is not None
         assert self._throne is not None
         self._throne.tell(election.Line(line_of_succession(self._reader.presence())))
-        self._look_at_throne(first)
+        self._look_at_throne()
         self._renewal.tell(self._trust(), len(self._reader.presence()))
         self._look_at_config()
         recorded = self._projection.get(self.keys.key("nodes", self.id)) is not None
@@ -316,23 +278,24 @@ class Node:
             self._stop.set()
         self._recorded = recorded
 
-    def _look_at_throne(self, first: bool) -> None:
+    def _look_at_throne(self) -> None:
         assert self._reader is not None
         assert self._throne is not None
         queen = self._projection.get(self.keys.queen)
         crown = self._reader.crown()
         if queen is not None and crown is not None:
-            if queen.create_revision != self._seen_term or first:
+            if queen.create_revision != self._seen_term or not self._looked:
                 self._throne.tell(election.Crowned(crown, queen.create_revision))
                 self._seen_term = queen.create_revision
                 self._remember()
                 if self._beacons:
                     self._beacons.hurry()
-        elif self._seen_term or first:
+        elif self._seen_term or not self._looked:
             handover = self._reader.handover()
             fresh = handover if handover and handover.term == self._seen_term else None
             self._throne.tell(election.Vacant(fresh))
             self._seen_term = 0
+        self._looked = True
 
     def _look_at_config(self) -> None:
         assert self._reader is not None
@@ -341,7 +304,7 @@ class Node:
         agent = config.agent
         set_level(agent.log_level or self.settings.log.level)
         if self._beacons:
-            self._beacons.pace = self._pace(agent)
+            self._beacons.pace = pace(self.settings, agent)
         base = self._base
         self._presence.update(
             msgspec.structs.replace(
@@ -382,22 +345,10 @@ class Node:
         self.ca_pem, self._certificate = state.ca, state.certificate
         self.keyring.adopt(state.membership.generation, state.membership.keyring().given)
         if self._beacons:
-            self._beacons.keys = self._announce_keys()
-        self._base = msgspec.structs.replace(self._base, trust=self._trust_report(state))
+            self._beacons.keys = announce_keys(self.keyring)
+        self._base = msgspec.structs.replace(self._base, trust=trust_report(self.keyring, state, self.incarnation))
         if self._reader:
             self._look_at_config()
-
-    def _trust_report(self, state: NodeState) -> TrustReport:
-        have = holding(state)
-        return TrustReport(
-            proofs=self.keyring.proofs(self.id, self.incarnation),
-            signed_by=have.signed_by,
-            not_after=have.not_after,
-            bundle=fingerprint(state.ca),
-        )
-
-    def _announce_keys(self) -> AnnounceKeys:
-        return AnnounceKeys(current=str(self.keyring.current), keys=self.keyring.beacon_keys())
 
     def _remember(self) -> None:
         """Keep the members' addresses for a start without broadcast."""
@@ -425,52 +376,19 @@ class Node:
             capabilities=measure(Path(settings.state_dir), settings.zone),
             labels=settings.labels,
             origin=origin,
-            trust=self._trust_report(state),
+            trust=trust_report(self.keyring, state, self.incarnation),
         )
 
     def _make_throne(self, court: Court) -> Throne:
         state = Election(me=self.id, incarnation=self.incarnation, timing=self.settings.timing)
         return Throne(self.client, self._keeper, self.keys, state=state, crown=self._crown, court=court)
 
+    def _portrait(self) -> Portrait:
+        queen = self._projection.get(self.keys.queen)
+        return portrait(self.settings, self.id, self.name, self._reader, queen.create_revision if queen else 0)
+
     def _crown(self) -> Crown:
         return Crown(id=self.id, name=self.name, url=self.settings.url, incarnation=self.incarnation, since=time.time())
-
-    def _make_beacons(self, seek_key: SeekKey) -> BeaconService:
-        settings = self.settings
-        links = choose_links(settings.address, settings.discovery.interfaces) if settings.discovery.broadcast else []
-        return BeaconService(
-            colony=settings.colony,
-            links=links,
-            port=settings.discovery.port,
-            keys=self._announce_keys(),
-            describe=self._portrait,
-            token_key=seek_key,
-            pace=self._pace(AgentConfig()),
-        )
-
-    def _portrait(self) -> Portrait:
-        crown = self._reader.crown() if self._reader else None
-        queen = self._projection.get(self.keys.queen)
-        return Portrait(
-            id=self.id,
-            name=self.name,
-            address=self.settings.address,
-            url=self.settings.url,
-            queen_id=crown.id if crown else "",
-            queen_url=crown.url if crown else "",
-            term=queen.create_revision if queen else 0,
-            size=len(self._reader.presence()) if self._reader else 0,
-        )
-
-    def _pace(self, agent: AgentConfig) -> Pace:
-        return Pace(interval_s=agent.beacon_interval_s or self.settings.discovery.interval_s)
-
-
-class SeekKey(Protocol):
-    """Finds the beacon key of a join token, while this node reigns."""
-
-    def __call__(self, token_id: str, /) -> bytes | None:
-        """The key, or None."""
 
 
 def _one_key(key: bytes) -> tuple[bytes, bytes]:

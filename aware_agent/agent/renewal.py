@@ -20,8 +20,10 @@ from aware_agent.agent.dates import not_after
 from aware_agent.agent.renew import Outcome, RenewalFailed, Task
 from aware_agent.agent.state import NodeState, StateDir
 from aware_agent.colony.errors import AwareError
+from aware_agent.colony.node import TrustReport
 from aware_agent.colony.renewal import Holding, due, retry_in
 from aware_agent.colony.rotation import Trust
+from aware_agent.security.keyring import Keyring, fingerprint
 from aware_agent.security.renewing import NotAMember
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,17 @@ def holding(state: NodeState) -> Holding:
         generations=frozenset({membership.generation, *membership.others}),
         current=membership.generation,
         bundle=state.ca.decode(),
+    )
+
+
+def trust_report(keyring: Keyring, state: NodeState, incarnation: str) -> TrustReport:
+    """What this node can prove to the queen: secrets it has, and the certificate it shows."""
+    have = holding(state)
+    return TrustReport(
+        proofs=keyring.proofs(state.identity.id, incarnation),
+        signed_by=have.signed_by,
+        not_after=have.not_after,
+        bundle=fingerprint(state.ca),
     )
 
 

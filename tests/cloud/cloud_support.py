@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ import openstack
 import yaml
 from testcloud import namespaces
 from testcloud.settings import HERE, CloudError, Settings, directory, load
+
+from tests.patience import eventually
 
 ROLES = ("member", "reader", "heat_stack_owner")
 
@@ -34,16 +35,6 @@ def why_not() -> str:
     if Path(f"/proc/{pid}/ns/net").stat().st_ino != Path("/proc/self/ns/net").stat().st_ino:
         return "not in the test cloud's network: make test-cloud, or tests/cloud/enter python -m pytest ..."
     return ""
-
-
-def eventually(done: Callable[[], Any], what: str, limit_s: float = 180) -> Any:
-    """The first true answer of ``done``; the test fails with ``what`` when there is none."""
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        if answer := done():
-            return answer
-        time.sleep(0.5)
-    raise AssertionError(f"after {limit_s:.0f} s: {what}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud_support import Cloud, eventually
+from cloud_support import Cloud
+
+from tests.patience import eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.real, pytest.mark.filterwarnings("default")]
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cloud_support import Cloud, Project, eventually
+from cloud_support import Cloud, Project
 from keystoneauth1.exceptions import ConnectFailure
 from openstack.exceptions import ForbiddenException
+
+from tests.patience import eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.filterwarnings("default")]
 

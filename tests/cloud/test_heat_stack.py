@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 import yaml
-from cloud_support import Cloud, Project, eventually
+from cloud_support import Cloud, Project
 
 from bench.lab import Lab
 from tests.e2e.test_heat_node import at_home, signed, size
 from tests.heat_support import Guest, guest, wheel
+from tests.patience import eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.filterwarnings("default")]
 TEMPLATE = Path(__file__).resolve().parents[2] / "deploy" / "heat" / "cluster.yaml"

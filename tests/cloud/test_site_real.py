@@ -18,8 +18,10 @@ from typing import Any
 
 import pytest
 import yaml
-from cloud_support import Cloud, Project, eventually
+from cloud_support import Cloud, Project
 from testcloud.settings import HERE
+
+from tests.patience import eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.real, pytest.mark.filterwarnings("default")]
 ROOT = HERE.parents[1]

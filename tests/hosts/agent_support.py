@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hosts_support import CHECKOUT, PROGRAM, HostsLab, Play, eventually
+from hosts_support import CHECKOUT, PROGRAM, HostsLab, Play
+
+from tests.patience import eventually
 
 STATE = "/var/lib/aware"
 

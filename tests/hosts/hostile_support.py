@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hosts_support import HostsLab, eventually
+from hosts_support import HostsLab
+
+from tests.patience import eventually
 
 # faketime reads it at each look at the clock, so the clock can jump under a running process.
 CLOCK = "/run/lab-clock"

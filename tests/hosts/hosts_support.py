@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,16 +31,6 @@ def why_not() -> str:
     if tried.returncode:
         return f"no network namespaces, bridges or veth pairs here: {tried.stderr.strip()[-200:]}"
     return ""
-
-
-def eventually(done: Callable[[], Any], what: str, limit_s: float = 60) -> Any:
-    """The first true answer of ``done``; the test fails with ``what`` when there is none."""
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        if answer := done():
-            return answer
-        time.sleep(0.2)
-    raise AssertionError(f"after {limit_s:.0f} s: {what}")
 
 
 @dataclass(frozen=True, kw_only=True)

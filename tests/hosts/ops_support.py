@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from hosts_support import HostsLab, eventually
+from hosts_support import HostsLab
 
 from aware_agent.security import pki
+from tests.patience import eventually
 
 COLONY = "demo"
 NAME = f"queen.{COLONY}.aware"

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from agent_support import STATE, Colony, build_wheels
-from hosts_support import HostsLab, Play, eventually
+from hosts_support import HostsLab, Play
+
+from tests.patience import eventually
 
 HOSTS = 2
 pytestmark = pytest.mark.hosts

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from hostile_support import full_disk, jump, no_internet, read_only, small_disk, wrong_clock
-from hosts_support import HostsLab, eventually
+from hosts_support import HostsLab
+
+from tests.patience import eventually
 
 HOSTS = 1
 pytestmark = pytest.mark.hosts

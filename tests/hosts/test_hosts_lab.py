@@ -12,7 +12,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from hosts_support import PROGRAM, HostsLab, eventually, run_lab, running_lab
+from hosts_support import PROGRAM, HostsLab, run_lab, running_lab
+
+from tests.patience import eventually
 
 pytestmark = pytest.mark.hosts
 

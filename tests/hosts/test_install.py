@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from hosts_support import HostsLab, eventually
+from hosts_support import HostsLab
 from install_support import Site
+
+from tests.patience import eventually
 
 pytestmark = pytest.mark.hosts
 HOSTS = 4

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hosts_support import HostsLab, Play, eventually
+from hosts_support import HostsLab, Play
 from install_support import Site
+
+from tests.patience import eventually
 
 pytestmark = pytest.mark.hosts
 HOSTS = 2

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts_support import HostsLab, Play, eventually
+from hosts_support import HostsLab, Play
+
+from tests.patience import eventually
 
 pytestmark = pytest.mark.hosts
 

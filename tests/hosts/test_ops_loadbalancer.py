@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts_support import PROGRAM, HostsLab, Play, eventually
+from hosts_support import PROGRAM, HostsLab, Play
 from ops_support import COLONY, NAME, ask, crown, start_gateways
 
 from aware_agent.security import pki
+from tests.patience import eventually
 
 pytestmark = pytest.mark.hosts
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts_support import HostsLab, Play, eventually, running_lab
+from hosts_support import HostsLab, Play, running_lab
 from ops_support import COLONY, start_gateways
 
 from aware_agent.security import pki
+from tests.patience import eventually
 
 pytestmark = pytest.mark.hosts
 

@@ -1,0 +1,17 @@
+"""Waiting for real things: hosts, servers, colonies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def eventually(done: Callable[[], Any], what: str, limit_s: float = 180) -> Any:
+    """The first true answer of ``done``; the test fails with ``what`` when there is none."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if answer := done():
+            return answer
+        time.sleep(0.2)
+    raise AssertionError(f"after {limit_s:.0f} s: {what}")
