@@ -96,5 +96,10 @@ hosts-down: ## end the lab of hosts; nothing is left behind
 test-hosts: setup ## tests on real hosts; each file makes and removes a lab of its own
 	$(PYTEST) -m hosts tests/hosts
 
-test-molecule-hosts: wheels ## a colony on three such hosts from nothing to nothing, with Molecule
-	@AWARE_WHEELS="$(abspath dist/wheels)" tests/hosts/molecule test --scenario-name hosts
+MOLECULE ?= hosts etcd-cluster upgrade rotate restore hostile
+test-molecule-hosts: wheels ## colonies on such hosts from nothing to nothing, with Molecule; MOLECULE="hosts upgrade" for some scenarios
+	@$(BIN)/python scripts/wheels --python 3.13 --as-version 0.1.1 --directory dist/wheels-next
+	@for scenario in $(MOLECULE); do \
+	    AWARE_WHEELS="$(abspath dist/wheels)" AWARE_WHEELS_NEXT="$(abspath dist/wheels-next)" \
+	        tests/hosts/molecule test --scenario-name "$$scenario" || exit 1; \
+	done

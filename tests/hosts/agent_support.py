@@ -21,8 +21,10 @@ from tests.patience import eventually
 STATE = "/var/lib/aware"
 
 
-def build_wheels(folder: Path, version: str, edits: dict[str, tuple[str, str]] | None = None) -> Path:
-    """The present sources as release ``version``, for Debian 13.
+def build_wheels(
+    folder: Path, version: str, edits: dict[str, tuple[str, str]] | None = None, python: str = "3.13"
+) -> Path:
+    """The present sources as release ``version``, for Debian 13 (or the Python of another system).
 
     What ``make wheels`` or an earlier call fetched is not fetched again; else a package index is needed.
     ``edits`` replaces a text in a file of the release by another, to make one that does not work.
@@ -40,7 +42,7 @@ def build_wheels(folder: Path, version: str, edits: dict[str, tuple[str, str]] |
     fetched = [*sorted(folder.glob("wheels-*")), CHECKOUT / "dist" / "wheels"][0]
     if fetched.exists():
         shutil.copytree(fetched, wheels, ignore=shutil.ignore_patterns(".*"))
-    command = [sys.executable, source / "scripts" / "wheels", "--python=3.13"]
+    command = [sys.executable, source / "scripts" / "wheels", f"--python={python}"]
     subprocess.run([*command, f"--as-version={version}", f"--directory={wheels}"], check=True, timeout=600)
     return wheels
 

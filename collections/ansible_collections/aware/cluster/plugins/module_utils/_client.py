@@ -95,7 +95,7 @@ class GatewayClient:
         self._bases = list(connection.endpoints)
         for member in members:
             self._learn(member)
-        self.problems: list = []
+        self.problems: dict = {}
 
     def _learn(self, member: str) -> None:
         try:
@@ -125,15 +125,14 @@ class GatewayClient:
         to refuse it; then the next node is asked. Raises Refused, Unreachable or OutcomeUnknown.
         """
         end = self._clock() + self.connection.deadline
-        quiet = 0
+        quiet, self.problems = 0, {}
         while True:
-            self.problems = []
             answer, alive, wait = self._round(end, once, (method, path, body, headers or {}, end, accept))
             if answer:
                 return answer
             quiet = 0 if alive else quiet + 1
             if quiet >= QUIET_ROUNDS or self._clock() + wait >= end:
-                why = "; ".join(self.problems[:6] or ["time is up"])
+                why = "; ".join(["%s: %s" % told for told in self.problems.items()][:6] or ["time is up"])
                 raise Unreachable("no gateway of the colony answered for its queen: %s" % why)
             self._sleep(wait)
 
@@ -150,19 +149,14 @@ class GatewayClient:
                 return self._ask(base, *question), True, 0.0
             except _Elsewhere as problem:
                 alive, wait = alive or problem.alive, max(wait, problem.wait)
-                self._note(base, problem, once)
+                if self._clock() < end or base not in self.problems:  # "timed out" tells less than what came before
+                    self.problems[base] = problem
+                _check_unsent(base, problem, once)
                 target = self._target(base, problem.location) if hop < MAX_HOPS else None
                 if target:
                     hops.discard(target)  # a second visit is fine when a worker sends us there
                     queue.insert(0, (target, hop + 1))
         return None, alive, wait
-
-    def _note(self, base: str, problem: _Elsewhere, once: bool) -> None:
-        self.problems.append("%s: %s" % (base, problem))
-        if once and problem.sent:
-            raise OutcomeUnknown(
-                "%s was asked but did not answer (%s); look at the state before asking again" % (base, problem)
-            )
 
     def _target(self, base: str, location: str) -> str | None:
         """Return the known member a redirect names, or None; the token never goes to a stranger."""
@@ -175,9 +169,7 @@ class GatewayClient:
             target = ""
         if target in self._bases:
             return target
-        self.problems.append(
-            "%s: redirect to %s not followed, it is no known member" % (base, target or "a malformed URL")
-        )
+        self.problems[base] = "redirect to %s not followed, it is no known member" % (target or "a malformed URL")
         return None
 
     def _ask(
@@ -277,6 +269,12 @@ def _check_whole(response: Any, raw: int, unpack: Any) -> None:
     promised = response.headers.get("Content-Length")
     if (promised is not None and promised.isdigit() and int(promised) != raw) or (unpack and raw and not unpack.eof):
         raise _Elsewhere("answer cut off", alive=True, sent=True)
+
+
+def _check_unsent(base: str, problem: _Elsewhere, once: bool) -> None:
+    if once and problem.sent:
+        text = "%s was asked but did not answer (%s); look at the state before asking again"
+        raise OutcomeUnknown(text % (base, problem))
 
 
 def _failure(exc: Exception) -> _Elsewhere:

@@ -85,6 +85,18 @@ def test_second_endpoint_answers():
     assert net.client(A, B).get("/v1/cluster") == {"term": 4}
 
 
+def test_the_reason_given_is_not_that_the_last_try_ran_out_of_time():
+    net = Net(**{A: [http_error(503, b'{"detail": "no queen now"}'), lambda: late()]})
+
+    def late():
+        net.now = 9.0
+        raise TimeoutError("timed out")
+
+    with pytest.raises(Unreachable, match="no queen now$"):
+        net.client(A).get("/v1/cluster")
+    assert net.bases() == [A, A]
+
+
 def test_redirect_to_a_known_member_is_followed():
     net = Net(**{A: http_error(307, Location=B + "/v1/cluster"), B: b'{"term": 4}'})
     assert net.client(A, B).get("/v1/cluster") == {"term": 4}
