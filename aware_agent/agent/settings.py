@@ -42,7 +42,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class DiscoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How nodes find each other."""
 
-    port: int = 8472
+    port: int = 20100
     broadcast: bool = True
     interfaces: tuple[str, ...] = ()  # default: those that carry the node's own address
     seeds: tuple[str, ...] = ()  # gateway URLs, https://host:port

@@ -27,7 +27,9 @@ class BroadcastSocket:
 
     ``shared=True`` is a member's: bound to the broadcast address and the colony's beacon port, which any number
     of agents of any user share, each hearing every broadcast. ``shared=False`` is a newcomer's: bound to the
-    link's own address and a free port, where answers reach only it.
+    link's own address, where answers reach only it, and to the same port, for an answer to a broadcast belongs to no
+    flow that a stateful firewall knows: it passes as a beacon or not at all. When another newcomer at this address has
+    the port (agents side by side on one machine), a free one is taken.
     """
 
     def __init__(self, link: Link, port: int, handler: Handler, *, shared: bool) -> None:
@@ -36,7 +38,7 @@ class BroadcastSocket:
         self.last_error = ""
         self._target = (link.broadcast, port)
         self._handler = handler
-        self._socket = _bind(link.broadcast if shared else link.address, port if shared else 0, shared=shared)
+        self._socket = _bind(link.broadcast, port, shared=True) if shared else _bind_alone(link.address, port)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket.fileno(), self._read)
 
@@ -91,6 +93,13 @@ def open_all(links: Iterable[Link], port: int, handler: Handler, *, shared: bool
             opened.close()
         raise
     return sockets
+
+
+def _bind_alone(address: str, port: int) -> socket.socket:
+    try:
+        return _bind(address, port, shared=False)
+    except PortInUse:
+        return _bind(address, 0, shared=False)
 
 
 def _bind(address: str, port: int, *, shared: bool) -> socket.socket:

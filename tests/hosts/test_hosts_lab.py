@@ -22,7 +22,7 @@ pytestmark = pytest.mark.hosts
 LISTEN = """
 import socket, sys
 heard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-heard.bind(("", 8472)); heard.settimeout(60)
+heard.bind(("", 20100)); heard.settimeout(60)
 open("/run/listening", "w").close()
 print(heard.recvfrom(100)[0].decode())
 """
@@ -30,7 +30,7 @@ SHOUT = """
 import socket, sys
 shout = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 shout.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-shout.sendto(sys.argv[1].encode(), (sys.argv[2], 8472))
+shout.sendto(sys.argv[1].encode(), (sys.argv[2], 20100))
 """
 
 

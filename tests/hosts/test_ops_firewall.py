@@ -35,7 +35,7 @@ for port in (8443, 2379, 2380, 9999):
     selector.register(server, selectors.EVENT_READ, lambda server=server: server.accept()[0].close())
 heard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 heard.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-heard.bind(("", 8472))
+heard.bind(("", 20100))
 def note():
     data, source = heard.recvfrom(100)
     with open("/run/heard", "a") as log:
@@ -50,7 +50,7 @@ SHOUT = """
 import socket, sys
 shout = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for _ in range(int(sys.argv[2])):
-    shout.sendto(sys.argv[3].encode(), (sys.argv[1], 8472))
+    shout.sendto(sys.argv[3].encode(), (sys.argv[1], 20100))
 """
 # Stands in the table of the role, but before everything else: what a careless administrator might add.
 CARELESS = "}\n chain careless {\n type filter hook input priority raw; tcp dport 22 drop"

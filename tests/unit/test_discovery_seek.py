@@ -47,6 +47,18 @@ async def test_a_token_is_enough() -> None:
         assert worker.counters["offers"] == 0
 
 
+async def test_a_newcomer_calls_from_the_beacon_port_and_a_second_one_beside_it_from_another() -> None:
+    """An answer to any other port would be stopped by security groups, which know beacons by their port."""
+    port, token, sources = free_port(), new_token(), set[int]()
+    observer = BroadcastSocket(LOOPBACK_LINKS[0], port, lambda _d, source, _v: sources.add(source[1]), shared=True)
+    with observer:
+        async with service(0, "demo", port, token=token):
+            first, second = await asyncio.gather(*(find_colony("demo", token, newcomer(port)) for _ in range(2)))
+        await eventually(lambda: len(sources) >= 2)
+    assert first.origin == second.origin == "broadcast"
+    assert port in sources
+
+
 async def test_a_wrong_token_gets_no_answer() -> None:
     port, token = free_port(), new_token()
     async with service(0, "demo", port, token=token) as queen:

@@ -135,7 +135,7 @@ options:
             description:
               - UDP port of the beacons.
             type: int
-            default: 8472
+            default: 20100
           etcd_ports:
             description:
               - TCP ports of etcd, the lowest and the highest.
@@ -367,7 +367,7 @@ _SECURITY_GROUP = dict(
     ssh_cidrs=dict(type="list", elements="str", default=[]),
     gateway_cidrs=dict(type="list", elements="str", default=[]),
     gateway_port=dict(type="int", default=8443),
-    discovery_port=dict(type="int", default=8472),
+    discovery_port=dict(type="int", default=20100),
     etcd_ports=dict(type="list", elements="int", default=[2379, 2380]),
 )
 _INFRASTRUCTURE = dict(

@@ -33,7 +33,7 @@ FLAVORS = [
 ]
 OPTIONS = dict(
     etcd_ports=[2379, 2380],
-    discovery_port=8472,
+    discovery_port=20100,
     gateway_port=8443,
     ssh_cidrs=["192.0.2.7/24", "2001:db8::/64"],
     gateway_cidrs=[],
