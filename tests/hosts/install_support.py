@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,8 +63,12 @@ class Site:
         path, *rest = self.words(playbook, *more)
         return self.lab.play(path, *rest, timeout_s=PLAY_LIMIT_S, AWARE_WHEELS=str(wheels()))
 
-    def play_until_killed(self, tasks: int, log: Path) -> bool:
-        """Run it until ``tasks`` tasks have begun, then SIGKILL all of it; False when it came to its end before."""
+    def play_until_killed(self, tasks: int, log: Path, words: str = "") -> bool:
+        """Run it until ``tasks`` tasks with ``words`` in their names have begun, then SIGKILL all of it.
+
+        False when it came to its end before.
+        """
+        begun = re.compile(rf"^TASK \[.*{re.escape(words)}", re.MULTILINE)
         environment = {**os.environ, "AWARE_LAB": self.lab.name, "AWARE_WHEELS": str(wheels()), "ANSIBLE_NOCOLOR": "1"}
         with log.open("wb") as stream:
             process = subprocess.Popen(
@@ -77,7 +82,7 @@ class Site:
             )
             try:
                 deadline = time.monotonic() + PLAY_LIMIT_S
-                while process.poll() is None and log.read_text(errors="replace").count("\nTASK [") < tasks:
+                while process.poll() is None and len(begun.findall(log.read_text(errors="replace"))) < tasks:
                     assert time.monotonic() < deadline, log.read_text()[-3000:]
                     time.sleep(0.05)
                 return process.poll() is None
