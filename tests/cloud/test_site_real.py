@@ -173,8 +173,8 @@ def waited(site: Site, done: Callable[[], Any], what: str) -> Any:
 def test_from_spec_to_colony(site: Site) -> None:
     site.play("site")
     names = [f"{COLONY}-{number}" for number in range(1, SIZE + 1)]
-    assert site.ready() == names
-    assert site.queen() in names
+    # Starved of processor time, an emulated node may miss a deadline and come back.
+    waited(site, lambda: site.ready() == names and site.queen() in names, "three nodes and a queen")
     servers = list(site.connection.compute.servers())
     assert sorted(server.name for server in servers) == names
     assert {server.metadata["aware_etcd"] for server in servers} == {"member"}
@@ -189,9 +189,9 @@ def test_from_spec_to_colony(site: Site) -> None:
 
 
 def test_newcomers_found_the_colony_by_broadcast(site: Site) -> None:
-    nodes = {node["name"]: node for node in site.aware("nodes", "list")["nodes"]}
-    origins = {name: node["origin"] for name, node in nodes.items()}
-    assert sorted(origins.values()) == ["broadcast"] * (SIZE - 1) + ["founded"], origins
+    """But for the one whose identity the controller laid down, for it to found the colony."""
+    origins = {node["name"]: node["origin"] for node in site.aware("nodes", "list")["nodes"]}
+    assert sorted(origins.values()) == ["broadcast"] * (SIZE - 1) + ["known"], origins
 
 
 def test_the_queens_server_is_lost_and_comes_back(site: Site) -> None:
