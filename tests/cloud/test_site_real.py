@@ -182,8 +182,9 @@ def test_from_spec_to_colony(site: Site) -> None:
     found = site.inventory()
     assert sorted(found["_meta"]["hostvars"]) == names
     assert found["aware_queen"]["hosts"] == [site.queen()]
-    way = [word for name, value in site.way().items() for word in ("-e", f"{name}={value}")]
-    pinged = site.said(PROGRAMS / "ansible", "all", "-i", site.state / "aware.yml", "-u", "debian", *way, "-m", "ping")
+    way = ("-u", "debian", "-e", json.dumps(site.way()))
+    with site.process([PROGRAMS / "ansible", "all", "-i", site.state / "aware.yml", *way, "-m", "ping"]) as process:
+        pinged = process.communicate()[0]
     assert pinged.count('"ping": "pong"') == SIZE, pinged
     site.tell("the queen's inventory reaches all by SSH")
 
