@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hosts_support import HostsLab, running_lab, why_not
+from hosts_support import HostsLab, lab_name, running_lab, why_not
 
 
 @pytest.fixture(scope="session")
@@ -21,5 +21,5 @@ def lab(hosts_possible: None, request: pytest.FixtureRequest) -> Iterator[HostsL
     """A lab of the module's own. ``HOSTS = 5`` and ``LAB_SUITE = "bookworm"`` in the module change what it is."""
     count = getattr(request.module, "HOSTS", 3)
     suite = getattr(request.module, "LAB_SUITE", os.environ.get("LAB_SUITE", "trixie"))
-    with running_lab(f"test-{os.getpid()}", count, LAB_SUITE=suite) as made:
+    with running_lab(lab_name(), count, LAB_SUITE=suite) as made:
         yield made

@@ -33,6 +33,11 @@ def why_not() -> str:
     return ""
 
 
+def lab_name(kind: str = "") -> str:
+    """Name of a lab of this process. $AWARE_TEST_LABS in front tells whose labs these are."""
+    return "-".join(filter(None, (os.environ.get("AWARE_TEST_LABS", "test"), str(os.getpid()), kind)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Play:
     """One run of ansible-playbook."""

@@ -6,13 +6,12 @@ import base64
 import hashlib
 import io
 import json
-import os
 import tarfile
 from pathlib import Path
 
 import pytest
 from agent_support import build_wheels
-from hosts_support import HostsLab, Play, running_lab
+from hosts_support import HostsLab, Play, lab_name, running_lab
 
 pytestmark = pytest.mark.hosts
 HOSTS = 2
@@ -23,7 +22,7 @@ LAB_SUITE = "bookworm"
 def archive(hosts_possible: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive as etcd's authors publish them, with the programs of Debian 13, which run on 12 as well."""
     path = tmp_path_factory.mktemp("etcd") / "etcd-v3.5.16-linux-amd64.tar.gz"
-    with running_lab(f"test-{os.getpid()}-donor", 1) as donor, tarfile.open(path, "w:gz") as tar:
+    with running_lab(lab_name("donor"), 1) as donor, tarfile.open(path, "w:gz") as tar:
         for name in ("etcd", "etcdctl", "etcdutl"):
             found = donor.sh("h1", f"[ ! -e /usr/bin/{name} ] || base64 /usr/bin/{name}", timeout_s=120)
             if found:

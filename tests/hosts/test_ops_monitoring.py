@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts_support import HostsLab, Play, running_lab
+from hosts_support import HostsLab, Play, lab_name, running_lab
 from ops_support import COLONY, start_gateways
 
 from aware_agent.security import pki
@@ -24,7 +24,7 @@ NODES = ("h1", "h2")
 @pytest.fixture(scope="module")
 def lab(hosts_possible: None) -> Iterator[HostsLab]:
     """h1 and h2 are nodes; h3 gets Prometheus, whose package is in the image: hosts have no internet."""
-    with running_lab("test-ops-monitoring", 3, LAB_EXTRA_PACKAGES="prometheus") as made:
+    with running_lab(lab_name("monitoring"), 3, LAB_EXTRA_PACKAGES="prometheus") as made:
         made.sh("h3", "systemctl disable --now prometheus", check=False)
         yield made
 
