@@ -55,7 +55,7 @@ def test_a_fresh_one_counts_until_it_is_old(colony: Project) -> None:
     assert "colony bee is being changed by anna@elsewhere (run 0123abcd)" in refused["msg"]
     assert colony.info()["held_by"] == ["anna@elsewhere (run 0123abcd)"]
     assert not colony.servers()
-    made = colony.good(1, lock_wait=200, lock_life=LIFE_S)
+    made = colony.good(1, lock_wait=200, lock_life=30)
     assert any("waiting for anna@elsewhere" in line for line in made["progress"])
     colony.check(1)
 

@@ -128,6 +128,7 @@ class Lock:
         self._ticket = ""
         self._renewed = 0.0
         self._lost = ""
+        self._beating = False
         self._done = threading.Event()
         self._one = threading.RLock()
         self._thread: Any = None
@@ -197,9 +198,8 @@ class Lock:
     def _hang(self) -> None:
         own = own_groups(self.cloud, self.colony)
         self._group = (own or [self._create()])[0]["id"]
-        self._ticket = self._text()
+        self._renewed, self._ticket = time.time(), self._text()
         self._tag("PUT", self._ticket)
-        self._renewed = time.time()
 
     def _create(self) -> dict:
         body = {"security_group": {"name": group_name(self.colony), "description": description(self.colony)}}
@@ -243,29 +243,41 @@ class Lock:
                 self._tell("the lock was not given back: %s" % exc)
 
     def _beat(self) -> None:
-        """Renew. Raises LockLost when somebody took it."""
+        """Renew, as of the moment this began. Raises LockLost when somebody took it."""
         with self._one:
             if not self._ticket:
                 return
-            if self.run not in tickets(own_groups(self.cloud, self.colony)):
-                self._lost = "another run took over colony %s while this one was away" % self.colony
-                raise LockLost(self._lost)
-            old, new = self._ticket, self._text()
-            if old != new:
-                self._tag("PUT", new)
-                self._ticket = new
-                self._tag("DELETE", old)
-            self._renewed = time.time()
+            self._beating = True
+            try:
+                began, old, new = time.time(), self._ticket, self._text()
+                self._find(old)
+                if old != new:
+                    self._tag("PUT", new)
+                    self._ticket = new
+                    self._find(old)  # who slept since the first look comes back with a ticket that nobody minds
+                    self._tag("DELETE", old)
+                self._renewed = began
+            finally:
+                self._beating = False
+
+    def _find(self, ticket: str) -> None:
+        """Raise LockLost when the ticket was taken away."""
+        if not any(ticket in (group.get("tags") or ()) for group in own_groups(self.cloud, self.colony)):
+            self._lost = "another run took over colony %s while this one was away" % self.colony
+            raise LockLost(self._lost)
 
     def _check(self) -> None:
         """Before each change. A machine that slept must look before it does more."""
         if self._lost:
             raise LockLost(self._lost)
-        if threading.current_thread() is not self._thread and time.time() - self._renewed > self.life_s * 0.7:
-            with self._one:
-                if time.time() - self._renewed > self.life_s * 0.7:
-                    self._renewed = time.time()  # the requests of _beat come through here too
-                    self._beat()
+        if threading.current_thread() is self._thread:
+            return
+        with self._one:  # which waits for a renewal that is under way
+            if self._lost:
+                raise LockLost(self._lost)
+            # The requests of a renewal by this thread come through here too.
+            if not self._beating and time.time() - self._renewed > self.life_s * 0.7:
+                self._beat()
 
     def _renew(self) -> None:
         while not self._done.wait(self.life_s / 3):

@@ -148,6 +148,29 @@ def test_a_killed_run_is_taken_over_after_a_pause_and_its_ticket_removed():
     assert neutron.groups[0]["tags"] == ["mine"]
 
 
+def test_who_was_taken_over_in_the_middle_of_a_renewal_stops_too():
+    """Frozen between its look and its new ticket, it hangs one that looks valid."""
+    neutron = Neutron()
+    request = neutron.request
+
+    def late(service, method, path, body=None, busy=()):
+        if method == "PUT" and "/lock." in path:
+            neutron.groups[0]["tags"].clear()
+        return request(service, method, path, body, busy)
+
+    lock = Lock(neutron, "demo", "anna", wait_s=0, life_s=90)
+    with lock:
+        lock._ticket = ticket(lock.run, beat=5)  # the next one differs
+        neutron.groups[0]["tags"][0] = lock._ticket
+        neutron.request = late
+        lock._renewed -= 80
+        for unused in range(2):
+            with pytest.raises(LockLost):
+                neutron.guard()
+        neutron.request = request
+    assert not tickets(neutron.groups)
+
+
 def test_who_was_taken_over_stops_before_the_next_change():
     neutron = Neutron()
     lock = Lock(neutron, "demo", "anna", wait_s=0, life_s=90)
