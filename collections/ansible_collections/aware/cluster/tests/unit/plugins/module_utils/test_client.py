@@ -86,12 +86,13 @@ def test_second_endpoint_answers():
 
 
 def test_the_reason_given_is_not_that_the_last_try_ran_out_of_time():
-    net = Net(**{A: [http_error(503, b'{"detail": "no queen now"}'), lambda: late()]})
+    net = Net(**{A: [http_error(503, b'{"detail": "no queen now"}')]})
 
     def late():
         net.now = 9.0
         raise TimeoutError("timed out")
 
+    net.answers[A].append(late)
     with pytest.raises(Unreachable, match="no queen now$"):
         net.client(A).get("/v1/cluster")
     assert net.bases() == [A, A]
