@@ -133,7 +133,9 @@ class _Bench:
 
     def _timed(self, argv: Sequence[str], document: Any, servers: int, **variables: str) -> float:
         """Run it, count what is ACTIVE, remove it. Raises RuntimeError when there are not as many as asked for."""
-        home = {"HOME": str(self._directory), "ANSIBLE_CONFIG": "/dev/null", "PYTHONWARNINGS": "ignore"}
+        config = self._directory / "ansible.cfg"
+        config.write_text("[defaults]\n")
+        home = {"HOME": str(self._directory), "ANSIBLE_CONFIG": str(config), "PYTHONWARNINGS": "ignore"}
         began = time.monotonic()
         done = subprocess.run(
             list(argv),
