@@ -106,7 +106,7 @@ def parse_name(name: str, colony: str) -> Dated | None:
         moment = datetime.strptime(match["time"], _TIME).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return Dated(name, moment.timestamp())
+    return Dated(name, moment.timestamp(), int(match["revision"]))
 
 
 def due_at(log: BackupLog, policy: BackupPolicy) -> float:

@@ -25,6 +25,7 @@ class Dated(msgspec.Struct, frozen=True):
 
     name: str
     created_at: float  # Unix seconds
+    revision: int = 0  # tells those of one second apart
 
 
 def check_keep(keep: Keep, field: str) -> None:
@@ -40,7 +41,7 @@ def check_keep(keep: Keep, field: str) -> None:
 
 def to_delete(backups: Iterable[Dated], keep: Keep) -> list[str]:
     """Names that no rule wants, oldest first. The newest backup is never among them."""
-    newest_first = sorted(backups, key=lambda backup: (backup.created_at, backup.name), reverse=True)
+    newest_first = sorted(backups, key=lambda backup: (backup.created_at, backup.revision, backup.name), reverse=True)
     kept = {backup.name for backup in newest_first[: max(1, keep.last)]}
     kept |= _newest_of_each(newest_first, keep.daily, lambda day: (day.year, day.month, day.day))
     kept |= _newest_of_each(newest_first, keep.weekly, lambda day: day.isocalendar()[:2])

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from aware_agent.cli.backup_restore import Wish, restore
-from aware_agent.colony.backup import BackupPolicy
+from aware_agent.colony.backup import BackupPolicy, parse_name
 from aware_agent.colony.retention import Keep
 from aware_agent.colony.spec import CasteSpec, Policies, Spec
 from aware_agent.queen.backup.passphrase import make_key_file, read_passphrase
@@ -73,7 +73,10 @@ async def start_restored(lab: Lab, into: Path) -> None:
 
 def wish_for(lab: Lab, into: Path, **changes: Any) -> Wish:
     """Restore the newest backup for the lab's one member of etcd."""
-    newest = sorted((lab.directory / "backups").iterdir())[-1]
+    # Two of the same second are told apart by their revisions.
+    made = [parse_name(path.name, lab.colony) for path in (lab.directory / "backups").iterdir()]
+    latest = max((backup for backup in made if backup), key=lambda backup: (backup.created_at, backup.revision))
+    newest = lab.directory / "backups" / latest.name
     wish = Wish(
         file=newest,
         into=into,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aware_agent.colony.backup import backup_name, parse_name
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.retention import Dated, Keep, check_keep, to_delete
 
@@ -75,3 +76,9 @@ def test_nonsense_is_refused(keep: Keep, field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         check_keep(keep, "policies.backup.keep")
     assert caught.value.field == f"policies.backup.keep.{field}"
+
+
+def test_of_two_backups_of_one_second_the_one_with_more_in_it_stays() -> None:
+    names = [backup_name("demo", NOON, revision, 4) for revision in (6, 12)]
+    backups = [found for name in names if (found := parse_name(name, "demo"))]
+    assert to_delete(backups, Keep(last=1)) == [names[0]]
