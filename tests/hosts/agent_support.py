@@ -130,9 +130,9 @@ class Colony:
         return found
 
     @contextmanager
-    def restless_client(self, node: str, seen: dict[str, Any]) -> Iterator[None]:
-        """Writes and reads all the time; ``seen`` has what became of it afterwards."""
-        script = str(Path(__file__).with_name("upgrade_client.py"))
+    def restless_client(self, node: str, seen: dict[str, Any], program: str = "upgrade_client.py") -> Iterator[None]:
+        """``program``, beside this file, writes and reads all the time; ``seen`` has what became of it afterwards."""
+        script = str(Path(__file__).with_name(program))
         command = [PROGRAM, "enter", "env", f"PYTHONPATH={CHECKOUT / 'collections'}", sys.executable, script]
         client = subprocess.Popen(
             [*command, str(self.context), node],

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import Any
 
 import pytest
 from agent_support import Colony
-from hosts_support import CHECKOUT, PROGRAM, HostsLab
+from hosts_support import HostsLab
 from install_support import wheels as present_wheels
 
 HOSTS = 3
@@ -36,19 +33,9 @@ def colony(lab: HostsLab, wheels: Path, tmp_path_factory: pytest.TempPathFactory
 @contextmanager
 def client(colony: Colony, node: str) -> Iterator[None]:
     """Writes and reads all the time; nothing of that may fail."""
-    script = str(Path(__file__).with_name("rotate_client.py"))
-    command = [PROGRAM, "enter", "env", f"PYTHONPATH={CHECKOUT / 'collections'}", sys.executable, script]
-    process = subprocess.Popen(
-        [*command, str(colony.context), node],
-        env={**os.environ, "AWARE_LAB": colony.lab.name},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    seen: dict[str, Any] = {}
+    with colony.restless_client(node, seen, "rotate_client.py"):
         yield
-    finally:
-        seen: dict[str, Any] = json.loads(process.communicate(timeout=120)[0])
     assert (seen["failed"], seen["lost"]) == ([], [])
     assert seen["writes"] > 20
 
