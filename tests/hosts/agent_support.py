@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from hosts_support import CHECKOUT, PROGRAM, HostsLab, Play
-
-from tests.patience import eventually
 
 STATE = "/var/lib/aware"
 
@@ -79,23 +76,11 @@ class Colony:
     def play_until(self, task: str, times: int, playbook: str, wheels: Path, *words: str) -> str:
         """The same, killed when ``task`` has begun ``times`` times, which it has to; what it had said."""
         log = self.folder.with_name("killed.log")
-        more = {"AWARE_LAB": self.lab.name, "AWARE_LAB_SSH": "0", "AWARE_WHEELS": str(wheels), "ANSIBLE_NOCOLOR": "1"}
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [PROGRAM, "play", *self.words(playbook, *words)],
-                env={**os.environ, **more},
-                cwd=CHECKOUT,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
-                start_new_session=True,
-            )
-            try:
-                eventually(lambda: process.poll() is not None or log.read_text().count(task) >= times, task, 1200)
-                assert process.poll() is None, log.read_text()[-6000:]
-            finally:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        more = {"AWARE_LAB_SSH": "0", "AWARE_WHEELS": str(wheels)}
+        arguments = self.words(playbook, *words)
+        assert self.lab.play_until(arguments, lambda said: said.count(task) >= times, log, 1200, **more), (
+            log.read_text()[-6000:]
+        )
         return log.read_text()
 
     def releases(self) -> dict[str, str]:

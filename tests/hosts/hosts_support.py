@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +112,34 @@ class HostsLab:
             check=False,
         )
         return Play(code=done.returncode, output=done.stdout)
+
+    def play_until(
+        self, words: list[str], reached: Callable[[str], bool], log: Path, limit_s: float, **env: str
+    ) -> bool:
+        """ansible-playbook with ``words`` until ``reached`` holds of what it said, then SIGKILL for all of it.
+
+        What it said is in ``log``. False when it came to its end before; the test fails after ``limit_s``.
+        """
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [PROGRAM, "play", *words],
+                env={**os.environ, "AWARE_LAB": self.name, "ANSIBLE_NOCOLOR": "1", **env},
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+            try:
+                deadline = time.monotonic() + limit_s
+                while process.poll() is None and not reached(log.read_text(errors="replace")):
+                    assert time.monotonic() < deadline, log.read_text(errors="replace")[-6000:]
+                    time.sleep(0.05)
+                return process.poll() is None
+            finally:
+                with suppress(ProcessLookupError):  # it came to its end
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def kill(self, *hosts: str) -> None:
         """Power off; what is on disk stays. The page cache stays too: a write without fsync is not lost."""

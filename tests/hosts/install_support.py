@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-from hosts_support import CHECKOUT, PROGRAM, HostsLab, Play
+from hosts_support import CHECKOUT, HostsLab, Play
 
 BIN = Path(sys.executable).parent
 PLAY_LIMIT_S = 1800  # a loaded machine is many times slower than an idle one
@@ -69,26 +67,13 @@ class Site:
         False when it came to its end before.
         """
         begun = re.compile(rf"^TASK \[.*{re.escape(words)}", re.MULTILINE)
-        environment = {**os.environ, "AWARE_LAB": self.lab.name, "AWARE_WHEELS": str(wheels()), "ANSIBLE_NOCOLOR": "1"}
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [PROGRAM, "play", *self.words("site")],
-                env=environment,
-                cwd=CHECKOUT,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
-                start_new_session=True,
-            )
-            try:
-                deadline = time.monotonic() + PLAY_LIMIT_S
-                while process.poll() is None and len(begun.findall(log.read_text(errors="replace"))) < tasks:
-                    assert time.monotonic() < deadline, log.read_text()[-3000:]
-                    time.sleep(0.05)
-                return process.poll() is None
-            finally:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        return self.lab.play_until(
+            self.words("site"),
+            lambda said: len(begun.findall(said)) >= tasks,
+            log,
+            PLAY_LIMIT_S,
+            AWARE_WHEELS=str(wheels()),
+        )
 
     def aware(self, *words: str) -> Any:
         """The answer of ``aware ... --json``."""
