@@ -48,7 +48,7 @@ class Guest:
         programs = directory / "bin"
         for path in (self.root, self.inputs, programs):
             path.mkdir(parents=True, mode=0o700)
-        for name, text in values.items():
+        for name, text in {"wait": "60", **values}.items():
             (self.inputs / name).write_text(text)
         self._program(programs / "systemctl", SYSTEMCTL)
         self._program(programs / "hostname", f"#!/bin/sh\necho '{hostname}'\n")
@@ -62,7 +62,6 @@ class Guest:
             "AWARE_USER": subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip(),
             "AWARE_PYTHON": getattr(sys, "_base_executable", sys.executable),
             "AWARE_ADDRESS": "127.0.0.1",
-            "AWARE_WAIT_S": "60",
         }
 
     def boot(self, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -7,18 +7,20 @@
 #   token           join token                                  (needed)
 #   source          what pip installs: a requirement, a URL or a wheel's path  (needed)
 #   index           package index for pip                       (default: pip's own)
+#   ca              certificates that pip trusts, PEM           (default: pip's own)
+#   wait            seconds until the node must be ready        (default: 300)
 #   seeds           gateway URLs, separated by commas           (default: found by broadcast)
 #   zone            availability zone the node reports          (default: none)
 #   hook            path of a signed URL to call when ready     (default: none)
 #   endpoint, auth  where to signal, and the token for it       (default: no signal)
-# AWARE_ROOT is put before every path that is written; AWARE_USER is whom the agent runs as; AWARE_WAIT_S bounds waiting.
+# AWARE_ROOT is put before every path that is written; AWARE_USER is whom the agent runs as.
 set -eu
 umask 077
 
 IN=${AWARE_BOOTSTRAP:-/run/aware-bootstrap}
 ROOT=${AWARE_ROOT:-}
 USER_NAME=${AWARE_USER:-aware}
-WAIT_S=${AWARE_WAIT_S:-300}
+WAIT_S=300
 PYTHON=${AWARE_PYTHON:-python3}
 PREFIX=$ROOT/opt/aware
 ETC=$ROOT/etc/aware
@@ -111,9 +113,10 @@ install_agent() {
     # The index may hold a password: by environment, not by argument.
     PIP_INDEX_URL=$(value index)
     if [ -n "$PIP_INDEX_URL" ]; then export PIP_INDEX_URL; else unset PIP_INDEX_URL; fi
+    if [ -s "$IN/ca" ]; then export PIP_CERT="$IN/ca"; fi
     "$PREFIX/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$(value source)" ||
         fail "pip could not install the agent"
-    unset PIP_INDEX_URL
+    unset PIP_INDEX_URL PIP_CERT
     umask 077
 }
 
@@ -135,9 +138,11 @@ configure() {
     check token '[A-Za-z0-9._-]+'
     check seeds '(https://[A-Za-z0-9.:_-]+(,https://[A-Za-z0-9.:_-]+)*)?'
     check zone '[A-Za-z0-9._-]{0,63}'
+    check wait '[0-9]{0,5}'
     colony=$(value colony)
     seeds=$(value seeds | sed 's/,/", "/g; s/..*/"&"/')
     zone=$(value zone)
+    if [ -n "$(value wait)" ]; then WAIT_S=$(value wait); fi
     NAME=$(node_name)
     if [ -z "$ADDRESS" ]; then
         ADDRESS=$(own_address) || fail "this server has no IPv4 route yet"

@@ -15,6 +15,7 @@ import pytest
 
 from aware_agent.agent.settings import load_settings
 from tests.heat_support import BOOTSTRAP, Guest, Signals, guest, wheel
+from tests.package_index import package_index
 from tests.unit.cli_support import Authority, free_port
 
 # Instead of an agent: has joined when it is there, and answers /readyz with the colony's certificate.
@@ -64,11 +65,11 @@ def make(tmp_path: Path, heat: Signals) -> Iterator[Make]:
     def build(hostname: str = "Node_1.example.org", status: int = 200, **values: str) -> Guest:
         stub = STUB.replace("TLS)", f"{str(tmp_path / 'tls')!r})").replace("STATUS", str(status))
         source = wheel(tmp_path / "wheel", stub, "stub_agent:main")
-        known = {"colony": "demo", "token": "the-token", "source": str(source), "endpoint": heat.url, "auth": "secret"}
-        context = guest(tmp_path, hostname, {**known, **values})
+        known = {"colony": "demo", "token": "the-token", "source": str(source), "wait": "20"}
+        context = guest(tmp_path, hostname, {**known, "endpoint": heat.url, "auth": "secret", **values})
         made.append(context)
         new = context.__enter__()
-        new.environment |= {"AWARE_GATEWAY_PORT": str(free_port()), "AWARE_WAIT_S": "20"}
+        new.environment |= {"AWARE_GATEWAY_PORT": str(free_port())}
         return new
 
     yield build
@@ -114,6 +115,19 @@ def test_repeating_it_does_no_harm(make: Make, heat: Signals) -> None:
     assert [signal["status"] for signal in heat.got] == ["SUCCESS", "SUCCESS"]
 
 
+def test_an_index_with_a_ca_of_its_own(make: Make, heat: Signals, tmp_path: Path) -> None:
+    make()  # leaves the wheel
+    with package_index(tmp_path / "wheel", "127.0.0.1", free_port(), tmp_path, "localhost") as (index, ca):
+        given = {"source": "aware-agent==9.0.0", "index": index}
+        trusting, other = make("trusting", ca=ca, **given), make("other", **given)
+        done = trusting.boot()
+        assert done.returncode == 0, done.stdout + done.stderr
+        refused = other.boot()
+        assert refused.returncode == 1
+        assert "CERTIFICATE_VERIFY_FAILED" in refused.stderr
+    assert [signal["reason"] for signal in heat.got] == ["trusting is ready", "pip could not install the agent"]
+
+
 def test_without_heat_it_signals_nobody(make: Make, heat: Signals) -> None:
     server = make()
     for name in ("endpoint", "auth"):
@@ -155,18 +169,18 @@ def test_bad_values_are_refused_and_heat_is_told(make: Make, heat: Signals, valu
 
 
 def test_a_node_that_never_gets_ready_is_a_failure(make: Make, heat: Signals) -> None:
-    server = make(status=503)
-    done = server.boot(AWARE_WAIT_S="2")
+    server = make(status=503, wait="2")
+    done = server.boot()
     assert done.returncode == 1
     assert "node-1 was not ready after 2 s" in _why(heat)
     assert "503" in done.stderr
 
 
 def test_another_colonys_certificate_is_not_ready(make: Make, heat: Signals, tmp_path: Path) -> None:
-    server = make()
+    server = make(wait="2")
     Authority(tmp_path / "other")
     shutil.copy(tmp_path / "other" / "pair.pem", tmp_path / "tls" / "pair.pem")
-    assert server.boot(AWARE_WAIT_S="2").returncode == 1
+    assert server.boot().returncode == 1
     assert "not ready" in _why(heat)
 
 

@@ -74,7 +74,7 @@ def prepare(suite: str) -> str:
 
 
 def _build(name: str, suite: str) -> None:
-    print(f"building the image of Debian {suite}, a minute or two (log: {DIRECTORY}/build.log)", flush=True)
+    print(f"building the image of {suite}, a minute or two (log: {DIRECTORY}/build.log)", flush=True)
     with (DIRECTORY / "build.log").open("wb") as log:
         done = subprocess.run(
             [str(HERE / "build-image"), name],

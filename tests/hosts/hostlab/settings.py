@@ -16,7 +16,7 @@ RUN = Path("/run/aware-hosts")
 NETWORK = "10.77.0.0/24"
 CONTROLLER = "10.77.0.1"
 MOST_HOSTS = 100
-SUITES = ("trixie", "bookworm")
+SUITES = ("trixie", "bookworm", "noble")
 
 
 class LabError(Exception):
@@ -92,7 +92,7 @@ def host_at(place: str) -> str:
 
 
 def suite() -> str:
-    """The Debian release of new hosts, LAB_SUITE. Raises LabError for one we have no recipe for."""
+    """The release of Debian or Ubuntu for new hosts, LAB_SUITE. Raises LabError for one we have no recipe for."""
     chosen = os.environ.get("LAB_SUITE") or SUITES[0]
     if chosen not in SUITES:
         raise LabError(f"LAB_SUITE={chosen} is none of {', '.join(SUITES)}")
