@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from .real_gateway import takes
+
 ROOT = Path(__file__).resolve().parents[2]
 # Before anything imports from ansible_collections: only then does Ansible's own loader find our plugins.
 init_plugin_loader([str(ROOT / "collections")])
@@ -100,6 +102,12 @@ class FakeMember:
         log = self.folder / "requests.log"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
+    def check_writes(self) -> None:
+        """The real gateway could have read all that was written to this one."""
+        for method, path, _, _, _, body in self.requests():
+            if method != "GET":
+                takes(method, path, body)
+
     def start(self) -> None:
         (self.folder / "ready").unlink(missing_ok=True)
         command = [sys.executable, str(Path(__file__).with_name("fake_gateway.py")), str(self.folder), str(self.port)]
@@ -160,6 +168,8 @@ def colony(tmp_path: Path) -> Iterator[FakeColony]:
     yield made
     for member in made.members:
         member.kill()
+    for member in made.members:
+        member.check_writes()
 
 
 @dataclass
