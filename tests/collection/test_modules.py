@@ -108,7 +108,7 @@ def test_spec_plan_and_apply(queen: FakeMember, module: Any) -> None:
 def test_refused_spec_is_one_clear_line(queen: FakeMember, module: Any) -> None:
     problem = {"detail": "spec: castes want 9 nodes, but size is 5", "code": "invalid-input", "hint": "raise size"}
     queen.say(routes={"GET /v1/spec": [200, {"revision": 4}], "PUT /v1/spec?dry_run=true": [422, problem]})
-    ran, result = module("cluster_spec", {"spec": {"colony": "demo", "size": 5, "castes": {"worker": 9}}})
+    ran, result = module("cluster_spec", {"spec": {"colony": "demo", "size": 5, "castes": {"worker": {"count": 9}}}})
     assert ran.rc != 0
     assert result["msg"] == "the gateway answered 422: spec: castes want 9 nodes, but size is 5 (raise size)"
 
