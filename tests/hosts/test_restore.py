@@ -78,6 +78,31 @@ def test_what_must_not_be_restored_is_refused_and_nothing_changes(colony: Colony
     assert aware(colony, "status")["term"] == term
 
 
+def test_a_majority_is_lost_and_what_the_last_host_has_is_moved_aside(colony: Colony, wheels: Path) -> None:
+    """What it has may be newer than the backup, so nothing happens to it before somebody says so."""
+    before, term = who(colony), aware(colony, "status")["term"]
+    aware(colony, "nodes", "config", "set", "h3", "vars.role=newer")
+    kept, *lost = colony.nodes
+    for host in colony.nodes:
+        colony.lab.sh(host, "systemctl stop aware-agent aware-etcd")
+    for host in lost:
+        colony.lab.sh(host, "rm -rf /var/lib/aware /var/lib/etcd /etc/aware /etc/etcd-aware /opt/aware")
+
+    words = ("-e", f"backup_file={newest(colony)}")
+    refused = colony.play("restore", wheels, *words)
+    assert refused.code != 0
+    assert f"{kept}: there is data of etcd of colony lab, which may be newer than the backup" in refused.output
+    assert not any(refused.counts("changed").values()), refused.output[-3000:]
+
+    colony.play("restore", wheels, *words, "-e", "backup_replace=true").succeeded()
+    assert who(colony) == before
+    assert aware(colony, "nodes", "config", "get", "h3")["config"]["vars"] == {"role": "db"}
+    assert aware(colony, "status")["term"] > term
+    assert all(len(names) == 1 for names in colony.reigns().values())
+    assert "member" in colony.lab.sh(kept, "ls /var/lib/etcd/aware-lab.before-*")
+    colony.play("backup", wheels).succeeded()  # of this colony from now on
+
+
 def test_everything_is_destroyed_and_comes_back(colony: Colony, wheels: Path, tmp_path: Path) -> None:
     before, config = who(colony), aware(colony, "nodes", "config", "get", "h3")["config"]
     spec, term = aware(colony, "spec", "show")["spec"], aware(colony, "status")["term"]
