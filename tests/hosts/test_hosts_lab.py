@@ -195,9 +195,14 @@ def test_two_labs_do_not_meet_and_nothing_is_left(lab: HostsLab) -> None:
     assert lab.lab("status").count("running") == 3
 
 
-@pytest.mark.parametrize("after_s", [0.2, 0.5, 0.9, 1.5])
+def known_to_runc() -> set[str]:
+    return set(subprocess.run(["runc", "list", "--quiet"], capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize("after_s", [0.2, 0.35, 0.45, 0.55, 0.65, 0.9, 1.5])
 def test_an_up_that_was_killed_is_finished_by_the_next(lab: HostsLab, after_s: float) -> None:
     name = f"{lab.name}-killed"
+    before = known_to_runc()
     words = [PROGRAM, "up", "--count=2", f"--name={name}"]
     try:
         # With podman and whatever else it just ran.
@@ -212,6 +217,7 @@ def test_an_up_that_was_killed_is_finished_by_the_next(lab: HostsLab, after_s: f
     finally:
         run_lab(name, "down")
     assert traces(name) == []
+    assert known_to_runc() == before
 
 
 def test_words_that_mean_nothing_get_one_line(hosts_possible: None) -> None:

@@ -62,8 +62,28 @@ def start(lab: Lab, host: str, state: str) -> None:
     """Let it run, whatever it does now."""
     if state == "paused":
         podman("unpause", lab.container(host))
+    elif state == "created":
+        _start_anew(lab, host)
     elif state != "running":
         podman("start", lab.container(host))
+
+
+def _start_anew(lab: Lab, host: str) -> None:
+    """Start what never ran. A killed start may have got as far as runc, and even be on its way there yet."""
+    for attempts_left in (2, 1, 0):
+        _forget(lab, host)
+        try:
+            podman("start", lab.container(host))
+            return
+        except LabError as error:
+            if not attempts_left or "already exists" not in str(error):
+                raise
+
+
+def _forget(lab: Lab, host: str) -> None:
+    """Have runc end and forget a container that podman says is not started."""
+    known = podman("container", "inspect", "--format", "{{.Id}}", lab.container(host)).strip()
+    run("runc", "delete", "--force", known)
 
 
 def pause(lab: Lab, host: str) -> None:
@@ -87,6 +107,10 @@ def stop(lab: Lab, host: str) -> None:
 
 def remove(lab: Lab, *hosts: str) -> None:
     """Away with them and their disks."""
+    found = states(lab) if hosts else {}
+    for host in hosts:
+        if found.get(host) == "created":
+            _forget(lab, host)
     if hosts:
         podman("rm", "--force", "--time", "0", "--volumes", *(lab.container(host) for host in hosts))
 
