@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from .real_gateway import takes
+from .real_gateway import THERE, takes
 
 ROOT = Path(__file__).resolve().parents[2]
 # Before anything imports from ansible_collections: only then does Ansible's own loader find our plugins.
@@ -105,7 +105,7 @@ class FakeMember:
     def check_writes(self) -> None:
         """The real gateway could have read all that was written to this one."""
         for method, path, _, _, _, body in self.requests():
-            if method != "GET":
+            if method != "GET" and THERE:
                 takes(method, path, body)
 
     def start(self) -> None:
