@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def up(arguments: argparse.Namespace) -> int:
     with locked(the_lab):
         network.ensure(the_lab)
         there = containers.states(the_lab)
-        needless = [host for host in there if host not in wanted]
+        needless = {host: state for host, state in there.items() if host not in wanted}
         discard(the_lab, needless)
         for host in wanted:
             network.attach(the_lab, host)
@@ -81,11 +81,11 @@ def up(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def discard(the_lab: Lab, needless: list[str]) -> None:
+def discard(the_lab: Lab, needless: Mapping[str, str]) -> None:
     """Remove some hosts with all that belongs to them."""
     for host in needless:
         impairments.undelay(the_lab, host)
-    containers.remove(the_lab, *needless)
+    containers.remove(the_lab, needless)
     for host in needless:
         network.detach(the_lab, host)
 
@@ -99,7 +99,7 @@ def down(arguments: argparse.Namespace) -> int:
             # Ansible's master connections outlive it by a minute, and would hold the lab's network.
             attempt(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "lab"])
         if image.DIRECTORY.joinpath("storage").exists():
-            containers.remove(the_lab, *containers.states(the_lab))
+            containers.remove(the_lab, containers.states(the_lab))
         network.remove(the_lab)
         shutil.rmtree(the_lab.directory, ignore_errors=True)
     print(f"lab {the_lab.name} is gone")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from hostlab import image, network
@@ -71,13 +72,13 @@ def start(lab: Lab, host: str, state: str) -> None:
 def _start_anew(lab: Lab, host: str) -> None:
     """Start what never ran. A killed start may have got as far as runc, and even be on its way there yet."""
     for attempts_left in (2, 1, 0):
-        _forget(lab, host)
         try:
             podman("start", lab.container(host))
             return
         except LabError as error:
             if not attempts_left or "already exists" not in str(error):
                 raise
+        _forget(lab, host)
 
 
 def _forget(lab: Lab, host: str) -> None:
@@ -105,11 +106,10 @@ def stop(lab: Lab, host: str) -> None:
     network.unplug(lab, host)
 
 
-def remove(lab: Lab, *hosts: str) -> None:
-    """Away with them and their disks."""
-    found = states(lab) if hosts else {}
-    for host in hosts:
-        if found.get(host) == "created":
+def remove(lab: Lab, hosts: Mapping[str, str]) -> None:
+    """Away with them and their disks; their states are podman's words."""
+    for host, state in hosts.items():
+        if state == "created":
             _forget(lab, host)
     if hosts:
         podman("rm", "--force", "--time", "0", "--volumes", *(lab.container(host) for host in hosts))
