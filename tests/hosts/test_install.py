@@ -96,6 +96,11 @@ def test_the_queens_host_dies_and_comes_back(site: Site) -> None:
     eventually(lambda: site.ready() == FIRST, "the host does not come back", 180)
 
 
+def with_admin_key(site: Site) -> list[str]:
+    """Hosts on which the certificate of etcd's user root was left."""
+    return [host for host in FIRST if site.lab.sh(host, "ls -d /run/aware-etcd-admin 2>/dev/null; true")]
+
+
 def test_a_fourth_host_joins_while_a_lost_member_of_etcd_is_replaced(site: Site) -> None:
     """One run does both, and touches nobody else."""
     bystanders = ["h1", "h3"]
@@ -119,7 +124,7 @@ def test_a_fourth_host_joins_while_a_lost_member_of_etcd_is_replaced(site: Site)
     assert site.aware("spec", "show")["spec"] == {**wish, "size": 4}
     # Members change in tasks that run once, for h1 as well as for any other.
     assert played.counts("changed")["h3"] == 0
-    assert [host for host in FIRST if site.lab.sh(host, "ls -d /run/aware-etcd-admin 2>/dev/null; true")] == []
+    assert with_admin_key(site) == []
 
 
 def test_a_run_killed_while_a_lost_member_comes_back_is_completed_by_the_next(site: Site, tmp_path: Path) -> None:
@@ -131,7 +136,7 @@ def test_a_run_killed_while_a_lost_member_comes_back_is_completed_by_the_next(si
     members = site.etcd_members("h2")
     assert sorted(member["name"] for member in members) == FIRST
     assert not any(member.get("isLearner") for member in members)
-    assert [host for host in FIRST if site.lab.sh(host, "ls -d /run/aware-etcd-admin 2>/dev/null; true")] == []
+    assert with_admin_key(site) == []
 
 
 def test_a_second_run_changes_nothing_whatever_became_of_the_controllers_session(site: Site) -> None:

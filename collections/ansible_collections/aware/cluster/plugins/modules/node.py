@@ -169,8 +169,8 @@ def write(client, node, patch, config, document):
     if patch:
         client.request("PATCH", node_path(node["id"]), body=patch)
     if config is not None and config != document.get("config"):
-        body, headers = dict(config=config), if_match(document.get("revision"))
-        client.request("PUT", node_path(node["id"], "config"), body=body, headers=headers)
+        body = dict(config=config)
+        client.request("PUT", node_path(node["id"], "config"), body=body, headers=if_match(document.get("revision")))
 
 
 def remove(module, client):
