@@ -1,7 +1,7 @@
 """``aware-agent``: the composition root of one node.
 
-Errors become one line on stderr and an exit code here and nowhere else. What only a queen needs is imported when
-this node becomes heir, so that a worker stays small.
+Errors become one line on stderr and an exit code at its boundary (:mod:`aware_agent.program`) and nowhere else. What
+only a council member needs is imported where one is made, so that a worker stays small.
 """
 
 from __future__ import annotations
@@ -13,100 +13,51 @@ import logging
 import os
 import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aware_agent import __version__
 from aware_agent.agent.logs import set_up_logs
-from aware_agent.agent.node import Node
+from aware_agent.agent.member.founding_live import announce_founding, founds, has_founding_key
 from aware_agent.agent.notify import Herald, Notifier
+from aware_agent.agent.parts import Removed
 from aware_agent.agent.renewal import revive
 from aware_agent.agent.settings import Settings, SettingsInvalid, load_settings
-from aware_agent.agent.state import StateDir
+from aware_agent.agent.state import NodeState, StateDir
+from aware_agent.agent.worker import Worker
 from aware_agent.colony.errors import AwareError
 from aware_agent.discovery.remembered import load_remembered
 from aware_agent.gateway.server import GatewayServer
-from aware_agent.gateway.switch import GatewaySwitch
-from aware_agent.gateway.worker import Public, WorkerApp
+from aware_agent.gateway.worker import WorkerApp
+from aware_agent.listening import listen
+from aware_agent.program import failure_of, run_program
 from aware_agent.security.files import read_secret
-from aware_agent.store.client import EtcdClient
-from aware_agent.store.lines import Credentials
+from aware_agent.utf8 import ensure_utf8
 
 if TYPE_CHECKING:
-    from aware_agent.gateway.app import QueenApp
-    from aware_agent.queen.court import Court, QueenContext
+    from aware_agent.agent.node import Node
+    from aware_agent.agent.parts import Server
+    from aware_agent.queen.reigns import Reigns
 
 log = logging.getLogger(__name__)
 
 ORIGIN = "AWARE_ORIGIN"  # tells the process that lives how the one that joined found the colony
 
 
-class LateCourt:
-    """Stands for the court until this node may reign; then loads it and passes everything on."""
-
-    def __init__(self, node: Node, switch: GatewaySwitch, public: Public) -> None:
-        self._node = node
-        self._switch = switch
-        self._public = public
-        self._court: Court | None = None
-
-    def prepare(self) -> None:
-        """Mirror the colony and load the queen's packages."""
-        self._load().prepare()
-        # Importing takes a few hundred milliseconds; in a thread the loop keeps answering between bytecodes.
-        threading.Thread(target=_load_queens_packages, name="load-queen", daemon=True).start()
-
-    def begin(self, term: int) -> None:
-        """Start a reign."""
-        self._load().begin(term)
-
-    def end(self, term: int, reason: str) -> None:
-        """End a reign."""
-        self._load().end(term, reason)
-
-    def seek_key(self, token_id: str, /) -> bytes | None:
-        """Beacon key of a join token, while reigning."""
-        return self._court.seek_key(token_id) if self._court else None
-
-    async def close(self) -> None:
-        """Wind up."""
-        if self._court:
-            await self._court.close()
-
-    def _load(self) -> Court:
-        if self._court is None:
-            from aware_agent.queen.court import Court
-
-            self._court = Court(self._node, self._switch, self._make_app)
-        return self._court
-
-    def _make_app(self, context: QueenContext) -> QueenApp:
-        from aware_agent.gateway.app import create_queen_app
-
-        return create_queen_app(context, self._public)
-
-
-def _load_queens_packages() -> None:
-    import cryptography.hazmat.primitives.ciphers.aead
-    import cryptography.x509  # noqa: F401
-
-    import aware_agent.gateway.app  # noqa: F401
-
-
 async def live(settings: Settings) -> str:
     """Join if need be and return how the colony was found; else live as a member until SIGTERM or SIGINT.
 
-    The process that joined is not the one that lives: joining loads what a running worker never needs again.
+    The process that joined is not the one that lives: joining loads what a running worker never needs again. Nor is
+    the one that the queen had restarted: it returns how the colony was found, too, for the next one to tell.
     Raises AwareError.
     """
     state_dir = StateDir(Path(settings.state_dir))
     state_dir.prepare()
     with state_dir.hold():
         state = state_dir.load()
-        if state is None:
-            return await _join(settings, state_dir)
+        if state is None or founds(settings, state):
+            return await _enter(settings, state_dir)
         if state.membership.colony != settings.colony:
             raise SettingsInvalid(
                 f"{settings.state_dir} is of colony {state.membership.colony!r}, the settings name {settings.colony!r}",
@@ -115,21 +66,53 @@ async def live(settings: Settings) -> str:
         state_dir.ensure_identity(settings.name, now=0)
         origin = os.environ.get(ORIGIN, "known")
         known = (*settings.discovery.seeds, *load_remembered(state_dir.peers_path))
+        if state.membership.whole:
+            restarting = await _live_as_member(settings, state_dir, state, known, origin)
+        else:
+            state = await revive(state_dir, state, settings.address, known, settings.store.startup_timeout_s)
+            restarting = await _live_as_worker(settings, state_dir, state, origin)
+    return origin if restarting else ""
+
+
+async def _live_as_worker(settings: Settings, state_dir: StateDir, state: NodeState, origin: str) -> bool:
+    """Live without etcd, whose client is not even loaded. Returns whether to start again."""
+    node = Worker(settings, state_dir, state, origin)
+    tls = (state_dir.certificate_path, state_dir.key_path)
+    server = GatewayServer(
+        WorkerApp(node), settings.gateway.bind, settings.gateway.port, tls, node=node.me, settings=settings.gateway
+    )
+
+    def no_tokens(_token_id: str, /) -> bytes | None:
+        return None
+
+    herald = Herald(node)
+    _stop_by_signal(herald, node)
+    async with herald:
+        await node.run(server, no_tokens)
+    log.info("%s stopped", node.name)
+    return node.restarting
+
+
+async def _live_as_member(
+    settings: Settings, state_dir: StateDir, state: NodeState, known: tuple[str, ...], origin: str
+) -> bool:
+    """Live as one that may sit in the council. Returns whether to start again."""
+    from aware_agent.agent.member.etcd_access import etcd_credentials
+    from aware_agent.agent.member.seat import open_seat
+    from aware_agent.agent.node import Node
+    from aware_agent.store.client import EtcdClient
+
+    async with open_seat(settings, state_dir, state) as seat:
         state = await revive(state_dir, state, settings.address, known, settings.store.startup_timeout_s)
-        credentials = Credentials(ca=state.ca, cert=state.certificate, key=state.key)
+        credentials = etcd_credentials(state)
         endpoints = settings.store.endpoints or state.membership.etcd
         async with EtcdClient(endpoints, credentials) as client:
-            await _live(Node(settings, state_dir, state, client, origin), state_dir)
-    return ""
+            node = Node(settings, state_dir, state, client, origin, seat=seat)
+            await _live(node, state_dir)
+    return node.restarting
 
 
-async def _live(node: Node, state_dir: StateDir) -> None:
-    worker = WorkerApp(node)
-    switch = GatewaySwitch(worker)
-    tls = (state_dir.certificate_path, state_dir.key_path)
-    server = GatewayServer(switch, node.settings.gateway.bind, node.settings.gateway.port, tls)
-    court = LateCourt(node, switch, worker.public)
-    herald = Herald(node)
+def _stop_by_signal(herald: Herald, node: Node | Worker) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -138,21 +121,61 @@ async def _live(node: Node, state_dir: StateDir) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
+
+
+async def _live(node: Node, state_dir: StateDir) -> None:
+    from aware_agent.queen.vacancy import Vacancy
+
+    role, server = _member(node, state_dir)
+    herald = Herald(node)
+    _stop_by_signal(herald, node)
+    beside = (
+        asyncio.create_task(announce_founding(node.settings, node.me, node.known_nodes)),
+        asyncio.create_task(Vacancy(node, role.reader).run()),
+    )
     try:
         async with herald:
-            await node.run(court, server, court.seek_key)
+            await node.run(role, server, role.seek_key)
     finally:
-        await court.close()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        await role.close()
     log.info("%s stopped", node.name)
 
 
-async def _join(settings: Settings, state_dir: StateDir) -> str:
+def _member(node: Node, state_dir: StateDir) -> tuple[Reigns, Server]:
+    """A council member has a gateway beside it, and may reign."""
+    from aware_agent.agent.member.gateway_link import GatewayLink
+    from aware_agent.agent.member.gateway_process import GatewayProcess
+    from aware_agent.agent.member.gateway_start import GatewayStart
+    from aware_agent.queen.reigns import Reigns
+
+    reigns = Reigns(node)
+    told = GatewayStart(node, state_dir)
+    link = GatewayLink(told.socket, told.facts, reigns.execute)
+    gateway = node.settings.gateway
+    return reigns, GatewayProcess(link, lambda: listen(gateway.bind, gateway.port, "gateway"), told)
+
+
+async def _enter(settings: Settings, state_dir: StateDir) -> str:
+    """Found the colony with others, or join it. Returns how it was found."""
+    if not settings.founding_key_file or (settings.token_file and not has_founding_key(settings)):
+        return await _join(settings, state_dir, _token_text(settings))
+    from aware_agent.agent.member.founding_run import found_or_join
+
+    Notifier().send(STATUS=f"founding colony {settings.colony}, or joining it")
+    return await found_or_join(settings, state_dir, lambda token: _join(settings, state_dir, str(token)))
+
+
+async def _join(settings: Settings, state_dir: StateDir, token_text: str) -> str:
     from aware_agent.agent.join import Newcomer, join
     from aware_agent.discovery.seek import Found, SeekSettings, search
+    from aware_agent.security.joining import NameTaken
     from aware_agent.security.token import parse_token
 
     Notifier().send(STATUS=f"looking for colony {settings.colony} to join it")
-    token = parse_token(_token_text(settings))
+    token = parse_token(token_text)
     identity = state_dir.ensure_identity(settings.name, now=_now())
     wish = SeekSettings(
         node_id=identity.id,
@@ -167,8 +190,21 @@ async def _join(settings: Settings, state_dir: StateDir) -> str:
         remembered = load_remembered(state_dir.peers_path)
         return search(settings.colony, token, wish, seeds=settings.discovery.seeds, remembered=remembered)
 
-    newcomer = Newcomer(settings.colony, settings.name, settings.address, settings.url, settings.candidate)
-    joined = await join(newcomer, state_dir, token, ways, deadline_s=settings.discovery.find_timeout_s)
+    newcomer = Newcomer(
+        settings.colony,
+        settings.name,
+        settings.address,
+        settings.url,
+    )
+    deadline_s = settings.discovery.find_timeout_s
+    try:
+        joined = await join(newcomer, state_dir, token, ways, deadline_s=deadline_s)
+    except NameTaken as error:
+        if not settings.spare_name:
+            raise
+        log.warning("%s; this node's was guessed, it joins as %s", error.message, settings.spare_name)
+        newcomer = newcomer._replace(name=settings.spare_name)
+        joined = await join(newcomer, state_dir, token, ways, deadline_s=deadline_s)
     log.info("joined colony %s", settings.colony, extra={"fields": {"origin": joined.origin}})
     return joined.origin
 
@@ -190,37 +226,49 @@ def _token_text(settings: Settings) -> str:
     if not text:
         raise SettingsInvalid(
             "this node has not joined yet and has no join token",
-            hint="set token_file, or AWARE_TOKEN in the environment",
+            hint="set token_file, or AWARE_TOKEN in the environment; or founding_key_file, to found a colony",
         )
     return text
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point of ``aware-agent``."""
+    """Entry point of ``aware-agent``; without ``argv`` it has the process to itself."""
+    if argv is None:
+        ensure_utf8()
+    return run_program(functools.partial(_work, argv), name="aware-agent")
+
+
+def _work(argv: list[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     try:
-        settings = load_settings(Path(arguments.config), os.environ)
-        if arguments.command == "rejoin":
-            return _rejoin(settings)
-        if arguments.command == "check":
-            StateDir(Path(settings.state_dir)).load()
-            print(f"{arguments.config} is fine: node {settings.name} of colony {settings.colony}")  # noqa: T201
-            return 0
-        set_up_logs(settings.name, settings.log.level, settings.log.format)
-        _run(settings)
-    except AwareError as error:
-        if os.environ.get("AWARE_DEBUG"):
-            raise
-        Notifier().send(STATUS=f"error: {error}")
-        sys.stderr.write(f"aware-agent: error: {error}\n")
-        return error.exit_code
+        return _command(arguments)
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):
+            Notifier().send(STATUS=f"error: {failure_of(error).message}")
+        raise
+
+
+def _command(arguments: argparse.Namespace) -> int:
+    if not arguments.config:
+        raise SettingsInvalid("--config names no file", hint="name the settings file")
+    settings = load_settings(Path(arguments.config), os.environ)
+    if arguments.command == "rejoin":
+        return _rejoin(settings, removed=arguments.removed)
+    if arguments.command == "check":
+        StateDir(Path(settings.state_dir)).load()
+        print(f"{arguments.config} is fine: node {settings.name} of colony {settings.colony}")  # noqa: T201
+        return 0
+    set_up_logs(settings.name, settings.log.level, settings.log.format)
+    _run(settings)
     return 0
 
 
-def _rejoin(settings: Settings) -> int:
+def _rejoin(settings: Settings, *, removed: bool) -> int:
     state_dir = StateDir(Path(settings.state_dir))
     state_dir.prepare()
     with state_dir.hold():
+        if removed and state_dir.membership_path.exists():
+            state_dir.mark_removed()
         forgot = state_dir.forget_membership()
     sentence = "joins again at its next start, with the token it is given" if forgot else "has not joined yet"
     print(f"{settings.name} {sentence}")  # noqa: T201
@@ -228,10 +276,15 @@ def _rejoin(settings: Settings) -> int:
 
 
 def _run(settings: Settings) -> None:
-    import uvloop
+    from aware_agent.loop import new_loop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        origin = runner.run(live(settings))
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            origin = runner.run(live(settings))
+    except AwareError as error:
+        if error.exit_code == Removed.exit_code:  # the colony denies this key from now on: see _rejoin
+            StateDir(Path(settings.state_dir)).mark_removed()
+        raise
     if origin:
         command = [sys.executable, "-m", "aware_agent.daemon", *sys.argv[1:]]
         os.execve(sys.executable, command, {**os.environ, ORIGIN: origin})  # noqa: S606 - ourselves again
@@ -245,32 +298,18 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("run", "join the colony if need be and live in it"),
         ("check", "check settings and state, then exit"),
-        ("rejoin", "make the next start join again with a token, as the same node; the agent must not run"),
+        (
+            "rejoin",
+            "make the next start join again, as the same node or, if it was removed, as a new one; stop it first",
+        ),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", required=True, metavar="FILE", help="settings file (TOML)")
-    return parser
-
-
-def exit_codes() -> Iterable[tuple[int, str]]:
-    """Exit codes and what they mean, for documentation and service managers."""
-    return (
-        (0, "stopped cleanly"),
-        (2, "wrong usage or input"),
-        (10, "settings cannot be used"),
-        (11, "state directory is damaged"),
-        (12, "join token refused"),
-        (13, "the colony found is not the one the token names"),
-        (14, "no colony found"),
-        (15, "etcd unreachable, refused or unsupported"),
-        (16, "clock differs too much"),
-        (17, "port in use"),
-        (18, "disk full"),
-        (19, "node name taken"),
-        (20, "removed from the colony"),
-        (21, "certificate ran out and no queen renewed it"),
-        (70, "a bug"),
+    # The last of them.
+    command.add_argument(
+        "--removed", action="store_true", help="it was removed while it was off, so that it does not know"
     )
+    return parser
 
 
 if __name__ == "__main__":

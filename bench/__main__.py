@@ -11,15 +11,19 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from aware_agent.program import run_program
 from bench.harness import Run
 from bench.report import show
 
 BENCHES = {
-    "failover": "queen killed or stopped -> first accepted write on the next; beside etcd's lease, keepalived, Patroni",
+    "failover": "queen falls in five ways -> first accepted write; beside etcd's lease, keepalived, Patroni",
     "api": "requests per second and latency of the queen's gateway; beside a bare ASGI application",
+    "crowd": "p99 of a write while strangers load the public pages; beside the same write when nobody is there",
     "inventory": "CPU seconds of ansible-inventory; beside ansible-core's own sources and openstack.cloud",
     "provision": "until n servers of the test cloud are ACTIVE; beside one request to Nova and openstack.cloud.server",
     "footprint": "memory and CPU of a quiet queen, heir and worker; beside Serf",
+    "channel": "CPU and memory of a member that holds 1,000 channels; beside a bare websockets echo server",
+    "chaos": "faults in a row while clients write: is the history linearizable, and how long could nobody write",
     "formation": "from the last start until all see all; beside Serf",
 }
 
@@ -77,4 +81,4 @@ async def _interruptible(module: ModuleType | None, run: Run, options: argparse.
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main, name="bench"))

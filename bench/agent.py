@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aware_agent
+from bench.measure import children, descendants
 from bench.processes import Process, clean_environment
 
 ROOT = Path(aware_agent.__file__).resolve().parent.parent
@@ -17,16 +18,33 @@ ROOT = Path(aware_agent.__file__).resolve().parent.parent
 class Agent(Process):
     """One agent process and its files: ``agent.toml``, ``state/``, ``agent.log`` below ``directory``."""
 
-    def __init__(self, name: str, directory: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, directory: Path, settings: Mapping[str, Any], *, prefix: Sequence[str] = ()) -> None:
+        """``prefix`` is put before its command line, as in :class:`Process`."""
         self.name = name
         self.directory = directory
         self.state_dir = directory / "state"
         self.config = directory / "agent.toml"
         self.settings = dict(settings)
         argv = [sys.executable, "-m", "aware_agent.daemon", "run", "--config", str(self.config)]
-        super().__init__(argv, directory / "agent.log", cwd=ROOT, env=clean_environment())
+        super().__init__(argv, directory / "agent.log", cwd=ROOT, env=clean_environment(), prefix=prefix)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.write_settings()
+
+    @property
+    def gateway_pid(self) -> int:
+        """Of the gateway it started. Raises RuntimeError when none runs at this moment."""
+        for pid in children(self.pid):
+            if "aware_agent.gateway.process" in Path(f"/proc/{pid}/cmdline").read_text():
+                return pid
+        raise RuntimeError(f"{self.name} has no gateway")
+
+    @property
+    def etcd_pid(self) -> int:
+        """Of the etcd it runs. Raises RuntimeError when none runs at this moment."""
+        for pid in descendants(self.pid):
+            if b"etcd\0--config-file" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+        raise RuntimeError(f"{self.name} runs no etcd")
 
     @property
     def url(self) -> str:

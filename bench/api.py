@@ -81,13 +81,13 @@ async def _measure_case(run: Run, lab: Lab, case: Case, seconds: float, repeat: 
         token = (await lab.admin()).token
         for tls, bare in bares.items():
             queen = lab.agents["lab-1"]
-            url, process = (queen.url, queen) if tls else (f"http://{ADDRESS}:{ports[2]}", plain)
+            url, pid = (queen.url, queen.gateway_pid) if tls else (f"http://{ADDRESS}:{ports[2]}", plain.pid)
             ours: list[tuple[Load, float]] = []
             floor: list[tuple[Load, float]] = []
             for _ in range(repeat):
                 floor.append(await _load(bare.url, bare.process.pid, case, seconds, {}))
                 authorized = {"Authorization": f"Bearer {token}", **case.headers}
-                ours.append(await _load(url, process.pid, case, seconds, authorized))
+                ours.append(await _load(url, pid, case, seconds, authorized))
             _record(run, case, tls, len(body), floor, ours)
     finally:
         for helper in helpers:

@@ -18,6 +18,7 @@ import msgspec
 
 _MAX_BODY = 256 * 1024 * 1024
 _PAUSE_S = 0.005  # between two rounds over all endpoints
+_CONNECT_S = 0.25  # in the first round; doubled each time: a gateway that starts lets who connects wait
 
 
 class Unreachable(Exception):
@@ -61,10 +62,13 @@ class Connection:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 5.0,
+        connect_s: float = 5.0,
     ) -> Answer:
         """Send one request and read its answer. Raises :class:`Unreachable`; the connection is closed then."""
         try:
             async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout(connect_s):
+                    await self._connect()
                 return await self._exchange(method, path, body, headers or {})
         except (OSError, EOFError, ValueError, ssl.SSLError, TimeoutError) as error:
             self.close()
@@ -73,12 +77,16 @@ class Connection:
             self.close()
             raise
 
-    async def _exchange(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _connect(self) -> None:
         if self._reader is None or self._writer is None:
             name = self._host if self._tls else None
             self._reader, self._writer = await asyncio.open_connection(
                 self._host, self._port, ssl=self._tls, server_hostname=name, limit=1 << 20
             )
+
+    async def _exchange(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        assert self._reader is not None
+        assert self._writer is not None
         lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}:{self._port}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body or method in ("POST", "PUT", "PATCH"):
@@ -170,6 +178,7 @@ class ColonyClient:
         *,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 5.0,
+        connect_s: float = 5.0,
     ) -> Answer:
         """One exchange with one gateway, redirects and errors as they come. Raises :class:`Unreachable`."""
         connection = self._connections.get(endpoint)
@@ -177,7 +186,7 @@ class ColonyClient:
             connection = self._connections[endpoint] = Connection(endpoint, self._tls)
         sent = {"authorization": f"Bearer {self.token}"} if self.token else {}
         raw = msgspec.json.encode(body) if body is not None else b""
-        return await connection.exchange(method, path, raw, {**sent, **(headers or {})}, timeout_s)
+        return await connection.exchange(method, path, raw, {**sent, **(headers or {})}, timeout_s, connect_s)
 
     async def call(
         self,
@@ -194,28 +203,42 @@ class ColonyClient:
         Answers of 503 and redirects to nowhere are tried again too. Raises :class:`Unreachable` after ``deadline_s``.
         """
         end = time.monotonic() + deadline_s
-        problem = "not tried"
+        problem, connect_s = "not tried", _CONNECT_S
         while time.monotonic() < end:
             for endpoint in self._order():
-                answer, problem = await self._try(endpoint, method, path, body, headers, timeout_s)
+                times = timeout_s, min(connect_s, timeout_s)
+                answer, problem = await self._try(endpoint, method, path, body, headers, times)
                 if answer is not None:
                     return answer
                 if time.monotonic() >= end:
                     break
+            connect_s = min(2 * connect_s, timeout_s)
             await asyncio.sleep(_PAUSE_S)
         raise Unreachable(f"no answer to {method} {path} in {deadline_s:g} s; last: {problem}")
 
     async def _try(
-        self, endpoint: str, method: str, path: str, body: object, headers: Mapping[str, str] | None, timeout_s: float
+        self,
+        endpoint: str,
+        method: str,
+        path: str,
+        body: object,
+        headers: Mapping[str, str] | None,
+        times: tuple[float, float],
     ) -> tuple[Answer | None, str]:
+        timeout_s, connect_s = times
         try:
             for _ in range(3):
-                answer = await self.once(endpoint, method, path, body, headers=headers, timeout_s=timeout_s)
+                answer = await self.once(
+                    endpoint, method, path, body, headers=headers, timeout_s=timeout_s, connect_s=connect_s
+                )
+                self._silent.discard(endpoint)
                 if answer.status != 307:
                     break
                 endpoint = _base(answer.headers.get("location", ""))
                 if endpoint not in self.endpoints:
                     return None, f"sent to {endpoint!r}, which is no member"
+                if endpoint in self._silent:  # it is asked last: whoever sent us has not heard yet that it is gone
+                    return None, f"sent to {endpoint!r}, which did not answer a moment ago"
         except Unreachable as error:
             self._queen = "" if self._queen == endpoint else self._queen
             self._silent.add(endpoint)
@@ -223,7 +246,6 @@ class ColonyClient:
         if answer.status in (307, 503):
             return None, f"{endpoint}: {answer.status} {answer.body[:200]!r}"
         self._queen = endpoint
-        self._silent.discard(endpoint)
         return answer, ""
 
     def _order(self) -> list[str]:

@@ -20,20 +20,20 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from aware_agent.agent.etcd_auth import enable_auth
 from aware_agent.agent.found import found
-from aware_agent.agent.guard import guard
 from aware_agent.agent.material import Material, make_material
 from aware_agent.colony.spec import CasteSpec, Spec
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.embedded import EmbeddedEtcd, free_ports
 from aware_agent.store.etcd_binary import TlsFiles
 from aware_agent.store.keys import Keys
-from aware_agent.store.lines import Credentials
 from bench.agent import ROOT, Agent, to_toml
 from bench.client import Answer, ColonyClient, Unreachable
 
@@ -77,7 +77,7 @@ class Lab:
             etcd_members, directory=self.directory / "etcd", tls=files, extra=list(etcd_extra), fsync=fsync
         )
         self._settings = dict(settings or {})
-        self._ports = free_ports(nodes + 1, taken=[member.client_port for member in self.etcd.members])
+        self._ports = free_ports(2 * nodes + 1, taken=[member.client_port for member in self.etcd.members])
         self.discovery_port = self._ports.pop()
         self.agents: dict[str, Agent] = {}
         self._material: Material | None = None
@@ -148,12 +148,12 @@ class Lab:
             now=time.time(),
         )
         pair = material.founder
-        self.etcd.credentials = Credentials(ca=material.ca.certificate, cert=pair.certificate, key=pair.key)
+        self.etcd.credentials = Credentials(ca=material.council_ca.certificate, cert=pair.certificate, key=pair.key)
         await self.etcd.__aenter__()
         async with self.etcd_client() as client:
             await found(client, self.keys, material, self.spec, self.admin_password, now=time.time())
             if self._etcd_auth:
-                await guard(client, self.keys)
+                await enable_auth(client, self.keys)
         self.token_file.touch(mode=0o600)
         self.token_file.write_text(f"{material.token}\n")
 
@@ -161,14 +161,17 @@ class Lab:
 
     def add_agent(self, name: str, **settings: Any) -> Agent:
         """An agent that will join by token (the first one is the founder's); start it with ``start()``."""
-        port = self._ports.pop() if self._ports else free_ports(1, taken=self._taken())[0]
+        if len(self._ports) < 2:
+            self._ports = free_ports(2, taken=self._taken())
+        port, channel = self._ports.pop(), self._ports.pop()
         document: dict[str, Any] = {
             "colony": self.colony,
             "name": name,
             "state_dir": str(self.directory / "nodes" / name / "state"),
-            "address": ADDRESS,
+            "address": self.address(name),
             "token_file": str(self.token_file),
             "gateway": {"port": port},
+            "channel": {"port": channel},
             "discovery": {"port": self.discovery_port},
             "store": {"production": False},
             "log": {"format": "text"},
@@ -176,12 +179,33 @@ class Lab:
         for key, value in {**self._settings, **settings}.items():
             old = document.get(key)
             document[key] = {**old, **value} if isinstance(old, dict) else value
-        agent = self.agents[name] = Agent(name, self.directory / "nodes" / name, document)
+        where = self.directory / "nodes" / name
+        agent = self.agents[name] = Agent(name, where, document, prefix=self.prefix(name))
         return agent
+
+    def address(self, name: str) -> str:
+        """Where the node of that name lives."""
+        del name
+        return ADDRESS
+
+    def prefix(self, name: str) -> Sequence[str]:
+        """What its agent's command line begins with."""
+        del name
+        return ()
 
     def agent(self, name: str) -> Agent:
         """The agent of that name."""
         return self.agents[name]
+
+    async def make_token(self, name: str = "worker", **limits: Any) -> Path:
+        """A file with a fresh join token; ``limits`` as at ``POST /v1/tokens``, where it is for a worker by default."""
+        answer = await self.ask("POST", "/v1/tokens", limits)
+        if not answer.ok:
+            raise LabError(f"no join token: {answer.status} {answer.body[:200]!r}")
+        path = self.directory / f"{name}.token"
+        path.touch(mode=0o600)
+        path.write_text(f"{answer.json()['token']}\n")
+        return path
 
     def running(self) -> list[Agent]:
         """Agents whose process is there."""
@@ -198,11 +222,11 @@ class Lab:
                 agent.start()
         return await self.wait_ready(len(agents), timeout_s, strict=True)
 
-    async def queen(self, timeout_s: float = 20.0) -> Document:
+    async def queen(self, timeout_s: float = 60.0) -> Document:
         """``/v1/queen`` as soon as somebody reigns and answers: id, name, url, term, since, heir."""
         return await self.new_queen(0, timeout_s)
 
-    async def new_queen(self, after_term: int, timeout_s: float = 20.0, *, strict: bool = False) -> Document:
+    async def new_queen(self, after_term: int, timeout_s: float = 60.0, *, strict: bool = False) -> Document:
         """``/v1/queen`` as soon as the term is newer than ``after_term``; ``strict``: fail as soon as an agent does."""
         end = time.monotonic() + timeout_s
         problem = ""
@@ -239,6 +263,25 @@ class Lab:
             await asyncio.sleep(0.05)
         raise LabError(f"not {count} ready nodes after {timeout_s:g} s: {said}\n{self.tails()}")
 
+    async def wait_serving(self, timeout_s: float = 60.0) -> None:
+        """Return when the gateway of every agent that runs answers that its node is ready."""
+        end = time.monotonic() + timeout_s
+        late = {agent.url: "not asked" for agent in self.running()}
+        async with self.client() as client:
+            while late and time.monotonic() < end:
+                for url in list(late):
+                    try:
+                        answer = await client.once(url, "GET", "/readyz", timeout_s=2.0)
+                    except Unreachable as error:
+                        late[url] = str(error)
+                        continue
+                    late[url] = f"{answer.status} {answer.body[:200]!r}"
+                    if answer.ok:
+                        del late[url]
+                await asyncio.sleep(0.05)
+        if late:
+            raise LabError(f"not all gateways serve after {timeout_s:g} s: {late}\n{self.tails()}")
+
     def _raise_if_dead(self) -> None:
         for agent in self.agents.values():
             if (agent.exit_code or 0) > 0:
@@ -251,7 +294,7 @@ class Lab:
         ca = self.material.ca.certificate
         return ColonyClient([agent.url for agent in self.agents.values()], ca, token)
 
-    async def admin(self, deadline_s: float = 20.0) -> ColonyClient:
+    async def admin(self, deadline_s: float = 30.0) -> ColonyClient:
         """The lab's own client, logged in as admin; closed with the lab. Raises :class:`Unreachable`."""
         if self._admin is None:
             self._admin = self.client()
@@ -260,7 +303,7 @@ class Lab:
             await self._admin.login("admin", self.admin_password, deadline_s)
         return self._admin
 
-    async def ask(self, method: str, path: str, body: object = None, *, deadline_s: float = 10.0) -> Answer:
+    async def ask(self, method: str, path: str, body: object = None, *, deadline_s: float = 30.0) -> Answer:
         """One call as admin; logs in again when the token ran out."""
         client = await self.admin(max(deadline_s, LOGIN_S))
         answer = await client.call(method, path, body, deadline_s=deadline_s)
@@ -289,11 +332,11 @@ class Lab:
         return "\n".join(f"--- {agent.name}:\n{agent.tail(lines)}" for agent in list(self.agents.values())[:8])
 
     def _taken(self) -> list[int]:
-        ports = [agent.settings["gateway"]["port"] for agent in self.agents.values()]
+        ports = [agent.settings[part]["port"] for agent in self.agents.values() for part in ("gateway", "channel")]
         return [*ports, self.discovery_port, *(member.client_port for member in self.etcd.members)]
 
 
-_ETCD_FILES = {"ca": "ca.crt", "cert": "etcd.crt", "key": "etcd.key"}
+_ETCD_FILES = {"ca": "council-ca.crt", "cert": "etcd.crt", "key": "etcd.key"}
 
 
 def default_spec(colony: str, nodes: int) -> Spec:

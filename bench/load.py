@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from aware_agent.colony.decoding import UNDECODABLE
 from bench.harness import percentile
 
 _SCRIPT = """done = function(summary, latency, requests)
@@ -87,7 +88,7 @@ async def _own(url: str, connections: int, seconds: float, headers: Mapping[str,
         said = await _output(argv)
     try:
         return msgspec.json.decode(said, type=Load)
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         raise RuntimeError(f"the load client said: {said[-300:]}") from None
 
 

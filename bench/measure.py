@@ -27,24 +27,23 @@ def pss_mib(pid: int) -> float:
     raise ValueError(f"the kernel tells no PSS of process {pid}")
 
 
-def rss_mib(pid: int) -> float:
-    """Resident set size."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def busy_seconds() -> float:
-    """CPU time all processes of this machine have used together."""
-    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-    idle = fields[3] + fields[4]
-    return (sum(fields[:8]) - idle) / _TICK
-
-
 def children(pid: int) -> list[int]:
     """Direct children of ``pid``."""
     text = ""
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         text += task.read_text() + " "
     return [int(child) for child in text.split()]
+
+
+def descendants(pid: int) -> list[int]:
+    """Children of ``pid``, and theirs. Empty when it has ended."""
+    found: list[int] = []
+    try:
+        for child in children(pid):
+            found += [child, *descendants(child)]
+    except OSError:  # one ended while we looked
+        pass
+    return found
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
-"""The queen's gateway application over plain HTTP, in a process of its own: real application, real mirror of etcd.
+"""The gateway application over plain HTTP, in a process of its own: real application, real mirror of etcd.
 
-An agent serves TLS; without it, what the application itself costs is easier to compare with a bare one.
+A gateway serves TLS; without it, what the application itself costs is easier to compare with a bare one.
 """
 
 from __future__ import annotations
@@ -8,22 +8,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
 
-from aware_agent.agent.reader import ColonyReader
+from aware_agent.agent.member.etcd_access import council_access
+from aware_agent.agent.member.link import VERSION, Facts, Material, Start
+from aware_agent.agent.settings import GatewaySettings, LogSettings
 from aware_agent.agent.state import StateDir
-from aware_agent.gateway.app import create_queen_app
+from aware_agent.gateway.agent_link import AgentLink
+from aware_agent.gateway.app import create_gateway
+from aware_agent.gateway.member import Member, credentials
 from aware_agent.gateway.server import GatewayServer
-from aware_agent.queen.court import QueenContext
-from aware_agent.queen.history import History
-from aware_agent.security.keyring import Keyring
+from aware_agent.security.jwt import token_key
+from aware_agent.security.signed_url import signing_keys
 from aware_agent.store.client import EtcdClient
-from aware_agent.store.keys import Keys
-from aware_agent.store.lines import Credentials
-from aware_agent.store.projection import Projection
-from aware_agent.store.subscription import ProjectionBatch
 from bench.lab import ADDRESS, ROOT, Lab
 from bench.processes import Process, clean_environment
 
@@ -35,42 +32,44 @@ def plain_gateway(lab: Lab, port: int) -> Process:
     return Process(argv, lab.directory / f"plain{port}.log", cwd=ROOT, env=clean_environment())
 
 
-class _Host:
-    """As much of a node as the context asks for."""
+class _Silent(AgentLink):
+    """No agent is beside this gateway."""
 
-    def __init__(self, node_id: str, secret: bytes, ca: bytes) -> None:
-        self.id = node_id
-        self.keyring = Keyring(1, {1: secret})
-        self.secret = secret
-        self.ca_pem = ca
-        self.settings = None
-
-    def ready(self) -> tuple[bool, str]:
-        return True, "serving a benchmark"
-
-    def families(self) -> Iterable[Any]:
-        return ()
+    async def facts(self) -> Facts | None:
+        """How it is: unknown."""
+        return None
 
 
 async def _serve(state_dir: Path, port: int) -> None:
     state = StateDir(state_dir).load()
     if state is None:
         raise SystemExit(f"{state_dir} is no member's state")
-    keys = Keys(state.membership.colony)
-    credentials = Credentials(ca=state.ca, cert=state.certificate, key=state.key)
-    async with EtcdClient(state.membership.etcd, credentials) as client:
-        projection = Projection(client, [keys.everything()])
-        await projection.start()
-        reader = ColonyReader(projection, keys)
-
-        def on_batch(batch: ProjectionBatch) -> None:
-            reader.changed(batch.revision, [change.kv.key for change in batch.changes])
-
-        projection.listen(on_batch)
-        host = cast("Any", _Host(state.identity.id, state.membership.secret, state.ca))
-        context = QueenContext(host, reader, History(projection, keys), cast("Any", None))
-        await GatewayServer(create_queen_app(context), ADDRESS, port).start()
-        await asyncio.Event().wait()
+    secret, colony = state.membership.secret, state.membership.colony
+    start = Start(
+        version=VERSION,
+        colony=colony,
+        node=state.identity.id,
+        name=state.identity.name,
+        socket="",
+        listener=-1,
+        endpoints=state.membership.etcd,
+        gateway=GatewaySettings(),
+        log=LogSettings(),
+        material=Material(
+            ca=state.ca,
+            council_ca=council_access(state).ca,
+            tls_certificate=state.certificate,
+            tls_key=state.key,
+            etcd_certificate=council_access(state).certificate,
+            etcd_key=state.key,
+            token_keys=(token_key(colony, secret),),
+            url_keys=(dict(signing_keys(secret)),),
+        ),
+    )
+    async with EtcdClient(start.endpoints, credentials(start.material)) as client:
+        member = Member(client, start, _Silent(Path()))
+        await GatewayServer(create_gateway(member), ADDRESS, port).start()
+        await member.run()
 
 
 def _main() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from bench.measure import descendants
 
 _STOP_S = 10.0
 
@@ -79,6 +82,12 @@ class Process:
         """``kill -9`` without waiting."""
         if self._child is not None:
             self._child.kill()
+
+    def kill_tree(self) -> None:
+        """``kill -9`` of the child and of all its descendants, none of which may say anything any more."""
+        for pid in [self.pid, *descendants(self.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def freeze(self) -> None:
         """SIGSTOP: alive but silent."""

@@ -71,7 +71,7 @@ class Guest:
             env={**self.environment, **environment},
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
             check=False,
         )
 

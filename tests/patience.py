@@ -15,3 +15,17 @@ def eventually(done: Callable[[], Any], what: str, limit_s: float = 180) -> Any:
             return answer
         time.sleep(0.2)
     raise AssertionError(f"after {limit_s:.0f} s: {what}")
+
+
+def comes_to(ask: Callable[[], Any], wanted: Any, limit_s: float = 180) -> None:
+    """``ask`` says ``wanted``, at last: what is seen of others at one moment depends on how busy the machine is."""
+    said: list[Any] = []
+
+    def done() -> bool:
+        said[:] = [ask()]
+        return bool(said[0] == wanted)
+
+    try:
+        eventually(done, "", limit_s)
+    except AssertionError:
+        raise AssertionError(f"after {limit_s:.0f} s: {said[0]!r}, not {wanted!r}") from None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from aware_agent.agent.reader import ColonyReader
 from aware_agent.agent.settings import Settings
 from aware_agent.colony.node import AgentConfig
 from aware_agent.discovery.interfaces import choose_links
 from aware_agent.discovery.pace import Pace
-from aware_agent.discovery.service import AnnounceKeys, BeaconService, Portrait
+from aware_agent.discovery.service import AnnounceKeys, BeaconService, NodeAnnouncement
 from aware_agent.security.keyring import Keyring
+
+if TYPE_CHECKING:
+    from aware_agent.agent.reader import ColonyReader
 
 
 class SeekKey(Protocol):
@@ -22,7 +24,7 @@ class SeekKey(Protocol):
 
 
 def make_beacons(
-    settings: Settings, keyring: Keyring, describe: Callable[[], Portrait], seek_key: SeekKey
+    settings: Settings, keyring: Keyring, describe: Callable[[], NodeAnnouncement], seek_key: SeekKey
 ) -> BeaconService:
     """The service that announces this node on the networks the settings choose, not started yet."""
     links = choose_links(settings.address, settings.discovery.interfaces) if settings.discovery.broadcast else []
@@ -47,16 +49,16 @@ def pace(settings: Settings, agent: AgentConfig) -> Pace:
     return Pace(interval_s=agent.beacon_interval_s or settings.discovery.interval_s)
 
 
-def portrait(settings: Settings, me: str, name: str, reader: ColonyReader | None, term: int) -> Portrait:
+def announcement(settings: Settings, me: str, name: str, reader: ColonyReader | None, term: int) -> NodeAnnouncement:
     """This node and the queen it knows. ``term`` is 0 while there is none."""
-    crown = reader.crown() if reader else None
-    return Portrait(
+    queen_record = reader.queen_record() if reader else None
+    return NodeAnnouncement(
         id=me,
         name=name,
         address=settings.address,
         url=settings.url,
-        queen_id=crown.id if crown else "",
-        queen_url=crown.url if crown else "",
+        queen_id=queen_record.id if queen_record else "",
+        queen_url=queen_record.url if queen_record else "",
         term=term,
         size=len(reader.presence()) if reader else 0,
     )

@@ -12,12 +12,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from aware_agent.agent.history import put_event
 from aware_agent.agent.material import Material, make_material
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict, InvalidInput
-from aware_agent.colony.event import Event, Severity
-from aware_agent.colony.ids import ulid
+from aware_agent.colony.event import EventDraft, Severity
 from aware_agent.colony.node import Record, Status
-from aware_agent.colony.spec import Spec, check_spec
+from aware_agent.colony.spec import Spec, check_apart, check_spec
 from aware_agent.security import pki
 from aware_agent.security.password import hash_password
 from aware_agent.security.records import CaRecord, ColonyRecord, UserRecord
@@ -25,8 +26,8 @@ from aware_agent.security.roles import Role
 from aware_agent.security.sealed import colony_sealer
 from aware_agent.security.token import JoinToken, TokenRecord, beacon_key, verifier
 from aware_agent.store import ops
-from aware_agent.store.client import EtcdClient
 from aware_agent.store.keys import Keys
+from aware_agent.store.protocol import Store
 
 __all__ = ["ADMIN", "Material", "found", "make_material"]
 
@@ -36,7 +37,7 @@ TOKEN_TTL_S = 86400.0
 
 
 async def found(
-    client: EtcdClient,
+    client: Store,
     keys: Keys,
     material: Material,
     spec: Spec,
@@ -53,6 +54,7 @@ async def found(
     there, StoreError. After any error the call may be repeated.
     """
     check_spec(spec)
+    check_apart(spec.castes, [material.founder_name])
     if not material.colony == keys.colony == spec.colony:
         raise InvalidInput(
             f"the spec is of colony {spec.colony!r}, the material of {material.colony!r}", field="colony"
@@ -65,15 +67,15 @@ async def found(
     token = _token_record(keys, material, now, expires_at=expires_at, uses_left=token_uses)
     values = {
         keys.key("colony"): ColonyRecord(name=material.colony, founded_at=now, ca_pin=material.token.ca_pin),
-        keys.key("ca"): _ca_record(keys, material),
+        keys.key("ca"): _ca_record(material, material.ca, keys.key("ca")),
+        keys.key("council-ca"): _ca_record(material, material.council_ca, keys.key("council-ca")),
         keys.key("spec"): spec,
         keys.key("users", ADMIN): admin,
         keys.key("tokens", token.id): token,
         keys.key("nodes", material.founder_id): _founder_record(material, now),
     }
-    event = _event(material, now, randomness(10))
-    values[keys.key("events", event.id)] = event
     writes = [ops.put(key, msgspec.json.encode(value)) for key, value in values.items()]
+    writes.append(put_event(keys, _line(material), term=0, actor=FOUNDER, now=now, randomness=randomness))
     result = await client.txn([ops.absent(keys.key("colony"))], writes)
     if result.succeeded:
         return material.token
@@ -81,13 +83,13 @@ async def found(
     return None
 
 
-async def _founded_before(client: EtcdClient, keys: Keys, material: Material) -> bool:
+async def _founded_before(client: Store, keys: Keys, material: Material) -> bool:
     kept = await client.get(keys.key("colony"))
     if kept is None:
         return False
     try:
-        record = msgspec.json.decode(kept.value, type=ColonyRecord)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        record = from_json(kept.value, ColonyRecord)
+    except UNDECODABLE as error:
         raise Conflict(
             f"{keys.relative(kept.key)!r} in etcd is not a colony's record", hint="is this etcd ours?"
         ) from error
@@ -99,9 +101,8 @@ async def _founded_before(client: EtcdClient, keys: Keys, material: Material) ->
     return True
 
 
-def _ca_record(keys: Keys, material: Material) -> CaRecord:
-    sealed = colony_sealer(material.secret).seal(material.ca.key, keys.key("ca"))
-    return CaRecord(certificate=material.ca.certificate.decode(), key=sealed)
+def _ca_record(material: Material, ca: pki.Pair, key: bytes) -> CaRecord:
+    return CaRecord(certificate=ca.certificate.decode(), key=colony_sealer(material.secret).seal(ca.key, key))
 
 
 def _founder_record(material: Material, now: float) -> Record:
@@ -112,7 +113,10 @@ def _founder_record(material: Material, now: float) -> Record:
         joined_at=now,
         status=Status.SUSPECT,
         status_since=now,
+        eligible=True,
         key_pin=material.founder_pin,
+        address=material.founder_addresses[0],
+        pinned=material.founder_addresses,
     )
 
 
@@ -128,15 +132,12 @@ def _token_record(
         created_by=FOUNDER,
         expires_at=expires_at,
         uses_left=uses_left,
+        eligible=True,  # who founds a colony lets its first members in
     )
 
 
-def _event(material: Material, now: float, randomness: bytes) -> Event:
-    return Event(
-        id=ulid(now, randomness),
-        time=now,
-        term=0,
-        actor=FOUNDER,
+def _line(material: Material) -> EventDraft:
+    return EventDraft(
         type="colony.founded",
         subject=material.colony,
         message=f"Colony {material.colony} was founded.",

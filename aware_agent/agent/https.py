@@ -6,6 +6,7 @@ Every exchange is bounded in time as a whole (not only between two bytes) and in
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import socket
 import ssl
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 DEFAULT_PORT = 443
+_CANNOT_COME_FROM_THERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL)
 
 
 class Reply(NamedTuple):
@@ -46,10 +48,11 @@ def anonymous_context() -> ssl.SSLContext:
     return context
 
 
-def trusting_context(ca: bytes) -> ssl.SSLContext:
-    """TLS that believes this CA (PEM) alone."""
+def trusting_context(ca: bytes, *, named: bool = True) -> ssl.SSLContext:
+    """TLS that believes this CA (PEM) alone. Without ``named`` any of its certificates will do: show no credential."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = named
     context.load_verify_locations(cadata=ca.decode("ascii"))
     return context
 
@@ -63,13 +66,15 @@ def exchange(
     timeout_s: float,
     limit: int,
     body: bytes | None = None,
+    source: str = "",
 ) -> Reply:
     """One request on a connection of its own; ``server_name`` is what the certificate must be for.
 
+    ``source``: the address to come from, where this machine has it. The other side may know us by it.
     Blocking: call it in a thread. Raises :class:`Unreachable` and :class:`Untrusted`.
     """
     host, port, path = _split(url)
-    connection = _Connection(host, port, context, server_name, timeout_s)
+    connection = _Connection(host, port, context, server_name, timeout_s, source=source)
     guard = threading.Timer(timeout_s, connection.abort)
     guard.daemon = True
     guard.start()
@@ -110,23 +115,35 @@ def _split(url: str) -> tuple[str, int, str]:
 class _Connection(http.client.HTTPConnection):
     """HTTP over TLS where the name in the certificate need not be the name in the URL."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, server_name: str, timeout_s: float) -> None:
+    def __init__(
+        self, host: str, port: int, context: ssl.SSLContext, server_name: str, timeout_s: float, *, source: str
+    ) -> None:
         super().__init__(host, port, timeout=timeout_s)
         self._context = context
         self._server_name = server_name
+        self._source = source
         self.aborted = False
 
     def connect(self) -> None:
         """Connect and shake hands; the socket is in place before, so that ``abort`` can end a slow handshake."""
-        raw = socket.create_connection((self.host, self.port), self.timeout)
+        raw = self._dial()
         secure = self._context.wrap_socket(
             raw,
-            server_hostname=self._server_name,
+            server_hostname=self._server_name or None,
             do_handshake_on_connect=False,
             suppress_ragged_eofs=False,  # who cuts the wire must not choose where an answer ends
         )
         self.sock = secure
         secure.do_handshake()
+
+    def _dial(self) -> socket.socket:
+        if self._source:
+            try:
+                return socket.create_connection((self.host, self.port), self.timeout, (self._source, 0))
+            except OSError as error:
+                if not isinstance(error, socket.gaierror) and error.errno not in _CANNOT_COME_FROM_THERE:
+                    raise
+        return socket.create_connection((self.host, self.port), self.timeout)
 
     def abort(self) -> None:
         """Cut the connection from another thread; whoever reads from it sees its end at once."""

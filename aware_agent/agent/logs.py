@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from aware_agent.agent.recent import RECENT
+
 # syslog(3): error, warning, info
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -87,7 +89,8 @@ def set_up_logs(node: str, level: str, style: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     lines = JsonLines(node) if style == "json" else TextLines(node)
     handler.setFormatter(JournalLines(lines) if is_journal(2, os.environ) else lines)
-    logging.root.handlers[:] = [handler]
+    RECENT.setFormatter(TextLines(node))
+    logging.root.handlers[:] = [handler, RECENT]
     set_level(level)
 
 

@@ -1,12 +1,12 @@
-"""What a colony is founded from, made offline: its CA, its secret, etcd's certificates and the founder's state.
+"""What a colony is founded from, made offline: its CAs, its secret, etcd's certificates and the founder's state.
 
 ::
 
-    material.json            colony secret and the seed of the first join token
-    ca.key      ca.crt       the colony's certificate authority
-    etcd.key    etcd.crt     server and peer certificate of etcd
-    etcd-NAME.key, .crt      the same for one member on a host of its own
-    founder.key founder.crt  client certificate for founding, etcd user root
+    material.json                  colony secret and the seed of the first join token
+    ca.key         ca.crt          the node CA: everybody's identity
+    council-ca.key council-ca.crt  the council CA: the only one that etcd believes
+    etcd.key       etcd.crt        server and peer certificate of etcd, of the council CA
+    founder.key    founder.crt     client certificate for founding, etcd user root, of the council CA
 
 Every file is written whole, keys before their certificates. So a run that was killed is completed by the next one,
 and a complete directory is left as it is; only certificates that ran out or lack an address are made anew.
@@ -15,16 +15,18 @@ and a complete directory is left as it is; only certificates that ran out or lac
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from aware_agent.agent.state import Membership, NodeState, StateCorrupted, StateDir, StateUnusable
+from aware_agent.agent.state import Membership, NodeState, StateCorrupted, StateDir
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict
+from aware_agent.colony.names import Kind, check_name
 from aware_agent.security import pki
 from aware_agent.security.files import PUBLIC_MODE, make_directory, only_one, read_public, read_secret, write_atomic
-from aware_agent.security.joining import check_node_name
+from aware_agent.security.records import CouncilAccess
 from aware_agent.security.token import RANDOM_BYTES, JoinToken, make_token
 
 SECRET_BYTES = 32
@@ -57,11 +59,13 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     secret: bytes  # colony secret
     token: JoinToken  # the first join token
     ca: pki.Pair
+    council_ca: pki.Pair
     etcd: pki.Pair
     founder: pki.Pair  # client certificate of etcd user root
     founder_id: str  # node id of the founder
     founder_name: str
     founder_pin: str  # fingerprint of the founder's node key
+    founder_addresses: tuple[str, ...]  # who founds says where the founder is; it need not be seen there
     changed: tuple[Path, ...]  # files this run wrote; empty when everything was there
 
     def __repr__(self) -> str:
@@ -85,19 +89,21 @@ def make_material(
     ``etcd_addresses`` are ``host:port``. Raises Conflict when the directory belongs to another colony or founder,
     StateCorrupted or StateUnusable for a file that cannot be used, DiskFull.
     """
-    check_node_name(founder_name)
+    check_name(Kind.NODE, founder_name, "founder_name")
     make_directory(directory)
     with only_one(directory / ".lock", "founding"):
         shelf = _Shelf(directory, now)
         seed = _ensure_seed(shelf, colony, randomness)
-        ca = shelf.ensure_ca(colony)
+        ca, council_ca = shelf.ensure_ca(colony), shelf.ensure_council_ca(colony)
         hosts = dict.fromkeys([*(_host(address) for address in etcd_addresses), "127.0.0.1", "localhost"])
-        etcd = shelf.ensure_leaf(ca, "etcd", MEMBER_NAME, list(hosts))
-        founder = shelf.ensure_leaf(ca, "founder", FOUNDER_USER, [])
+        etcd = shelf.ensure_leaf(council_ca, "etcd", MEMBER_NAME, list(hosts))
+        founder = shelf.ensure_leaf(council_ca, "founder", FOUNDER_USER, [])
         membership = Membership(colony=colony, secret=seed.secret, etcd=tuple(etcd_addresses), joined_at=now)
         membership = msgspec.structs.replace(membership, generation=seed.generation, signed_by=seed.generation)
-        state = _FounderState(StateDir(founder_state), shelf, ca)
-        sans = pki.node_sans(colony, founder_name, [founder_address])
+        state = _FounderState(StateDir(founder_state), shelf, ca, council_ca)
+        addresses = (founder_address,)
+        membership = msgspec.structs.replace(membership, addresses=addresses)
+        sans = pki.node_sans(colony, founder_name, addresses, eligible=True)
         founder_id = state.ensure(founder_name, sans, membership, randomness)
     return Material(
         colony=colony,
@@ -105,31 +111,15 @@ def make_material(
         secret=seed.secret,
         token=make_token(pki.ca_pin(ca.certificate), seed.token),
         ca=ca,
+        council_ca=council_ca,
         etcd=etcd,
         founder=founder,
         founder_id=founder_id,
         founder_name=founder_name,
         founder_pin=pki.key_pin(StateDir(founder_state).load_key() or b""),
+        founder_addresses=addresses,
         changed=tuple(shelf.changed),
     )
-
-
-def make_member_certificates(directory: Path, members: Mapping[str, str], *, now: float) -> tuple[Path, ...]:
-    """A pair ``etcd-NAME`` in ``directory`` for each member of etcd, by name and address; gives the files written.
-
-    Each is good for the address, the name and localhost, and is kept while it is. Raises InvalidInput for a name that
-    is none, StateUnusable when the directory holds no CA, StateCorrupted, DiskFull.
-    """
-    for name in members:
-        check_node_name(name)
-    if not (directory / "ca.crt").is_file():
-        raise StateUnusable(f"{directory} holds no founding material", hint="aware colony material makes it")
-    with only_one(directory / ".lock", "founding"):
-        shelf = _Shelf(directory, now)
-        ca = shelf.existing_ca()
-        for name, address in members.items():
-            shelf.ensure_leaf(ca, f"etcd-{name}", MEMBER_NAME, [address, name, "localhost", "127.0.0.1"])
-    return tuple(shelf.changed)
 
 
 class _Shelf:
@@ -148,12 +138,11 @@ class _Shelf:
         """The CA; a certificate lost between key and certificate is made anew with the same key and pin."""
         return self._read_pair("ca") or self._make("ca", lambda key: pki.create_ca(colony, self.now, key=key))
 
-    def existing_ca(self) -> pki.Pair:
-        """The CA that is there."""
-        pair = self._read_pair("ca")
-        if pair is None:
-            raise StateCorrupted(f"{self.directory / 'ca.crt'} is missing", hint=_REPAIR)
-        return pair
+    def ensure_council_ca(self, colony: str) -> pki.Pair:
+        """The same for the council CA."""
+        return self._read_pair("council-ca") or self._make(
+            "council-ca", lambda key: pki.create_council_ca(colony, self.now, key=key)
+        )
 
     def ensure_leaf(self, ca: pki.Pair, stem: str, common_name: str, sans: list[str]) -> pki.Pair:
         """A pair signed by ``ca`` that is valid for a while and names all of ``sans``."""
@@ -198,10 +187,11 @@ class _Shelf:
 class _FounderState:
     """The founder's state directory, as if it had joined."""
 
-    def __init__(self, state: StateDir, shelf: _Shelf, ca: pki.Pair) -> None:
+    def __init__(self, state: StateDir, shelf: _Shelf, ca: pki.Pair, council_ca: pki.Pair) -> None:
         self.state = state
         self.shelf = shelf
         self.ca = ca
+        self.council_ca = council_ca
 
     def ensure(self, name: str, sans: list[str], wanted: Membership, randomness: Callable[[int], bytes]) -> str:
         """Make or refresh it; returns the node id."""
@@ -211,27 +201,43 @@ class _FounderState:
         if kept and not _same_colony(kept.membership, wanted):
             raise Conflict(f"{state.path} belongs to a node of another colony", hint="choose another directory")
         identity = state.ensure_identity(name, now=self.shelf.now, randomness=randomness(10))
-        if kept and kept.membership.issued_at and self._lives(kept):
+        if kept and kept.membership.issued_at and self._lives(kept, wanted.addresses):
             self._keep(kept, wanted.etcd)
             return identity.id
         if kept:
             wanted = msgspec.structs.replace(wanted, joined_at=kept.membership.joined_at)
-            fits = self.shelf.still_good(kept.certificate, self.ca, sans) and kept.ca == self.ca.certificate
-            if fits and kept.membership == wanted:
+            if self._fits(kept, sans) and kept.membership == wanted:
                 return identity.id
         key = state.load_key() or self._make_key()
         try:
-            pair = pki.issue(self.ca, key, common_name=identity.id, sans=sans, now=self.shelf.now)
+            pair, shown_to_etcd = (
+                pki.issue(ca, key, common_name=identity.id, sans=sans, now=self.shelf.now)
+                for ca in (self.ca, self.council_ca)
+            )
         except ValueError as error:
             raise StateCorrupted(
                 f"{state.key_path} is damaged", hint="move the directory away and start again"
             ) from error
-        state.save(wanted, certificate=pair.certificate, ca=self.ca.certificate)
+        council = CouncilAccess(certificate=shown_to_etcd.certificate, ca=self.council_ca.certificate)
+        state.save(wanted, certificate=pair.certificate, ca=self.ca.certificate, council=council)
         self.shelf.changed.append(state.membership_path)
         return identity.id
 
-    def _lives(self, kept: NodeState) -> bool:
-        """Whether the colony still looks after this node's certificate; one that ran out is made anew if we can."""
+    def _fits(self, kept: NodeState, sans: Sequence[str]) -> bool:
+        """Whether both certificates are good, and of the CAs of this material."""
+        council = kept.council
+        return (
+            kept.ca == self.ca.certificate
+            and self.shelf.still_good(kept.certificate, self.ca, sans)
+            and council is not None
+            and council.ca == self.council_ca.certificate
+            and self.shelf.still_good(council.certificate, self.council_ca, sans)
+        )
+
+    def _lives(self, kept: NodeState, addresses: tuple[str, ...]) -> bool:
+        """Whether the colony still looks after this node's certificate; a useless one is made anew if we can."""
+        if not set(addresses) <= set(kept.membership.addresses):
+            return not pki.is_issued_by(kept.certificate, self.ca.certificate)
         return pki.facts(kept.certificate).not_after > self.shelf.now or not pki.is_issued_by(
             kept.certificate, self.ca.certificate
         )
@@ -239,8 +245,7 @@ class _FounderState:
     def _keep(self, kept: NodeState, etcd: tuple[str, ...]) -> None:
         """Since a queen renewed it, certificate and secrets are the colony's business; only where etcd is, is ours."""
         if kept.membership.etcd != etcd:
-            moved = msgspec.structs.replace(kept.membership, etcd=etcd)
-            self.state.save(moved, certificate=kept.certificate, ca=kept.ca)
+            self.state.save_membership(msgspec.structs.replace(kept.membership, etcd=etcd))
             self.shelf.changed.append(self.state.membership_path)
 
     def _make_key(self) -> bytes:
@@ -265,8 +270,8 @@ def _ensure_seed(shelf: _Shelf, colony: str, randomness: Callable[[int], bytes])
         shelf.write(path, msgspec.json.encode(seed))
         return seed
     try:
-        seed = msgspec.json.decode(raw, type=Seed)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        seed = from_json(raw, Seed)
+    except UNDECODABLE as error:
         raise StateCorrupted(f"{path} is damaged", hint=_REPAIR) from error
     if len(seed.secret) != SECRET_BYTES or len(seed.token) != RANDOM_BYTES:
         raise StateCorrupted(f"{path} is incomplete", hint=_REPAIR)

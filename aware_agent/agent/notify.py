@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol
 
+from aware_agent.colony.numbers import whole
+
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0  # how often the node is looked at for its status
@@ -152,7 +154,7 @@ def _watchdog_s(environment: Mapping[str, str]) -> float:
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0.0
     try:
-        return max(0, int(environment.get("WATCHDOG_USEC", "0"))) / 1e6
+        return whole(environment.get("WATCHDOG_USEC", "0")) / 1e6
     except ValueError:
         return 0.0
 

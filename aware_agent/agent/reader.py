@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TypeVar
 
-import msgspec
-
-from aware_agent.colony.election import Crown, Handover
+from aware_agent.colony.council_document import CouncilDocument
+from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.election import Handover, QueenRecord
+from aware_agent.colony.errors import AwareError
 from aware_agent.colony.node import Config, Record, Report
 from aware_agent.colony.spec import Spec
+from aware_agent.colony.succession import line_of_succession, unserved
 from aware_agent.colony.view import ColonyData, ColonyView, Entry, build_view
 from aware_agent.store.keys import Keys
+from aware_agent.store.model import KeyValue
 from aware_agent.store.projection import Projection
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+class Unreadable(AwareError):
+    """What the colony keeps under a key is nothing of ours, and nothing may be done as if it were not there."""
+
+    code = "unreadable"
+    exit_code = 70
+    status = 500
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"what etcd holds as {name} cannot be read", hint="restore it from a backup")
 
 
 class ColonyReader:
@@ -26,11 +42,13 @@ class ColonyReader:
     def __init__(self, projection: Projection, keys: Keys) -> None:
         self.projection = projection
         self.keys = keys
+        self.unreadable: dict[bytes, int] = {}  # keys with values that are nothing of ours, and their revisions
         self._decoded: dict[bytes, tuple[int, object]] = {}
         self._view: ColonyView | None = None
         self._data: ColonyData | None = None
         self._revision = projection.revision
-        self._quiet = tuple(keys.key(part) for part in ("events/", "tokens/", "users/", "revoked/"))
+        quiet = ("denied/", "events/", "idempotency/", "suspect/", "tokens/", "users/", "revoked/")
+        self._quiet = tuple(keys.key(part) for part in quiet)
 
     def changed(self, revision: int, changed_keys: list[bytes]) -> bool:
         """Tell the reader of a batch. Returns whether the picture changed; drops what was decoded of gone keys."""
@@ -38,6 +56,7 @@ class ColonyReader:
         for key in loud:
             if self.projection.get(key) is None:
                 self._decoded.pop(key, None)
+                self.unreadable.pop(key, None)
         if loud:
             self._view = self._data = None
             self._revision = revision
@@ -63,16 +82,17 @@ class ColonyReader:
             revision=self._revision,
             spec=self.one("spec", Spec),
             spec_revision=spec.mod_revision if spec else 0,
-            crown=self.crown(),
+            queen_record=self.queen_record(),
             term=queen.create_revision if queen else 0,
             entries=self._entries(),
             presence=self.presence(),
             castes=self.one("castes", dict[str, list[str]]) or {},
+            unreadable=self.unreadable_nodes(),
         )
 
-    def crown(self) -> Crown | None:
+    def queen_record(self) -> QueenRecord | None:
         """Who holds the queen key."""
-        return self.one("queen", Crown)
+        return self.one("queen", QueenRecord)
 
     def handover(self) -> Handover | None:
         """The last hand-over left behind."""
@@ -82,24 +102,75 @@ class ColonyReader:
         """Reports of all nodes whose presence lease lives."""
         return self.many("presence/", Report)
 
+    def line(self) -> tuple[str, ...]:
+        """Who would reign after the queen, best first."""
+        eligible = {node for node, record in self.records().items() if record.eligible}
+        return line_of_succession(self.presence(), eligible)
+
+    def unserved(self) -> tuple[str, ...]:
+        """Those in line whose gateway does not answer."""
+        return unserved(self.presence(), self.line())
+
+    def council(self) -> CouncilDocument:
+        """Who may reign and is there."""
+        queen_record, shown = self.queen_record(), self.presence()
+        queen = self.projection.get(self.keys.queen)
+        return CouncilDocument(
+            colony=self.keys.colony,
+            term=queen.create_revision if queen else 0,
+            queen=queen_record.url if queen_record else None,
+            members=tuple(sorted(shown[node].url for node in self.line())),
+        )
+
     def records(self) -> dict[str, Record]:
         """The queen's records of all nodes."""
         return self.many("nodes/", Record)
 
     def one(self, name: str, kind: type[T]) -> T | None:
-        """The decoded value of key ``name``, or None."""
-        key = self.keys.key(name)
-        kv = self.projection.get(key)
-        return None if kv is None else self._decode(key, kv.mod_revision, kv.value, kind)
+        """The decoded value of key ``name``; None without one, and for one that cannot be read, which is reported."""
+        kv = self.projection.get(self.keys.key(name))
+        return None if kv is None else self._readable(kv, kind)
+
+    def vital(self, name: str, kind: type[T]) -> T | None:
+        """As :meth:`one`, for what nobody may take for absent. Raises :class:`Unreadable`."""
+        found = self.one(name, kind)
+        if found is None and self.projection.get(self.keys.key(name)) is not None:
+            raise Unreadable(name)
+        return found
+
+    def unreadable_nodes(self) -> tuple[str, ...]:
+        """Ids of nodes whose record is there and cannot be read, as far as somebody tried."""
+        start = self.keys.key("nodes/")
+        found = (key[len(start) :].decode(errors="replace") for key in self.unreadable if key.startswith(start))
+        return tuple(sorted(found))
 
     def many(self, prefix: str, kind: type[T]) -> dict[str, T]:
-        """All decoded values below ``prefix`` by what follows it."""
+        """All decoded values below ``prefix`` by what follows it.
+
+        Others wrote them, each by itself: one that cannot be read is left out and reported, once for each change of it.
+        """
         start = self.keys.key(prefix)
-        skip = len(start)
-        return {
-            kv.key[skip:].decode(): self._decode(kv.key, kv.mod_revision, kv.value, kind)
-            for kv in self.projection.items(start)
-        }
+        found = {}
+        for kv in self.projection.items(start):
+            value = self._readable(kv, kind)
+            if value is not None:
+                found[kv.key[len(start) :].decode(errors="replace")] = value
+        return found
+
+    def _readable(self, kv: KeyValue, kind: type[T]) -> T | None:
+        if self.unreadable.get(kv.key) == kv.mod_revision:
+            return None
+        try:
+            return self._decode(kv.key, kv.mod_revision, kv.value, kind)
+        except UNDECODABLE as error:
+            self._leave_out(kv, error)
+            return None
+
+    def _leave_out(self, kv: KeyValue, error: Exception) -> None:
+        self._decoded.pop(kv.key, None)
+        self.unreadable[kv.key] = kv.mod_revision
+        name = ascii(kv.key[len(self.keys.root) :].decode(errors="replace"))[:120]
+        log.warning("%s holds nothing that can be read and is left out: %s", name, str(error)[:200])
 
     def _entries(self) -> dict[str, Entry]:
         entries = {}
@@ -120,6 +191,7 @@ class ColonyReader:
         cached = self._decoded.get(key)
         if cached is not None and cached[0] == revision:
             return cached[1]  # type: ignore[return-value]
-        decoded = msgspec.json.decode(value, type=kind)
+        decoded = from_json(value, kind)
+        self.unreadable.pop(key, None)
         self._decoded[key] = (revision, decoded)
         return decoded

@@ -7,22 +7,24 @@ could read it.
 
 from __future__ import annotations
 
-import ipaddress
-import os
+import contextlib
 import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
 import msgspec
 
+from aware_agent.agent.settings_environment import is_section, overlay
+from aware_agent.agent.settings_rules import check_settings
+from aware_agent.agent.state import StateDir
+from aware_agent.colony.decoding import from_plain
 from aware_agent.colony.errors import AwareError, InvalidInput
+from aware_agent.colony.names import Kind, is_name
 from aware_agent.colony.node import Labels, LogLevel
-from aware_agent.colony.spec import NAME
-from aware_agent.colony.timing import Timing, check_timing
-from aware_agent.security.joining import check_node_name
+from aware_agent.colony.timing import Timing
+from aware_agent.security.regular import read_regular
 
 
 class SettingsInvalid(AwareError):
@@ -33,9 +35,23 @@ class SettingsInvalid(AwareError):
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where this node serves HTTP. Port 0 is refused: other nodes have to know it."""
+    """Where this node serves HTTP, and what it allows strangers. Port 0 is refused: other nodes have to know it."""
 
     port: int = 8443
+    bind: str = ""  # default: the node's own address
+    proxies: tuple[str, ...] = ()  # addresses or networks of load balancers; they, and only they, use PROXY v2
+    max_connections: int = 2000
+    max_connections_per_source: int = 256  # of one IPv4 address or IPv6 /64
+    max_head_bytes: int = 32768
+    first_request_timeout_s: float = 10.0  # for TLS, and for the head of a request
+    idle_timeout_s: float = 30.0  # between two requests of a connection
+    body_timeout_s: float = 30.0
+
+
+class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a council member takes the channels of nodes. Every member may use another port."""
+
+    port: int = 8444
     bind: str = ""  # default: the node's own address
 
 
@@ -48,6 +64,17 @@ class DiscoverySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     seeds: tuple[str, ...] = ()  # gateway URLs, https://host:port
     interval_s: float = 5.0  # beacon interval of a small, settled colony; grows with its size
     find_timeout_s: float = 30.0  # how long a newcomer looks before it gives up
+
+
+class CouncilSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How this node founds, and how it runs etcd when it has a seat; at its own address."""
+
+    # Who runs etcd on this node; "none": nobody, and it never sits. Where founding_key_file is set, "none" is "child".
+    etcd: Literal["systemd", "child", "none"] = "none"
+    size: int = 3  # seats of the colony that is founded; all founders have to be told the same
+    client_port: int = 2379
+    peer_port: int = 2380
+    quota_mib: int = 2048  # how large etcd's file may become; the same on all members, from etcd's next start on
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,108 +115,110 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     colony: str
     state_dir: str
-    name: str = ""  # default: the host name
-    address: str = ""  # default: the address the default route uses, else 127.0.0.1
+    name: str = ""  # default: the one it joined with, else the host name
+    spare_name: str = ""  # if another node has the guessed name; default: the whole host name, with dashes for dots
+    address: str = ""  # default: the address the default route uses
     token_file: str = ""
-    candidate: bool = True
+    founding_key_file: str = ""  # instead of a token: found the colony with others that hold the same key
     priority: int = 100
     zone: str = ""
     labels: Labels = {}
     gateway: GatewaySettings = GatewaySettings()
+    channel: ChannelSettings = ChannelSettings()
     discovery: DiscoverySettings = DiscoverySettings()
+    council: CouncilSettings = CouncilSettings()
     store: StoreSettings = StoreSettings()
     timing: Timing = Timing()
     log: LogSettings = LogSettings()
     backup: BackupSettings = BackupSettings()
 
     @property
+    def runs_etcd(self) -> bool:
+        """Whether this node can take a seat: its agent runs etcd then."""
+        return self.council.etcd != "none" or bool(self.founding_key_file)
+
+    def own_url(self, port: int) -> str:
+        """``https://address:port`` of this node."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"https://{host}:{port}"
+
+    @property
     def url(self) -> str:
         """Base URL of this node's gateway."""
+        return self.own_url(self.gateway.port)
+
+    @property
+    def channel_address(self) -> str:
+        """Where other nodes open their channels to this one, if it is a council member."""
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"https://{host}:{self.gateway.port}"
+        return f"{host}:{self.channel.port}"
 
 
 def load_settings(path: Path, environment: Mapping[str, str]) -> Settings:
     """Read, overlay and check. Raises :class:`SettingsInvalid` that names file and field."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(read_regular(path).decode("utf-8"))
     except OSError as error:
         raise SettingsInvalid(f"cannot read settings {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # Numbers of thousands of digits and thousands of brackets are refused by Python, not by TOML.
+    except (ValueError, RecursionError) as error:
         raise SettingsInvalid(f"settings {path} are not TOML: {error}") from error
-    _overlay(document, environment)
+    for field in msgspec.structs.fields(Settings):
+        part = document.get(field.name, {})
+        if is_section(field.type) and not isinstance(part, dict):
+            raise SettingsInvalid(f"settings {path}: {field.name} is a section, [{field.name}], not a value")
     try:
-        settings = msgspec.convert(document, Settings, strict=False)
+        overlay(document, environment, Settings)
+        settings = from_plain(document, Settings)
+        settings = _with_defaults(settings)
+        check_settings(settings)
     except msgspec.ValidationError as error:
         raise SettingsInvalid(f"settings {path}: {error}", hint="see docs/settings.md") from error
-    return _checked(_with_defaults(settings), path)
-
-
-def _overlay(document: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Put ``AWARE_A__B=value`` to ``document["a"]["b"]`` for the fields that exist."""
-    for field in msgspec.structs.fields(Settings):
-        name = f"AWARE_{field.name.upper()}"
-        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            for inner in msgspec.structs.fields(field.type):
-                value = environment.get(f"{name}__{inner.name.upper()}")
-                if value is not None:
-                    document.setdefault(field.name, {})[inner.name] = _parse(value, inner.type)
-        elif name in environment:
-            document[field.name] = _parse(environment[name], field.type)
-
-
-def _parse(value: str, kind: object) -> Any:
-    if kind is Labels or kind == dict[str, str]:
-        return dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair)
-    if str(kind).startswith("tuple"):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-def _with_defaults(settings: Settings) -> Settings:
-    name = settings.name or socket.gethostname().split(".")[0].lower()
-    address = settings.address or _own_address()
-    bind = settings.gateway.bind or address
-    gateway = msgspec.structs.replace(settings.gateway, bind=bind)
-    return msgspec.structs.replace(settings, name=name, address=address, gateway=gateway)
-
-
-def _own_address() -> str:
-    """The address the default route would use. Nothing is sent: a UDP connect only asks the routing table."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
-
-
-def _checked(settings: Settings, path: Path) -> Settings:
-    def refuse(field: str, problem: str, hint: str = "") -> SettingsInvalid:
-        return SettingsInvalid(f"settings {path}: {field} {problem}", hint=hint)
-
-    if not NAME.match(settings.colony):
-        hint = "lower-case letters, digits and -, starting with a letter"
-        raise refuse("colony", f"{settings.colony!r} is not a name", hint)
-    try:
-        check_node_name(settings.name)
-    except InvalidInput as error:
-        raise refuse("name", f"{settings.name!r}: {error.message}") from error
-    for field, port in (("gateway.port", settings.gateway.port), ("discovery.port", settings.discovery.port)):
-        if not 1 <= port <= 65535:
-            raise refuse(field, f"{port} is not a port", "1 to 65535")
-    try:
-        ipaddress.ip_address(settings.address)
-    except ValueError as error:
-        raise refuse("address", f"{settings.address!r} is not an IP address") from error
-    for seed in settings.discovery.seeds:
-        parts = urlsplit(seed)
-        if parts.scheme != "https" or not parts.hostname:
-            raise refuse("discovery.seeds", f"{seed!r} is not the URL of a gateway", "https://host:port")
-    if not os.path.isabs(settings.state_dir):
-        raise refuse("state_dir", f"{settings.state_dir!r} is not an absolute path")
-    try:
-        check_timing(settings.timing)
     except InvalidInput as error:
         raise SettingsInvalid(f"settings {path}: {error.message}", hint=error.hint) from error
     return settings
+
+
+def _with_defaults(settings: Settings) -> Settings:
+    if settings.name and settings.spare_name:
+        raise InvalidInput("spare_name is for a node whose name is guessed", field="spare_name", hint="leave one out")
+    host = socket.gethostname().lower()
+    name = settings.name or _joined_name(settings.state_dir) or host.split(".")[0]
+    spare_name = "" if settings.name else settings.spare_name or _spare_of(host)
+    address = settings.address or _own_address()
+    if not address:
+        raise InvalidInput(
+            "this host has no default route to guess its address from",
+            field="address",
+            hint="set address, the IP address other nodes reach it at",
+        )
+    gateway = msgspec.structs.replace(settings.gateway, bind=settings.gateway.bind or address)
+    channel = msgspec.structs.replace(settings.channel, bind=settings.channel.bind or address)
+    return msgspec.structs.replace(
+        settings, name=name, spare_name=spare_name, address=address, gateway=gateway, channel=channel
+    )
+
+
+def _spare_of(host: str) -> str:
+    """``db-east`` of ``db.east``: hosts of one short name in several domains have each a name of their own."""
+    dashed = host.replace(".", "-")[:63].rstrip("-")
+    return dashed if "." in host and is_name(Kind.NODE, dashed) else ""
+
+
+def _joined_name(state_dir: str) -> str:
+    """What a node that has joined is called; its host may have been renamed since. Empty before the join."""
+    state = StateDir(Path(state_dir))
+    try:
+        identity = state.load_identity() if state.membership_path.exists() else None
+    except (OSError, AwareError):  # whoever uses the directory will say what is wrong with it
+        return ""
+    return identity.name if identity else ""
+
+
+def _own_address() -> str:
+    """The address the default route would use, or "". Nothing is sent: a UDP connect only asks the routing table."""
+    for family, somewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((somewhere, 9))
+            return str(probe.getsockname()[0])
+    return ""

@@ -1,13 +1,16 @@
 """The state directory: who this node is and what it got when it joined. One directory, one node.
 
 ``node.json`` and ``node.key`` exist from the first start; ``node.crt``, ``ca.crt`` and, last of all, ``colony.json``
-appear when the colony took the node in. ``colony.json`` is the commit mark: without it the node has not joined and
-whatever else lies there is completed by the next join; with it everything must be there and fit together.
+appear when the colony took the node in. An eligible node has ``council.crt`` and ``council-ca.crt`` as well: what it
+shows to etcd, for the same key, and what it believes there. ``colony.json`` is the commit mark: without it the node has
+not joined and whatever else lies there is completed by the next join; with it everything must be there and fit
+together.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import ssl
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.ids import ULID, ulid
 from aware_agent.security.files import (
@@ -29,12 +33,14 @@ from aware_agent.security.files import (
     write_atomic,
 )
 from aware_agent.security.keyring import Keyring
+from aware_agent.security.records import CouncilAccess
 
 __all__ = ["DiskFull", "Identity", "Membership", "NodeState", "StateCorrupted", "StateDir", "StateUnusable"]
 
 _REPAIR = "restore it from a backup, or move the state directory away and join again"
 # Room for certificate, CA bundle and colony.json, taken before a join token is spent.
 _RESERVED_BYTES = 64 * 1024
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # of the kernel, the same in all its containers
 T = TypeVar("T")
 
 
@@ -50,13 +56,15 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     colony: str
     secret: bytes  # colony secret of ``generation``; of a node that may never reign only its beacon key
-    etcd: tuple[str, ...]  # endpoints host:port
+    etcd: tuple[str, ...] = ()  # endpoints host:port; none for a worker
+    channels: tuple[str, ...] = ()  # where council members took channels then, host:port
     joined_at: float  # Unix seconds on the queen's clock; seniority in election
     generation: int = 1  # of the secret, see colony.rotation
     others: dict[int, bytes] = {}  # the secret in other generations that are believed as well
     signed_by: int = 1  # generation of the CA that signed the certificate
     issued_at: float = 0.0  # when the queen did, Unix seconds on her clock; 0: made when the colony was founded
     whole: bool = True  # whether the secret is given as such: the node may reign
+    addresses: tuple[str, ...] = ()  # in the certificate
 
     def __repr__(self) -> str:
         """Without the secret."""
@@ -75,6 +83,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes  # PEM
     certificate: bytes  # PEM
     ca: bytes  # PEM bundle
+    council: CouncilAccess | None = None  # None: a worker, which etcd does not let in
 
     def __repr__(self) -> str:
         """Without key and secret."""
@@ -90,9 +99,13 @@ class StateDir:
         self.key_path = path / "node.key"
         self.certificate_path = path / "node.crt"
         self.ca_path = path / "ca.crt"
+        self.council_certificate_path = path / "council.crt"
+        self.council_ca_path = path / "council-ca.crt"
         self.membership_path = path / "colony.json"
+        self.council_path = path / "council.json"
         self.peers_path = path / "peers.json"
         self._reserve_path = path / ".reserve"
+        self._removed_path = path / "removed"
 
     def prepare(self) -> None:
         """Create the directory, or make sure it is ours and closed to others."""
@@ -101,6 +114,18 @@ class StateDir:
     def hold(self) -> contextlib.AbstractContextManager[None]:
         """Lock the directory for the life of one agent: two agents with one identity would fight each other."""
         return only_one(self.path / ".lock", "agent")
+
+    def home(self) -> str:
+        """What tells this directory, on this host since its last boot, from every copy of it; empty if nothing does.
+
+        Who holds the lock here knows that no other process lives in the same home, whatever a copied disk says.
+        """
+        try:
+            lock = (self.path / ".lock").stat()
+            boot = _BOOT_ID.read_text(encoding="ascii").strip()
+        except OSError:
+            return ""
+        return hashlib.sha256(f"aware-home/1 {boot} {lock.st_dev} {lock.st_ino}".encode()).hexdigest()[:32]
 
     def ensure_identity(self, name: str, *, now: float, randomness: bytes | None = None) -> Identity:
         """The kept identity, or a new one named ``name``.
@@ -147,7 +172,7 @@ class StateDir:
         if raw is None:
             return None
         membership = self._decode(self.membership_path, raw, Membership)
-        if not membership.colony or len(membership.secret) < 16 or not membership.etcd:
+        if not membership.colony or len(membership.secret) < 16 or (membership.whole and not membership.etcd):
             raise StateCorrupted(f"{self.membership_path} is incomplete", hint=_REPAIR)
         identity = self.load_identity()
         state = NodeState(
@@ -156,8 +181,11 @@ class StateDir:
             key=self._required(self.key_path, self.load_key()),
             certificate=self._required(self.certificate_path, read_public(self.certificate_path)),
             ca=self._required(self.ca_path, read_public(self.ca_path)),
+            council=self._load_council() if membership.whole else None,
         )
-        self._check_tls()
+        self._check_tls(self.ca_path, self.certificate_path)
+        if membership.whole:
+            self._check_tls(self.council_ca_path, self.council_certificate_path)
         return state
 
     def reserve(self) -> None:
@@ -169,36 +197,60 @@ class StateDir:
         with contextlib.suppress(FileNotFoundError):
             self._reserve_path.unlink()
 
-    def save(self, membership: Membership, *, certificate: bytes, ca: bytes) -> None:
-        """Commit a join: certificate and CA first, ``colony.json`` last."""
+    def save(
+        self, membership: Membership, *, certificate: bytes, ca: bytes, council: CouncilAccess | None = None
+    ) -> None:
+        """Commit a join: certificates and CAs first, ``colony.json`` last. ``council``: of an eligible node."""
         self.release()
+        if council is not None:
+            write_atomic(self.council_ca_path, council.ca, PUBLIC_MODE)
+            write_atomic(self.council_certificate_path, council.certificate, PUBLIC_MODE)
         write_atomic(self.ca_path, ca, PUBLIC_MODE)
         write_atomic(self.certificate_path, certificate, PUBLIC_MODE)
+        self.save_membership(membership)
+
+    def save_membership(self, membership: Membership) -> None:
+        """Replace ``colony.json`` alone."""
         write_atomic(self.membership_path, msgspec.json.encode(membership))
 
-    def forget_membership(self) -> bool:
-        """Make the next start join again, under the same id and key. Returns whether there was a membership."""
-        kept = self.membership_path.with_suffix(".json.old")
-        try:
-            os.replace(self.membership_path, kept)
-        except FileNotFoundError:
-            return False
-        return True
+    def mark_removed(self) -> None:
+        """Note that the colony removed this node: its key lets it in nowhere any more."""
+        write_atomic(self._removed_path, b"")
 
-    def _check_tls(self) -> None:
+    def forget_membership(self) -> bool:
+        """Make the next start join again. Returns whether there was a membership.
+
+        It is the same node, with the same id and key; only one that was removed becomes another, because the colony
+        denies its key. What is put away is kept beside, as ``.old``.
+        """
+        gone = [self.membership_path]
+        if removed := self._removed_path.exists():
+            gone += [self.identity_path, self.key_path]
+        there = [path for path in gone if path.exists()]
+        for path in there:
+            os.replace(path, path.with_name(f"{path.name}.old"))
+        if removed:
+            self._removed_path.unlink()
+        return bool(there)
+
+    def _load_council(self) -> CouncilAccess:
+        certificate, ca = self.council_certificate_path, self.council_ca_path
+        return CouncilAccess(
+            certificate=self._required(certificate, read_public(certificate)), ca=self._required(ca, read_public(ca))
+        )
+
+    def _check_tls(self, ca: Path, certificate: Path) -> None:
         """Let OpenSSL judge the PEM files: readable, and key and certificate a pair."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            context.load_verify_locations(self.ca_path)
+            context.load_verify_locations(ca)
         except (ssl.SSLError, OSError, ValueError) as error:
-            raise StateCorrupted(f"{self.ca_path} is not a CA certificate", hint=_REPAIR) from error
+            raise StateCorrupted(f"{ca} is not a CA certificate", hint=_REPAIR) from error
         try:
             # The empty password keeps OpenSSL from asking at the terminal for a key it believes encrypted.
-            context.load_cert_chain(self.certificate_path, self.key_path, password="")
+            context.load_cert_chain(certificate, self.key_path, password="")
         except (ssl.SSLError, OSError, ValueError) as error:
-            raise StateCorrupted(
-                f"{self.key_path} and {self.certificate_path} are damaged or no pair", hint=_REPAIR
-            ) from error
+            raise StateCorrupted(f"{self.key_path} and {certificate} are damaged or no pair", hint=_REPAIR) from error
 
     def _required(self, path: Path, value: T | None) -> T:
         if value is None:
@@ -207,6 +259,6 @@ class StateDir:
 
     def _decode(self, path: Path, raw: bytes, kind: type[T]) -> T:
         try:
-            return msgspec.json.decode(raw, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return from_json(raw, kind)
+        except UNDECODABLE as error:
             raise StateCorrupted(f"{path} is damaged: {error}", hint=_REPAIR) from error

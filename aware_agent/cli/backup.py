@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.options import NUMBER, ContextOption, JsonOption, gateway, integer, number
 from aware_agent.cli.output import ago, print_fields, print_json, print_table, say
 from aware_agent.colony.errors import AwareError, InvalidInput
 
@@ -32,7 +32,9 @@ class BackupFailed(AwareError):
 @app.command("now")
 def now(
     *,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until it is made; 0: do not wait.")] = 120.0,
+    wait: Annotated[
+        float, typer.Option(parser=number(0), metavar=NUMBER, help="Seconds to wait until it is made; 0: do not wait.")
+    ] = 120.0,
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -93,9 +95,10 @@ def verify(
     from aware_agent.queen.backup.contents import verify as verify_all
     from aware_agent.queen.backup.format import check_sum, read_header, readable
     from aware_agent.queen.backup.passphrase import read_passphrase
+    from aware_agent.security.regular import open_regular
 
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             header = read_header(stream)
             check_sum(stream, header)
         if key_file:
@@ -106,7 +109,7 @@ def verify(
     if as_json:
         print_json(document)
         return
-    shown = {**document, "created_at": f"{ago(header.created_at)} ago", "nodes": ", ".join(header.nodes)}
+    shown = {**document, "created_at": f"{ago(header.created_at)} ago"}
     print_fields((name.replace("_", " "), value) for name, value in shown.items())
 
 
@@ -130,7 +133,10 @@ def restore(
         Path | None,
         typer.Option(metavar="FILE", help="New password of user admin; a random one is written when missing."),
     ] = None,
-    above: Annotated[int, typer.Option(min=0, help="A revision the lost etcd is known to have reached.")] = 0,
+    above: Annotated[
+        int,
+        typer.Option(parser=integer(0), metavar="REVISION", help="A revision the lost etcd is known to have reached."),
+    ] = 0,
     older: Annotated[bool, typer.Option("--older", help="Take one older than what was restored to DIR.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -139,9 +145,10 @@ def restore(
 
     from aware_agent.cli.backup_restore import Wish
     from aware_agent.cli.backup_restore import restore as run
-    from aware_agent.cli.files import read_text
-    from aware_agent.cli.founding import ensure_password, etcd_address
+    from aware_agent.cli.files import read_secret_text
+    from aware_agent.cli.founding import etcd_address
     from aware_agent.queen.backup.passphrase import read_passphrase
+    from aware_agent.security.password import ensure_password
 
     if admin_password_file:
         ensure_password(admin_password_file)
@@ -153,7 +160,7 @@ def restore(
         members=_members(member or []),
         etcd=tuple(etcd_address(url) for url in etcd or []),
         nodes=_nodes(node or []),
-        admin_password=read_text(admin_password_file, "password file") if admin_password_file else "",
+        admin_password=read_secret_text(admin_password_file, "password file") if admin_password_file else "",
         above=above,
         older=older,
     )
@@ -165,6 +172,9 @@ def restore(
     say(
         f"colony {done.colony} of {ago(done.created_at)} ago {verb} to {into}, revisions go on after {done.to_revision}"
     )
+    say(f"on hosts: aware council restore --token {done.token}; the first member may be {', '.join(done.eligible)}")
+    if done.unreadable:
+        say(f"what cannot be read was kept as it is: {', '.join(done.unreadable)}")
 
 
 def _wait(client: Gateway, since: float, limit_s: float) -> dict[str, Any]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from aware_agent.agent.found import ADMIN
+from aware_agent.agent.history import put_event
 from aware_agent.agent.state import Identity, Membership, StateDir
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict, NotFound
-from aware_agent.colony.event import Event, Severity
-from aware_agent.colony.ids import ulid
+from aware_agent.colony.event import EventDraft, Severity
 from aware_agent.colony.node import Record
 from aware_agent.colony.rotation import Trust
 from aware_agent.queen.backup.format import Header
@@ -20,7 +22,7 @@ from aware_agent.security import pki
 from aware_agent.security.files import write_atomic
 from aware_agent.security.keyring import share
 from aware_agent.security.password import hash_password
-from aware_agent.security.records import ColonyRecord, UserRecord
+from aware_agent.security.records import ColonyRecord, CouncilAccess, UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.sealed import KeyringSealer
 from aware_agent.security.token import JoinToken, TokenRecord, beacon_key, verifier
@@ -33,6 +35,7 @@ from aware_agent.store.snapshot_tools import lift
 ACTOR = "colony"
 TOKEN_TTL_S = 86400.0
 _CHUNK = 50  # operations in one transaction; etcd takes 128
+T = TypeVar("T")
 
 
 class Heritage(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,8 @@ class Heritage(msgspec.Struct, frozen=True, kw_only=True):
     membership: Membership
     ca: pki.Pair
     bundle: bytes  # the CAs its nodes believe, PEM
+    council_ca: pki.Pair
+    council_bundle: bytes  # the CAs etcd and its clients believe, PEM
     token: JoinToken
 
     def __repr__(self) -> str:
@@ -56,7 +61,7 @@ class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     address: str
     joined_at: float
-    candidate: bool
+    eligible: bool
     signed_by: int  # generation of the CA
     key: bytes  # PEM, new
 
@@ -70,6 +75,8 @@ class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
 
     revision: int
     newcomers: tuple[Newcomer, ...]
+    eligible: tuple[str, ...]  # names of nodes that may sit in the council
+    unreadable: tuple[str, ...]  # keys whose values cannot be read: they stay as they are
 
 
 async def clean(
@@ -92,7 +99,9 @@ async def clean(
     found = await client.range(*keys.everything())
     kvs = {kv.key: kv for kv in found.kvs}
     _check(kvs, keys, header)
-    newcomers = _newcomers(kvs, keys, nodes)
+    reading = _Reading(kvs, keys)
+    records = reading.records()
+    newcomers = _newcomers(records, nodes, reading.generation(heritage.membership), reading.unreadable)
     if lift_by:
         await lift(client, keys.key("restore-lift"), found.revision + lift_by)
     await _bury(client, kvs, keys)
@@ -104,19 +113,24 @@ async def clean(
         created_at=now,
         created_by=ACTOR,
         expires_at=now + TOKEN_TTL_S,
+        eligible=True,  # the hosts of a colony that comes back are its members
     )
-    event = _event(header, now)
     changes = [
         ops.put(keys.key("tokens", record.id), msgspec.json.encode(record)),
-        ops.put(keys.key("events", event.id), msgspec.json.encode(event)),
-        *(_with_new_key(kvs, keys, newcomer) for newcomer in newcomers),
+        put_event(keys, _line(header), term=header.term, actor=ACTOR, now=now),
+        *(_with_new_key(records[newcomer.name], keys, newcomer) for newcomer in newcomers),
     ]
     if admin_password:
-        changes.append(_admin(kvs, keys, admin_password, now))
+        changes.append(_admin(reading.admin(), keys, admin_password, now))
     revision = found.revision
     for start in range(0, len(changes), _CHUNK):
         revision = (await client.txn([], changes[start : start + _CHUNK])).revision
-    return Cleaned(revision=revision, newcomers=newcomers)
+    return Cleaned(
+        revision=revision,
+        newcomers=newcomers,
+        eligible=tuple(sorted(record.name for record in records.values() if record.eligible)),
+        unreadable=tuple(reading.unreadable),
+    )
 
 
 def issue_state(directory: Path, newcomer: Newcomer, heritage: Heritage, *, now: float) -> None:
@@ -124,46 +138,96 @@ def issue_state(directory: Path, newcomer: Newcomer, heritage: Heritage, *, now:
     membership = heritage.membership
     state = StateDir(directory)
     state.prepare()
-    sans = pki.node_sans(membership.colony, newcomer.name, [newcomer.address])
-    pair = pki.issue(heritage.ca, newcomer.key, common_name=newcomer.id, sans=sans, now=now)
+    sans = pki.node_sans(membership.colony, newcomer.name, [newcomer.address], eligible=newcomer.eligible)
+
+    def certify(ca: pki.Pair) -> bytes:
+        return pki.issue(ca, newcomer.key, common_name=newcomer.id, sans=sans, now=now).certificate
+
+    council = CouncilAccess(certificate=certify(heritage.council_ca), ca=heritage.council_bundle)
     write_atomic(state.identity_path, msgspec.json.encode(Identity(id=newcomer.id, name=newcomer.name)))
     state.save_key(newcomer.key)
     own = msgspec.structs.replace(
         membership,
-        secret=share(membership.secret, whole=newcomer.candidate),
-        others={number: share(secret, whole=newcomer.candidate) for number, secret in membership.others.items()},
+        secret=share(membership.secret, whole=newcomer.eligible),
+        others={number: share(secret, whole=newcomer.eligible) for number, secret in membership.others.items()},
+        etcd=membership.etcd if newcomer.eligible else (),
         joined_at=newcomer.joined_at,
         signed_by=newcomer.signed_by,
         issued_at=0.0,  # no queen signed it: the node asks for another certificate at once
-        whole=newcomer.candidate,
+        whole=newcomer.eligible,
+        addresses=(newcomer.address,),
     )
-    state.save(own, certificate=pair.certificate, ca=heritage.bundle)
+    state.save(
+        own,
+        certificate=certify(heritage.ca),
+        ca=heritage.bundle,
+        council=council if newcomer.eligible else None,
+    )
+
+
+class _Reading:
+    """Reads records one by one. One that cannot be read, of a newer release or damaged, costs no colony."""
+
+    def __init__(self, kvs: Mapping[bytes, KeyValue], keys: Keys) -> None:
+        self.unreadable: list[str] = []
+        self._kvs = kvs
+        self._keys = keys
+
+    def records(self) -> dict[str, Record]:
+        """Of nodes, by name."""
+        prefix = self._keys.key("nodes/")
+        found = [self._one(key, Record) for key in self._kvs if key.startswith(prefix)]
+        return {record.name: record for record in found if record is not None}
+
+    def generation(self, membership: Membership) -> int:
+        """Of the CA that signs; what the queen herself knew where the colony's word about it cannot be read."""
+        key = self._keys.key("pki")
+        if key not in self._kvs:
+            return 1
+        trust = self._one(key, Trust)
+        return trust.generation if trust else membership.generation
+
+    def admin(self) -> UserRecord | None:
+        """User admin."""
+        return self._one(self._keys.key("users", ADMIN), UserRecord)
+
+    def _one(self, key: bytes, kind: type[T]) -> T | None:
+        if key not in self._kvs:
+            return None
+        try:
+            return from_json(self._kvs[key].value, kind)
+        except UNDECODABLE:
+            self.unreadable.append(self._keys.relative(key))
+            return None
 
 
 def _check(kvs: Mapping[bytes, KeyValue], keys: Keys, header: Header) -> None:
     founded = kvs.get(keys.key("colony"))
-    if founded is None or msgspec.json.decode(founded.value, type=ColonyRecord).name != header.colony:
+    try:
+        name = from_json(founded.value, ColonyRecord).name if founded else ""
+    except UNDECODABLE:
+        name = ""
+    if name != header.colony:
         raise Conflict(f"the snapshot holds no colony {header.colony!r}", hint="choose another backup")
 
 
-def _newcomers(kvs: Mapping[bytes, KeyValue], keys: Keys, nodes: Mapping[str, str]) -> tuple[Newcomer, ...]:
-    prefix = keys.key("nodes/")
-    records = [msgspec.json.decode(kv.value, type=Record) for key, kv in kvs.items() if key.startswith(prefix)]
-    by_name = {record.name: record for record in records}
-    unknown = [name for name in nodes if name not in by_name]
+def _newcomers(
+    records: Mapping[str, Record], nodes: Mapping[str, str], signed_by: int, unreadable: Sequence[str]
+) -> tuple[Newcomer, ...]:
+    unknown = [name for name in nodes if name not in records]
     if unknown:
+        also = f"; it cannot be read: {', '.join(unreadable)}" if unreadable else ""
         raise NotFound(
-            f"the backup knows no node {', '.join(unknown)}", hint=f"it knows {', '.join(sorted(by_name)) or 'none'}"
+            f"the backup knows no node {', '.join(unknown)}{also}",
+            hint=f"it knows {', '.join(sorted(records)) or 'none'}",
         )
-    trust = kvs.get(keys.key("pki"))
-    signed_by = msgspec.json.decode(trust.value, type=Trust).generation if trust else 1
     return tuple(
         Newcomer(
-            id=by_name[name].id,
+            id=records[name].id,
             name=name,
             address=address,
-            joined_at=by_name[name].joined_at,
-            candidate=by_name[name].candidate,
+            joined_at=records[name].joined_at,
+            eligible=records[name].eligible,
             signed_by=signed_by,
             key=pki.make_key(),
         )
@@ -172,24 +236,27 @@ def _newcomers(kvs: Mapping[bytes, KeyValue], keys: Keys, nodes: Mapping[str, st
 
 
 async def _bury(client: EtcdClient, kvs: Mapping[bytes, KeyValue], keys: Keys) -> None:
-    """Remove the queen, her hand-over and all presence, with their leases: nobody can keep them alive again."""
-    presence = keys.key("presence/")
+    """Remove the queen, her hand-over and all presence, with their leases: nobody can keep them alive again.
+
+    And who sat in the council: those were members of the etcd that is lost.
+    """
+    presence, seats = keys.key("presence/"), keys.key("seats/")
     leases = {kv.lease for key, kv in kvs.items() if kv.lease and (key == keys.queen or key.startswith(presence))}
     for lease in sorted(leases):
         await client.revoke(lease)
-    gone = [ops.delete(keys.queen), ops.delete(keys.handover), ops.delete_range(presence, prefix_end(presence))]
-    await client.txn([], gone)
+    gone = [ops.delete(keys.queen), ops.delete(keys.handover), ops.delete(keys.key("council"))]
+    await client.txn([], gone + [ops.delete_range(prefix, prefix_end(prefix)) for prefix in (presence, seats)])
 
 
-def _with_new_key(kvs: Mapping[bytes, KeyValue], keys: Keys, newcomer: Newcomer) -> ops.Op:
-    key = keys.key("nodes", newcomer.id)
-    record = msgspec.json.decode(kvs[key].value, type=Record)
-    return ops.put(key, msgspec.json.encode(msgspec.structs.replace(record, key_pin=pki.key_pin(newcomer.key))))
+def _with_new_key(record: Record, keys: Keys, newcomer: Newcomer) -> ops.Op:
+    # Who restores says where its nodes are now.
+    moved = msgspec.structs.replace(
+        record, key_pin=pki.key_pin(newcomer.key), address=newcomer.address, pinned=(newcomer.address,)
+    )
+    return ops.put(keys.key("nodes", newcomer.id), msgspec.json.encode(moved))
 
 
-def _admin(kvs: Mapping[bytes, KeyValue], keys: Keys, password: str, now: float) -> ops.Op:
-    key = keys.key("users", ADMIN)
-    before = msgspec.json.decode(kvs[key].value, type=UserRecord) if key in kvs else None
+def _admin(before: UserRecord | None, keys: Keys, password: str, now: float) -> ops.Op:
     record = UserRecord(
         name=ADMIN,
         role=Role.ADMIN,
@@ -198,15 +265,11 @@ def _admin(kvs: Mapping[bytes, KeyValue], keys: Keys, password: str, now: float)
         changed_at=now,
         password_at=now,
     )
-    return ops.put(key, msgspec.json.encode(record))
+    return ops.put(keys.key("users", ADMIN), msgspec.json.encode(record))
 
 
-def _event(header: Header, now: float) -> Event:
-    return Event(
-        id=ulid(now, os.urandom(10)),
-        time=now,
-        term=header.term,
-        actor=ACTOR,
+def _line(header: Header) -> EventDraft:
+    return EventDraft(
         type="colony.restored",
         subject=header.colony,
         message=f"colony {header.colony} was restored from a backup of revision {header.revision}",

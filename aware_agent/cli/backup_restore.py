@@ -5,8 +5,9 @@
     restore.json       what was restored, the last file to be written
     snapshot.db        cleaned snapshot; etcd's own tool makes a member's data directory of it
     etcd/NAME/         data directories, one for each member that was asked for
-    material/          CA, secrets and certificates, as aware colony material makes them
+    material/          CAs, secrets and certificates, as aware colony material makes them
     nodes/NAME/        state directories for nodes that lost theirs: same id, same name, a new key
+    ca.crt                the node CAs that nodes and clients believe
     spec.json  join-token
 
 All of it is made in a directory beside the wanted one, which takes its name at the very end.
@@ -28,18 +29,20 @@ import msgspec
 
 from aware_agent.agent.state import Membership
 from aware_agent.cli.backup_clean import Cleaned, Heritage, clean, issue_state
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.queen.backup.contents import Contents, verify
 from aware_agent.queen.backup.format import Header, read_header
 from aware_agent.queen.backup.warrant import open_ca
 from aware_agent.security import pki
 from aware_agent.security.files import PUBLIC_MODE, make_directory, read_public, write_atomic
+from aware_agent.security.regular import open_regular
 from aware_agent.security.token import RANDOM_BYTES, make_token
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.embedded import EmbeddedEtcd
 from aware_agent.store.etcd_binary import EtcdBinary, TlsFiles, find_etcd
 from aware_agent.store.keys import Keys
-from aware_agent.store.lines import Credentials
 from aware_agent.store.snapshot import take_snapshot
 from aware_agent.store.snapshot_tools import BUMP, LIFT_WITHOUT_BUMP, EtcdUtl, PeerMember, find_etcdutl, make_data_dir
 
@@ -75,6 +78,8 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[str, ...]  # that got a new state directory
     members: tuple[str, ...]
     token: str  # of the new cluster of etcd: members of others cannot be taken for its own
+    eligible: tuple[str, ...] = ()  # names of nodes that may sit in the council; the first member is one of them
+    unreadable: tuple[str, ...] = ()  # keys whose values cannot be read: they came back as they are
     changed: bool = True
 
 
@@ -98,7 +103,7 @@ def restore(wish: Wish) -> Restored:
 
 def _check_header(wish: Wish) -> Header:
     try:
-        with wish.file.open("rb") as file:
+        with open_regular(wish.file) as file:
             header = read_header(file)
     except OSError as error:
         raise InvalidInput(f"cannot read backup {wish.file}: {error.strerror}", field="file") from error
@@ -120,8 +125,8 @@ def _check_place(wish: Wish, header: Header) -> Restored | None:
             return None
         raise Conflict(f"{wish.into} holds something else", hint="name a directory that is empty or not there")
     try:
-        before = msgspec.json.decode(raw, type=Restored)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        before = from_json(raw, Restored)
+    except UNDECODABLE as error:
         raise Conflict(f"{wish.into / MARK} is damaged", hint="name another directory") from error
     if before.colony != header.colony:
         raise Conflict(f"{wish.into} holds the restored colony {before.colony!r}", hint="name another directory")
@@ -156,21 +161,25 @@ class _Restoration:
         self._home = home
         self._now = time.time()
         self._token = os.urandom(8).hex()
+        self._unreadable: tuple[str, ...] = ()
 
     async def run(self) -> Restored:
         raw = self._home / "raw.db"
         header, contents = self._unpack(raw)
         binary = find_etcd()
         tool = find_etcdutl(binary)
-        membership = msgspec.json.decode(contents.membership, type=Membership)
+        membership = from_json(contents.membership, Membership)
         if self._wish.etcd:
             membership = msgspec.structs.replace(membership, etcd=self._wish.etcd)
-        ca = open_ca(contents.ca, Keys(header.colony).key("ca"), membership)
+        keys = Keys(header.colony)
+        ca = open_ca(contents.ca, keys.key("ca"), membership)
         heritage = Heritage(
             header=header,
             membership=membership,
             ca=ca,
             bundle=contents.ca_pem.encode(),
+            council_ca=open_ca(contents.council_ca, keys.key("council-ca"), membership),
+            council_bundle=contents.council_ca_pem.encode(),
             token=make_token(pki.ca_pin(ca.certificate), os.urandom(RANDOM_BYTES)),
         )
         self._write_material(heritage)
@@ -179,9 +188,16 @@ class _Restoration:
         self._make_members(tool)
         for newcomer in cleaned.newcomers:
             issue_state(self._home / "nodes" / newcomer.name, newcomer, heritage, now=self._now)
-        if contents.spec:
-            write_atomic(self._home / "spec.json", msgspec.json.format(contents.spec, indent=2) + b"\n")
+        self._write_spec(contents.spec)
         return self._mark(header, cleaned)
+
+    def _write_spec(self, spec: bytes) -> None:
+        if not spec:
+            return
+        try:
+            write_atomic(self._home / "spec.json", msgspec.json.format(spec, indent=2) + b"\n")
+        except UNDECODABLE:
+            self._unreadable = ("spec",)
 
     def _unpack(self, raw: Path) -> tuple[Header, Contents]:
         descriptor = os.open(raw, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -189,8 +205,8 @@ class _Restoration:
             return verify(self._wish.file, self._wish.passphrase, file.write)
 
     def _write_material(self, heritage: Heritage) -> None:
-        """As the founder's, with the CA and the secret of the backup."""
-        ca, token = heritage.ca, heritage.token
+        """As the founder's, with the CAs and the secret of the backup."""
+        token = heritage.token
         directory = self._home / "material"
         make_directory(directory)
         seed = {
@@ -198,16 +214,20 @@ class _Restoration:
             "secret": heritage.membership.secret,
             "token": bytes.fromhex(token.id) + token.secret_bytes,
         }
-        write_atomic(directory / "ca.key", ca.key)
+        authorities = {"ca": heritage.ca, "council-ca": heritage.council_ca}
+        for stem, ca in authorities.items():
+            write_atomic(directory / f"{stem}.key", ca.key)
         write_atomic(directory / "material.json", msgspec.json.encode(seed))
-        write_atomic(directory / "ca.crt", ca.certificate, PUBLIC_MODE)
+        for stem, ca in authorities.items():
+            write_atomic(directory / f"{stem}.crt", ca.certificate, PUBLIC_MODE)
         hosts = [_host(member.url) for member in self._wish.members] or ["127.0.0.1"]
         sans = list(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))
         for stem, name, names in (("etcd", "etcd", sans), ("founder", "root", [])):
-            pair = pki.issue(ca, pki.make_key(), common_name=name, sans=names, now=self._now)
+            pair = pki.issue(heritage.council_ca, pki.make_key(), common_name=name, sans=names, now=self._now)
             write_atomic(directory / f"{stem}.key", pair.key)
             write_atomic(directory / f"{stem}.crt", pair.certificate, PUBLIC_MODE)
         write_atomic(self._home / "join-token", f"{token}\n".encode())
+        write_atomic(self._home / "ca.crt", heritage.bundle, PUBLIC_MODE)
 
     async def _clean(self, raw: Path, heritage: Heritage, binary: EtcdBinary, tool: EtcdUtl) -> Cleaned:
         """Serve the snapshot to this process alone, clean it, and keep the result as ``snapshot.db``."""
@@ -217,9 +237,9 @@ class _Restoration:
         make_data_dir(
             tool, raw, private / "m0", member=_PRIVATE, members=[_PRIVATE], token=os.urandom(8).hex(), bump=bump
         )
-        tls = TlsFiles(ca=material / "ca.crt", cert=material / "etcd.crt", key=material / "etcd.key")
+        tls = TlsFiles(ca=material / "council-ca.crt", cert=material / "etcd.crt", key=material / "etcd.key")
         root = Credentials(
-            ca=heritage.ca.certificate,
+            ca=heritage.council_ca.certificate,
             cert=(material / "founder.crt").read_bytes(),
             key=(material / "founder.key").read_bytes(),
         )
@@ -269,6 +289,8 @@ class _Restoration:
             nodes=tuple(self._wish.nodes),
             members=tuple(member.name for member in self._wish.members),
             token=self._token,
+            eligible=cleaned.eligible,
+            unreadable=cleaned.unreadable + self._unreadable,
         )
         write_atomic(self._home / MARK, msgspec.json.encode(done))
         return done

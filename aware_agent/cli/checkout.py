@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
 from pathlib import Path
 
 import aware_agent
+from aware_agent.cli.context import NAMES
 from aware_agent.colony.errors import AwareError, NotFound
 
 _MARKS = ("playbooks/site.yml", "inventories/local/cluster.yml")
@@ -46,11 +48,13 @@ class Checkout:
 
     def environment(self) -> dict[str, str]:
         """The environment for Ansible: its configuration is the checkout's, its Python this one."""
-        environment = dict(os.environ)
-        environment.pop("AWARE_CONTEXT", None)  # the demo has its own
+        environment = {name: text for name, text in os.environ.items() if name not in NAMES}  # the demo has its own
         environment["ANSIBLE_CONFIG"] = str(self.root / "ansible.cfg")
         # What Ansible would discover may be another Python, or a shim that does not run.
         environment["ANSIBLE_PYTHON_INTERPRETER"] = sys.executable
+        # Ansible refuses to run where text is not UTF-8, and this path may hold any letter. C.UTF-8 is everywhere.
+        if locale.nl_langinfo(locale.CODESET).upper().replace("-", "") != "UTF8":
+            environment["LC_ALL"] = "C.UTF-8"
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
         return environment
 

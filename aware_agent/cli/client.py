@@ -3,30 +3,43 @@
 It promises:
 
 * every request goes over TLS verified with the colony's CA; proxies of the environment are not used;
-* the token is sent only to *known* hosts: the context's endpoints and the members a gateway named last;
-* a redirect is followed only to a known host;
-* broken connections and 503 are tried again, at every known host, until the deadline. A write that
-  may have arrived is not sent twice unless sending it twice does no harm.
+* tokens and passwords are sent only to whom TLS proves to be of the colony's council; a worker that was given as
+  endpoint is asked without any credential who that is;
+* without a CA of the colony (the authorities of this system), only to *known* hosts: the context's endpoints and the
+  members a gateway named last, redirects included;
+* the CA file follows a rotation: when the queen, who was verified, says that others are believed now, they are
+  fetched from her;
+* broken connections and 503 are tried again, at every known host, until the deadline. A write carries an
+  Idempotency-Key, so that one whose answer was lost is sent again and done once.
 """
 
 from __future__ import annotations
 
-import ssl
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import msgspec
 
-from aware_agent.cli.context import Context, origin
+from aware_agent.cli.context import TOKEN, Context
 from aware_agent.cli.errors import ContextError, NotLoggedIn, OutcomeUnknown, Refused, Unreachable, from_problem
-from aware_agent.colony.errors import AwareError
+from aware_agent.cli.members import load_members, members_of, save_members
+from aware_agent.cli.output import warn
+from aware_agent.cli.reasons import is_stranger, listed, reason_of
+from aware_agent.cli.verified import Verifier
+from aware_agent.colony.decoding import UNDECODABLE, json_to_show
+from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.urls import origin
 from aware_agent.security.files import write_atomic
+from aware_agent.security.keyring import fingerprint
 
+CA_PATH = "/v1/ca"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOPS = 3
+_COUNCIL = 32  # addresses workers named; anybody may be a worker
 _PAUSE_S = (0.05, 0.5)  # first and longest pause between rounds
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 QUIET_S = 30.0  # a stream without a byte for so long is broken
@@ -47,9 +60,18 @@ class _Request(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, str]
     body: Any
     headers: dict[str, str]
-    repeatable: bool
+    changes: bool  # something, so that its lost answer leaves open whether it was done
     authenticate: bool
     stream: bool = False
+
+
+class _Trouble(NamedTuple):
+    """Why a host gave no answer to go by; ``answered``: it answered at all, ``maybe``: it may have done it."""
+
+    reason: str
+    hint: str = ""
+    answered: bool = True
+    maybe: bool = False
 
 
 class Gateway:
@@ -60,9 +82,13 @@ class Gateway:
         self.context = context
         self.deadline_s = deadline_s
         timeout = httpx.Timeout(timeout_s, connect=min(1.0, timeout_s))
-        self._http = httpx.Client(verify=_trust(context), trust_env=False, follow_redirects=False, timeout=timeout)
-        self._members = _load_members(context)
+        self._timeout = timeout
+        self._verifier = Verifier(context)
+        self._http = httpx.Client(verify=self._verifier.tls, trust_env=False, follow_redirects=False, timeout=timeout)
+        self._members = load_members(context.members_file)
+        self._council: list[str] = []
         self._good = ""
+        self._seen_mark = ""  # of the CAs, as the queen said last
 
     def __enter__(self) -> Gateway:
         return self
@@ -84,23 +110,24 @@ class Gateway:
         params: dict[str, Any] | None = None,
         body: Any = None,
         if_match: int | None = None,
-        repeatable: bool | None = None,
         authenticate: bool = True,
     ) -> Answer:
         """Send a request to the queen and return its answer. Raises the error the answer stands for.
 
-        ``repeatable`` says that doing it twice is the same as once; by default true for reads and for
-        PUT and PATCH without ``if_match``.
+        A write is named by a key of its own, so it is sent until somebody answers and done once. When nobody does, and
+        a host may have done it, that is :class:`OutcomeUnknown`. What is below /v1/auth/ may be done twice.
         """
-        if repeatable is None:
-            repeatable = method == "GET" or (method in {"PUT", "PATCH"} and if_match is None)
+        changes = method != "GET" and not path.startswith("/v1/auth/")
+        headers = {} if if_match is None else {"If-Match": f'"{if_match}"'}
+        if changes:
+            headers["Idempotency-Key"] = str(uuid.uuid4())
         request = _Request(
             method=method,
             path=path,
             params={key: str(value) for key, value in (params or {}).items() if value is not None},
             body=body,
-            headers={} if if_match is None else {"If-Match": f'"{if_match}"'},
-            repeatable=repeatable,
+            headers=headers,
+            changes=changes,
             authenticate=authenticate,
         )
         response = self._answered(request)
@@ -122,7 +149,7 @@ class Gateway:
             params={key: str(value) for key, value in params.items() if value is not None},
             body=None,
             headers=headers,
-            repeatable=True,
+            changes=False,
             authenticate=True,
             stream=True,
         )
@@ -134,7 +161,8 @@ class Gateway:
 
     def known(self) -> list[str]:
         """Hosts the token may be sent to, the last one that answered first."""
-        order = dict.fromkeys(([self._good] if self._good else []) + list(self.context.endpoints) + self._members)
+        first = [self._good] if self._good else []
+        order = dict.fromkeys([*first, *self.context.endpoints, *self._members, *self._council])
         return list(order)
 
     # -- finding the queen ---------------------------------------------------------------------------------
@@ -143,6 +171,8 @@ class Gateway:
         response = self._search(request)
         if response.status_code == 401 and request.authenticate and self.refresh():
             response = self._search(request)
+        if response.status_code == 401 and self.context.half_made:
+            raise NotLoggedIn("the demo is only half made: nobody has logged in to it yet", hint="make demo")
         if not response.is_success:
             raise from_problem(response.status_code, _decode(response))
         return response
@@ -151,49 +181,106 @@ class Gateway:
         """Go round the known hosts until one gives an answer or the deadline is over."""
         end = time.monotonic() + self.deadline_s
         pause = _PAUSE_S[0]
-        trouble = ""
+        troubles: dict[str, _Trouble] = {}
+        maybe: tuple[str, _Trouble] | None = None
         while True:
-            for host in self.known():
+            asked = set[str]()
+            while host := next((host for host in self.known() if host not in asked), ""):
+                asked.add(host)
                 outcome = self._visit(host, request)
                 if isinstance(outcome, httpx.Response):
                     return outcome
-                trouble = outcome
+                if request.changes and outcome.maybe:
+                    maybe = host, outcome
+                if outcome.answered or not (host in troubles and troubles[host].answered):
+                    troubles[host] = outcome  # a time-out tells less than what a host said before
                 if time.monotonic() > end:
                     break
             if time.monotonic() + pause > end:
                 break
             time.sleep(pause)
             pause = min(pause * 2, _PAUSE_S[1])
-        raise Unreachable(
-            f"no gateway of colony {self.context.colony} answered within {self.deadline_s:g} s: {trouble}",
-            hint=f"endpoints are in {self.context.path}",
+        if maybe is not None:
+            raise OutcomeUnknown(
+                f"{maybe[0]} went away while it worked on this ({maybe[1].reason}), and nobody tells what became of it "
+                f"within {self.deadline_s:g} s: it may or may not be done",
+                hint="look at aware events, then repeat if needed",
+            )
+        raise self._unreachable(troubles)
+
+    def _unreachable(self, troubles: dict[str, _Trouble]) -> Unreachable:
+        """Every host with its reason; those that were not asked before the time was over say so."""
+        colony = f" of colony {self.context.colony}" if self.context.colony else ""
+        spoke = any(trouble.answered for trouble in troubles.values())
+        what = f"the queen{colony} was not found" if spoke else f"no gateway{colony} answered"
+        reasons = {host: troubles[host].reason if host in troubles else "not asked in time" for host in self.known()}
+        hint = next((trouble.hint for trouble in troubles.values() if trouble.hint), "")
+        return Unreachable(
+            f"{what} within {self.deadline_s:g} s: {listed(reasons)}",
+            hint=hint or f"endpoints are in {self.context.origin}",
         )
 
-    def _visit(self, host: str, request: _Request) -> httpx.Response | str:
-        """Ask one host and follow its redirects: an answer, or a sentence why there is none."""
+    def _visit(self, host: str, request: _Request) -> httpx.Response | _Trouble:
+        """Ask one host and follow its redirects: an answer, or why there is none."""
+        first, via = host, ""
         for _ in range(_HOPS + 1):
             try:
                 response = self._send(host, request)
             except _NOT_SENT as error:
-                return f"{host}: {_reason(error)}"
+                learned = self._learn(host) if self._verifier.refused(error) else reason_of(error)
+                return _Trouble(via + learned, hint=self._stale_ca(error), answered=host != first)
             except httpx.TransportError as error:
-                if not request.repeatable:
-                    raise OutcomeUnknown(
-                        f"{host} went away while it worked on this: it may or may not be done",
-                        hint="look at aware events, then repeat if needed",
-                    ) from error
-                return f"{host}: {_reason(error)}"
+                return _Trouble(via + reason_of(error), answered=host != first, maybe=True)
             if response.status_code in REDIRECTS:
                 target = origin(response.headers.get("Location", ""))
-                if target not in self.known():
-                    return f"{host} redirects to {target or 'nowhere'}, which is not a known member"
-                host = target
+                if not target or not (self._verifier.name or target in self.known()):
+                    return _Trouble(f"{via}it redirects to {target or 'nowhere'}, which is not a known member")
+                host, via = target, f"it redirects to {target}: "
                 continue
-            if response.status_code == 503 and _worth_again(response, request):
-                return f"{host}: {from_problem(503, _decode(response)).message}"
+            if response.status_code == 503:
+                problem = from_problem(503, _decode(response))
+                maybe = isinstance(problem, OutcomeUnknown)
+                return _Trouble(via + problem.message, hint=problem.hint, maybe=maybe)
             self._good = host
+            self._follow_rotation(host, response)
             return response
-        return f"{host}: too many redirects"
+        return _Trouble("too many redirects")
+
+    def _learn(self, host: str) -> str:
+        """Ask a worker who is of the council; says what it named."""
+        try:
+            urls = self._verifier.council_at(host, self._timeout)
+        except httpx.TransportError as error:
+            return reason_of(error)
+        self._council = list(dict.fromkeys([*urls, *self._council]))[:_COUNCIL]
+        return f"it is a worker and names {', '.join(urls) or 'nobody'} as council"
+
+    def _stale_ca(self, error: BaseException) -> str:
+        """What to do when a certificate is of a CA that is not believed."""
+        if not self._verifier.name or not is_stranger(error):
+            return ""
+        file = self.context.ca_file
+        return f"were its CAs rotated meanwhile? copy state/ca.crt of any of its nodes to {file}, then aware login"
+
+    def _follow_rotation(self, host: str, response: httpx.Response) -> None:
+        """Believe what the queen says is believed now: who she is was verified by a CA that is believed already."""
+        mark = response.headers.get("X-Aware-CA", "")
+        if response.headers.get("X-Aware-Role") != "queen" or mark == self._seen_mark:
+            return
+        self._seen_mark = mark
+        try:
+            file = self._verifier.behind(mark)
+            if file is None:
+                return
+            request = self._http.build_request("GET", host + CA_PATH)
+            self._verifier.bind(request)
+            answer = self._http.send(request)
+            if answer.is_success and fingerprint(answer.content) == mark:
+                self._verifier.believe(file, answer.content)
+        except (httpx.HTTPError, InvalidInput):
+            self._seen_mark = ""  # the next answer says it again
+        except OSError as error:
+            warn(f"the CAs of the colony change, and {self.context.ca_file} cannot be written: {error.strerror}")
 
     def _send(self, host: str, request: _Request) -> httpx.Response:
         headers = dict(request.headers)
@@ -207,6 +294,7 @@ class Gateway:
         built = self._http.build_request(
             request.method, host + request.path, params=request.params, content=content, headers=headers
         )
+        self._verifier.bind(built)
         if request.stream:
             built.extensions["timeout"] = {**built.extensions["timeout"], "read": QUIET_S}
         response = self._http.send(built, stream=True)
@@ -222,84 +310,52 @@ class Gateway:
         if not old:
             return False
         try:
-            answer = self.request(
-                "POST", "/v1/auth/refresh", body={"refresh_token": old}, authenticate=False, repeatable=True
-            )
+            answer = self.request("POST", "/v1/auth/refresh", body={"refresh_token": old}, authenticate=False)
         except (NotLoggedIn, Refused):
             # A refresh token is good for one use: another aware beside us may have just used it.
             return self.context.token() != used
         self.keep_tokens(answer.data)
         return True
 
+    def check_keeps_tokens(self) -> None:
+        """Raise :class:`ContextError` when there is no place for a new token, or it would not be used."""
+        if self.context.given_token:
+            raise ContextError(f"{TOKEN} is set and would win over what a login gets", hint=f"unset {TOKEN}")
+        if self.context.token_file is None:
+            raise ContextError(
+                "there is no file to keep a token in", hint="set AWARE_TOKEN_FILE, or use --context FILE"
+            )
+
+    def login(self, username: str, password: str) -> Any:
+        """Ask for tokens and keep them; returns the answer's document."""
+        body = {"username": username, "password": password}
+        answer = self.request("POST", "/v1/auth/token", body=body, authenticate=False)
+        self.keep_tokens(answer.data)
+        return answer.data
+
     def keep_tokens(self, data: Any) -> None:
         """Write the tokens of an answer of ``/v1/auth/token`` or ``/v1/auth/refresh``."""
         if not isinstance(data, dict) or not isinstance(data.get("access_token"), str):
             raise Refused("the gateway sent no access token")
+        self.check_keeps_tokens()
+        assert self.context.token_file is not None
         write_atomic(self.context.token_file, data["access_token"].encode() + b"\n")
-        if isinstance(data.get("refresh_token"), str):
+        if isinstance(data.get("refresh_token"), str) and self.context.refresh_file:
             write_atomic(self.context.refresh_file, data["refresh_token"].encode() + b"\n")
 
     def _remember(self, data: Any) -> None:
-        members = _members_of(data)
-        if not members or members == self._members:
-            return
-        self._members = members
-        try:
-            write_atomic(self.context.members_file, msgspec.json.encode(members))
-        except AwareError:
-            return  # a read-only context still works, it only forgets
-
-
-def _trust(context: Context) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=str(context.ca_file))
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a PEM certificate"
-        raise ContextError(f"cannot use CA file {context.ca_file}: {reason}", hint=f"see {context.path}") from error
-
-
-def _load_members(context: Context) -> list[str]:
-    try:
-        found = msgspec.json.decode(context.members_file.read_bytes(), type=list[str])
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
-        return []
-    return [url for url in found if origin(url) == url]
-
-
-def _members_of(data: Any) -> list[str]:
-    """Origins of all members named by an inventory or nodes answer; empty for any other answer."""
-    if not isinstance(data, dict):
-        return []
-    if isinstance(data.get("members"), list) and data.get("complete") is True:
-        urls = data["members"]
-    elif isinstance(data.get("nodes"), list):
-        urls = [node.get("url") for node in data["nodes"] if isinstance(node, dict)]
-    else:
-        return []
-    return sorted({host for url in urls if isinstance(url, str) and (host := origin(url))})
-
-
-def _worth_again(response: httpx.Response, request: _Request) -> bool:
-    """Whether a 503 may be tried again: always when repeating is harmless, else when surely nothing was done."""
-    if request.repeatable:
-        return True
-    problem = _decode(response)
-    return isinstance(problem, dict) and "code" in problem and problem.get("maybe_applied") is not True
+        members = members_of(data)
+        if members and members != self._members:
+            self._members = members
+            save_members(self.context.members_file, members)
 
 
 def _decode(response: httpx.Response) -> Any:
     if not response.is_stream_consumed or not response.content:
         return None
     try:
-        return msgspec.json.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return json_to_show(response.content)
+    except UNDECODABLE as error:
         if not response.is_success:
             return None
         raise Refused(f"{response.request.url} did not answer with JSON", hint="is this an AWARE gateway?") from error
-
-
-def _reason(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "its certificate is not signed by this colony's CA"
-    return text.replace("[Errno 111] ", "")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from aware_agent.cli.options import JsonOption
-from aware_agent.cli.output import print_json
+from aware_agent.cli.output import print_json, say
 from aware_agent.colony.errors import InvalidInput
 
 app = typer.Typer(help="Bring a colony into being; all steps may be repeated.", no_args_is_help=True)
@@ -24,27 +24,77 @@ EtcdAuthOption = Annotated[
 ]
 
 
+@app.command("key")
+def key(
+    *,
+    colony: Annotated[str, typer.Option(help="Name of the colony.")],
+    to_file: Annotated[Path, typer.Option(metavar="FILE", help="Where it is written, readable by you alone.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Make a founding key: nodes that hold it found the colony by themselves. A file that exists is left alone."""
+    import os
+
+    from aware_agent.cli.files import write_new_secret
+    from aware_agent.security.founding_key import KEY_BYTES, make_founding_key
+
+    made = make_founding_key(colony, os.urandom(KEY_BYTES))
+    write_new_secret(to_file, f"{made.text()}\n".encode())
+    if as_json:
+        print_json({"colony": colony, "id": made.id, "file": str(to_file)})
+        return
+    say(f"founding key {made.id} of colony {colony} is in {to_file}")
+    say("it is worth as much as the colony's CAs: give it to the founders only, and to each by a safe way")
+
+
+@app.command("open")
+def open_colony(
+    *,
+    key_file: Annotated[Path, typer.Option(metavar="FILE", help="Founding key of the colony.")],
+    endpoint: Annotated[list[str], typer.Option(help="URL of a node, https://HOST:8443; may be repeated.")],
+    context: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Context to write. Default: ~/.config/aware/context.json.")
+    ] = None,
+    admin_password_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Password for admin; a random one is written when it is missing."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """First login to a colony that founded itself: set the password of admin, write a context, log in."""
+    from aware_agent.cli.first_login import default_context
+    from aware_agent.cli.first_login import open_colony as first_login
+    from aware_agent.colony.urls import origin
+
+    urls = [origin(url) or "" for url in endpoint]
+    if "" in urls:
+        raise InvalidInput("an endpoint is no URL of a node", field="endpoint", hint="https://HOST:8443")
+    opened = first_login(key_file, urls, context or default_context(), admin_password_file)
+    if as_json:
+        found = {"colony": opened.colony, "context": str(opened.context), "password_file": str(opened.password_file)}
+        print_json(found)
+        return
+    say(f"logged in to colony {opened.colony} as admin; the context is {opened.context}")
+    say(f"the password of admin is in {opened.password_file}")
+    say("now make the founding key worthless: aware rotation start; then delete it")
+
+
 @app.command("material")
 def material(
     *,
     colony: Annotated[str, typer.Option(help="Name of the colony.")],
-    directory: Annotated[Path, typer.Option(metavar="DIR", help="Where CA, secrets and etcd certificates go.")],
+    directory: Annotated[Path, typer.Option(metavar="DIR", help="Where CAs, secrets and etcd certificates go.")],
     address: Annotated[str, typer.Option(help="Address of the first node.")],
     founder_name: Annotated[str, typer.Option(help="Name of the first node.")],
     founder_state: Annotated[Path, typer.Option(metavar="DIR", help="State directory of the first node.")],
     etcd: Annotated[list[str], typer.Option(help="URL of etcd, https://HOST:PORT; may be repeated.")],
     as_json: JsonOption = True,  # noqa: ARG001 - programs read this; there is no other form
 ) -> None:
-    """Make CA, secrets, etcd certificates and the first node's state, offline. What exists is kept."""
+    """Make CAs, secrets, etcd certificates and the first node's state, offline. What exists is kept."""
     from aware_agent.cli.founding import Request, etcd_address, prepare
-    from aware_agent.colony.spec import NAME
+    from aware_agent.colony.names import Kind, check_name
 
-    if not NAME.match(colony):
-        raise InvalidInput(
-            f"colony {colony!r} is not a name",
-            field="colony",
-            hint="lower-case letters, digits and -, starting with a letter",
-        )
+    check_name(Kind.COLONY, colony, "colony")
+    check_name(Kind.NODE, founder_name, "founder_name")
     request = Request(
         colony=colony,
         address=address,
@@ -68,7 +118,7 @@ def found(
     etcd_auth: EtcdAuthOption = False,
     as_json: JsonOption = True,  # noqa: ARG001 - programs read this; there is no other form
 ) -> None:
-    """Write the colony into etcd, unless it is there: spec, CA, user admin, first join token."""
+    """Write the colony into etcd, unless it is there: spec, CAs, user admin, first join token."""
     import asyncio
 
     from aware_agent.cli.founding import found_colony, load
@@ -90,79 +140,7 @@ def found(
     print_json({"changed": founded or written, "founded": founded})
 
 
-@app.command("etcd-certificates")
-def etcd_certificates(
-    *,
-    material: MaterialOption,
-    member: Annotated[list[str], typer.Option(metavar="NAME=ADDRESS", help="A member of etcd; may be repeated.")],
-    as_json: JsonOption = True,  # noqa: ARG001 - programs read this; there is no other form
-) -> None:
-    """Make a certificate etcd-NAME for each member of etcd, signed by the colony's CA. Good ones are kept."""
-    import time
-
-    from aware_agent.agent.material import make_member_certificates
-
-    written = make_member_certificates(material, _members(member), now=time.time())
-    print_json({"changed": bool(written), "written": sorted(path.name for path in written)})
-
-
-@app.command("pack")
-def pack(
-    *,
-    material: MaterialOption,
-    spec_file: SpecOption,
-    admin_password_file: PasswordOption,
-    to_file: Annotated[Path, typer.Option(metavar="FILE", help="Where the parcel is written (0600).")],
-    token_ttl: TokenTtlOption = "1h",  # noqa: S107 - a duration
-    as_json: JsonOption = True,  # noqa: ARG001 - programs read this; there is no other form
-) -> None:
-    """Pack all that founding needs into one file, for a host that reaches etcd: aware colony deliver."""
-    from aware_agent.cli.founding import load
-    from aware_agent.cli.parcel import pack as make
-    from aware_agent.cli.specfile import read_spec
-    from aware_agent.cli.tokens import seconds
-
-    spec = read_spec(spec_file)
-    made, request = load(material)
-    make(made, request.etcd, spec, admin_password_file, to_file, token_ttl_s=seconds(token_ttl))
-    print_json({"changed": True})
-
-
-@app.command("deliver")
-def deliver(
-    *,
-    etcd_auth: EtcdAuthOption = False,
-    as_json: JsonOption = True,  # noqa: ARG001 - programs read this; there is no other form
-) -> None:
-    """Found the colony from a parcel on standard input, unless it is there. No file is written on this machine."""
-    import asyncio
-    import sys
-
-    from aware_agent.cli.parcel import deliver as found_from
-
-    founded, guarded = asyncio.run(found_from(sys.stdin.buffer.read(), etcd_auth=etcd_auth))
-    print_json({"changed": founded or guarded, "founded": founded})
-
-
 def _within(path: Path, directory: Path) -> str:
     """``path`` relative to ``directory`` when it lies in it, else absolute."""
     path, directory = path.absolute(), directory.absolute()
     return str(path.relative_to(directory) if path.is_relative_to(directory) else path)
-
-
-def _members(texts: list[str]) -> dict[str, str]:
-    """``NAME=ADDRESS`` as a mapping. Raises :class:`InvalidInput`."""
-    import ipaddress
-
-    members: dict[str, str] = {}
-    for text in texts:
-        name, _, address = text.partition("=")
-        try:
-            members[name] = str(ipaddress.ip_address(address))
-        except ValueError as error:
-            raise InvalidInput(
-                f"member {text!r} is not NAME=ADDRESS", field="member", hint="node-1=192.0.2.11"
-            ) from error
-    if len(members) != len(texts):
-        raise InvalidInput("two members of etcd have the same name", field="member")
-    return members

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aware_agent.cli.options import JsonOption
+from aware_agent.cli.options import NUMBER, JsonOption, number
 from aware_agent.cli.output import print_json, print_table, say
-from aware_agent.colony.errors import AwareError
+from aware_agent.colony.errors import AwareError, Conflict
 
 if TYPE_CHECKING:
     from aware_agent.cli.checkout import Checkout
@@ -39,11 +40,18 @@ class StepFailed(AwareError):
 def up() -> None:
     """Start the demo, or bring it to what inventories/local/cluster.yml says; then show it."""
     from aware_agent.cli.checkout import find_checkout
+    from aware_agent.cli.demo_state import is_settled, note_played
     from aware_agent.cli.status import show_status
 
     checkout = find_checkout()
+    if is_settled(checkout):
+        say("nothing to do: the demo is as inventories/local wants it")
+        show_status(checkout.context_file)
+        _farewell(checkout)
+        return
     began = time.monotonic()
     _play(checkout, "playbooks/site.yml")
+    note_played(checkout)
     _title(f"the colony, {time.monotonic() - began:.0f} s later: aware status")
     show_status(checkout.context_file)
     inventory = str(checkout.root / "inventories" / "aware.yml")
@@ -52,6 +60,11 @@ def up() -> None:
     # The nodes of a demo are processes of this machine: there is no ssh to them.
     _title("Ansible over that inventory: ansible all -i inventories/aware.yml -c local -m ansible.builtin.ping")
     _run(checkout, "ansible", "all", "-i", inventory, "-m", "ansible.builtin.ping")
+    _farewell(checkout)
+
+
+def _farewell(checkout: Checkout) -> None:
+    """Where to look, and what to try next."""
     say("")
     say(f"dashboard: {_queen_url(checkout)}/  user admin, password in {_short(checkout, 'admin.password')}")
     for line in NEXT.format(aware=_aware(checkout)).splitlines():
@@ -67,39 +80,50 @@ def down() -> None:
     if not checkout.demo.exists():
         say("no demo here; nothing to do")
         return
-    _play(checkout, "playbooks/down.yml")
-    say("the demo is gone" if not checkout.demo.exists() else f"stopped; {checkout.demo} was kept")
+    # Not by the inventory: whatever somebody wrote there meanwhile, this is the demo's place.
+    place = json.dumps({"aware_provider": "local", "aware_directory": str(checkout.demo)})
+    _run(checkout, "ansible-playbook", "playbooks/down.yml", "-i", "localhost,", "-e", place)
+    if checkout.demo.exists():
+        held = ", ".join(sorted(path.name for path in checkout.demo.iterdir())[:5])
+        raise Conflict(
+            f"{checkout.demo} was kept: it holds what no demo made ({held})",
+            hint="move it away, or name another directory",
+        )
+    say("the demo is gone")
 
 
 @app.command("status")
 def status(as_json: JsonOption = False) -> None:
     """Show the processes of the demo; works even when no gateway answers."""
     from aware_agent.cli.checkout import find_checkout
-    from aware_agent.cli.processes import agent_pid, command_line, read_pid
+    from aware_agent.cli.processes import agent_pid, child_pid
 
     checkout = find_checkout()
     rows: list[dict[str, Any]] = []
-    etcd = read_pid(checkout.demo / "etcd.pid")
-    if etcd is not None:
-        runs = any("etcd" in argument for argument in command_line(etcd)[:1])
-        rows.append({"name": "etcd", "pid": etcd if runs else None, "log": str(checkout.demo / "etcd.log")})
     nodes = checkout.demo / "nodes"
-    rows += [
-        {"name": directory.name, "pid": agent_pid(directory), "log": str(directory / "agent.log")}
-        for directory in (sorted(nodes.iterdir()) if nodes.is_dir() else ())
-    ]
+    for directory in sorted(nodes.iterdir()) if nodes.is_dir() else ():
+        agent, etcd = agent_pid(directory), directory / "state" / "etcd"
+        rows.append({"name": directory.name, "program": "agent", "pid": agent, "log": str(directory / "agent.log")})
+        if (etcd / "etcd.json").exists():
+            pid = child_pid(agent, "etcd") if agent else None
+            rows.append({"name": directory.name, "program": "etcd", "pid": pid, "log": str(etcd / "etcd.log")})
     if as_json:
         print_json({"directory": str(checkout.demo), "processes": rows})
     elif not rows:
         say("no demo here; make demo starts one")
     else:
-        table = [(row["name"], "runs" if row["pid"] else "stopped", row["pid"] or "-", row["log"]) for row in rows]
-        print_table(("NAME", "STATE", "PID", "LOG"), table)
+        table = [
+            (row["name"], row["program"], "runs" if row["pid"] else "stopped", row["pid"] or "-", row["log"])
+            for row in rows
+        ]
+        print_table(("NAME", "PROGRAM", "STATE", "PID", "LOG"), table)
 
 
 @app.command("kill-queen")
 def kill_queen(
-    wait: Annotated[float, typer.Option(min=1, max=600, help="Seconds to wait for the new queen.")] = 30.0,
+    wait: Annotated[
+        float, typer.Option(parser=number(1, 600), metavar=NUMBER, help="Seconds to wait for the new queen.")
+    ] = 30.0,
     as_json: JsonOption = False,
 ) -> None:
     """Kill the queen's process with SIGKILL and tell how long it takes until a new queen answers."""
@@ -109,7 +133,7 @@ def kill_queen(
     from aware_agent.cli.processes import kill_agent
 
     checkout = find_checkout()
-    with Gateway(load_context(checkout.context_file), timeout_s=1.0) as client:
+    with Gateway(load_context(checkout.context_file, environment={}), timeout_s=1.0) as client:
         old = client.get("/v1/queen").data
         pid = kill_agent(checkout.node(str(old["name"])))
         killed = time.monotonic()
@@ -150,9 +174,10 @@ def _run(checkout: Checkout, tool: str, *arguments: str) -> None:
 
 
 def _queen_url(checkout: Checkout) -> str:
-    from aware_agent.cli.options import gateway
+    from aware_agent.cli.client import Gateway
+    from aware_agent.cli.context import load_context
 
-    with gateway(checkout.context_file) as client:
+    with Gateway(load_context(checkout.context_file, environment={})) as client:
         return str(client.get("/v1/queen").data["url"])
 
 

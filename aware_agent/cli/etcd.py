@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aware_agent.cli.options import JsonOption
+from aware_agent.cli.options import JsonOption, integer
 from aware_agent.cli.output import print_fields, print_json, warn
 from aware_agent.colony.errors import AwareError, InvalidInput
 
@@ -37,8 +37,12 @@ def find(as_json: JsonOption = False) -> None:
 @app.command("run")
 def run(
     data_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where etcd keeps its data.")],
-    client_port: Annotated[int, typer.Option(min=1, max=65535, help="Port for clients, on 127.0.0.1 only.")],
-    peer_port: Annotated[int, typer.Option(min=1, max=65535, help="Port for members, on 127.0.0.1 only.")],
+    client_port: Annotated[
+        int, typer.Option(parser=integer(1, 65535), metavar="PORT", help="Port for clients, on 127.0.0.1 only.")
+    ],
+    peer_port: Annotated[
+        int, typer.Option(parser=integer(1, 65535), metavar="PORT", help="Port for members, on 127.0.0.1 only.")
+    ],
     tls_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Directory made by: aware colony material. Default: no TLS.")
     ] = None,
@@ -68,7 +72,7 @@ def _tls(directory: Path | None) -> TlsFiles | None:
         return None
     from aware_agent.store.etcd_binary import TlsFiles
 
-    files = {"ca": directory / "ca.crt", "cert": directory / "etcd.crt", "key": directory / "etcd.key"}
+    files = {"ca": directory / "council-ca.crt", "cert": directory / "etcd.crt", "key": directory / "etcd.key"}
     for path in files.values():
         if not path.is_file():
             raise InvalidInput(f"{path} is missing", field="tls-dir", hint="aware colony material makes it")

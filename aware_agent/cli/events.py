@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.options import WHOLE_NUMBER, ContextOption, JsonOption, gateway, integer
 from aware_agent.cli.output import STYLES, clean, console, print_json, print_line, warn
 
 if TYPE_CHECKING:
@@ -22,13 +22,20 @@ _AGAIN_S = 0.1  # between the end of one stream and the next
 def events(
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens, until Ctrl-C.")] = False,
-    since: Annotated[int | None, typer.Option(min=0, metavar="REVISION", help="Only events after this one.")] = None,
+    since: Annotated[
+        int | None, typer.Option(parser=integer(0), metavar="REVISION", help="Only events after this one.")
+    ] = None,
     event_type: Annotated[
         str | None,
         typer.Option("--type", metavar="PREFIX", help="Only events whose type starts so: node, queen.elected."),
     ] = None,
-    last: Annotated[int, typer.Option("--last", "-n", min=0, help="Without --since: show this many.")] = 20,
-    count: Annotated[int | None, typer.Option(min=1, help="With --follow: stop after this many.")] = None,
+    last: Annotated[
+        int,
+        typer.Option("--last", "-n", parser=integer(0), metavar=WHOLE_NUMBER, help="Without --since: show this many."),
+    ] = 20,
+    count: Annotated[
+        int | None, typer.Option(parser=integer(1), metavar=WHOLE_NUMBER, help="With --follow: stop after this many.")
+    ] = None,
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -85,7 +92,8 @@ def follow_events(client: Gateway, since: int, event_type: str | None) -> Iterat
 
 def server_sent(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     """Decode the data of a stream of server-sent events; an event that was cut off is not given."""
-    import msgspec
+
+    from aware_agent.colony.decoding import json_to_show
 
     data: list[str] = []
     revision = ""
@@ -99,7 +107,7 @@ def server_sent(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
                 revision = value
             continue
         if data:
-            event = msgspec.json.decode("\n".join(data))
+            event = json_to_show("\n".join(data))
             if isinstance(event, dict) and "type" in event:
                 event.setdefault("revision", int(revision or 0))
                 yield event

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from aware_agent.colony.errors import InvalidInput
-
-_MAX_BYTES = 1 << 20
+from aware_agent.colony.errors import Conflict, InvalidInput
+from aware_agent.security.regular import MAX_BYTES, read_regular
 
 
 def read_text(path: Path, what: str) -> str:
-    """The text of ``path`` without surrounding white space. Raises :class:`InvalidInput` naming ``what``."""
+    """The text of the ordinary file ``path`` without surrounding white space. Raises InvalidInput naming ``what``."""
+    return _text(path, what, pipes=False)
+
+
+def read_secret_text(path: Path, what: str) -> str:
+    """The same for a secret, which may also come through a pipe: ``<(pass show aware)`` leaves nothing on a disk."""
+    return _text(path, what, pipes=True)
+
+
+def _text(path: Path, what: str, *, pipes: bool) -> str:
+    if path == Path():  # what "" becomes
+        raise InvalidInput(f"no {what} is named", hint="name a file")
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(_MAX_BYTES + 1)
-        text = raw.decode("utf-8").strip()
+        return read_regular(path, pipes=pipes, most=MAX_BYTES).decode("utf-8").strip()
     except OSError as error:
         raise InvalidInput(f"cannot read {what} {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{what} {path} is not text") from error
-    if len(raw) > _MAX_BYTES:
-        raise InvalidInput(f"{what} {path} is larger than 1 MiB")
-    return text
+
+
+def write_new_secret(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` (0600), which must not exist: what lies there may be somebody's only copy.
+
+    Raises Conflict, :class:`InvalidInput`.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        raise Conflict(f"{path} is there already and was left alone", hint="name another file") from error
+    except OSError as error:
+        raise InvalidInput(f"cannot write {path}: {error.strerror}", field="to-file") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half a secret is worse than none
+        raise InvalidInput(f"cannot write {path}: {error.strerror}", field="to-file") from error

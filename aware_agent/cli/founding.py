@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,21 +10,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from aware_agent.agent.etcd_auth import enable_auth
 from aware_agent.agent.found import found
-from aware_agent.agent.guard import guard
 from aware_agent.agent.material import Material, make_material
-from aware_agent.cli.files import read_text
+from aware_agent.cli.files import read_secret_text
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.security.files import read_public, read_secret, write_atomic
+from aware_agent.security.password import ensure_password
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.keys import Keys
-from aware_agent.store.lines import Credentials
 
 if TYPE_CHECKING:
     from aware_agent.colony.spec import Spec
 
 _ETCD_DEADLINE_S = 20.0  # etcd may be starting
-_PASSWORD_BYTES = 24
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +67,8 @@ def load(directory: Path) -> tuple[Material, Request]:
     if raw is None:
         raise InvalidInput(f"{directory} holds no founding material", hint="aware colony material makes it")
     try:
-        request = msgspec.json.decode(raw, type=Request)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        request = from_json(raw, Request)
+    except UNDECODABLE as error:
         raise InvalidInput(
             f"{_request_path(directory)} is damaged: {error}", hint="run aware colony material"
         ) from error
@@ -91,18 +91,18 @@ async def found_colony(
     """
     made_password = ensure_password(password_file)
     pair = material.founder
-    credentials = Credentials(ca=material.ca.certificate, cert=pair.certificate, key=pair.key)
+    credentials = Credentials(ca=material.council_ca.certificate, cert=pair.certificate, key=pair.key)
     async with EtcdClient([etcd_address(etcd)], credentials, deadline_s=_ETCD_DEADLINE_S) as client:
         token = await found(
             client,
             Keys(material.colony),
             material,
             spec,
-            read_text(password_file, "password file"),
+            read_secret_text(password_file, "password file"),
             now=time.time(),
             token_ttl_s=token_ttl_s,
         )
-        guarded = etcd_auth and await guard(client, Keys(material.colony))
+        guarded = etcd_auth and await enable_auth(client, Keys(material.colony))
     if token is None and made_password:
         os.unlink(password_file)
         raise Conflict(
@@ -114,14 +114,6 @@ async def found_colony(
         return False, guarded  # another token may lie there by now: it is left alone
     write_atomic(token_file, text)
     return token is not None, True
-
-
-def ensure_password(path: Path) -> bool:
-    """Make a random password in ``path`` when there is none; returns whether it did."""
-    if read_secret(path) is not None:
-        return False
-    write_atomic(path, secrets.token_urlsafe(_PASSWORD_BYTES).encode() + b"\n")
-    return True
 
 
 def etcd_address(url: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
-from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.options import WHOLE_NUMBER, ContextOption, JsonOption, gateway, integer
 from aware_agent.cli.output import ago, print_fields, print_json, print_table, say
+from aware_agent.cli.paths import at
 from aware_agent.cli.tokens import seconds
 from aware_agent.colony.hook import Operation
 
@@ -21,10 +21,21 @@ def sign(
     *,
     operation: Annotated[Operation, typer.Option(help="What the URL lets its holder do.")],
     ttl: Annotated[str, typer.Option(help="How long it is good: 30m, 12h, 7d.")] = "1h",
-    delta: Annotated[int, typer.Option(help="scale: by how many nodes at most; negative shrinks.")] = 0,
-    max_size: Annotated[int, typer.Option(min=0, help="scale: the colony never grows beyond this.")] = 0,
+    delta: Annotated[
+        int,
+        typer.Option(
+            parser=integer(-(10**6), 10**6),
+            metavar=WHOLE_NUMBER,
+            help="scale: by how many nodes at most; negative shrinks.",
+        ),
+    ] = 0,
+    max_size: Annotated[
+        int, typer.Option(parser=integer(0), metavar=WHOLE_NUMBER, help="scale: the colony never grows beyond this.")
+    ] = 0,
     caste: Annotated[str, typer.Option(help="scale: this caste's count changes too.")] = "",
-    uses: Annotated[int, typer.Option(min=1, max=100, help="How often it may be used.")] = 1,
+    uses: Annotated[
+        int, typer.Option(parser=integer(1, 100), metavar=WHOLE_NUMBER, help="How often it may be used.")
+    ] = 1,
     to_file: Annotated[Path | None, typer.Option("--to-file", metavar="FILE", help="Write it here (0600).")] = None,
     context: ContextOption = None,
     as_json: JsonOption = False,
@@ -70,7 +81,7 @@ def show(
 ) -> None:
     """Show what became of one order."""
     with gateway(context) as client:
-        data: dict[str, Any] = client.get("/v1/hooks/" + quote(hook_id, safe="")).data
+        data: dict[str, Any] = client.get(at("v1", "hooks", hook_id)).data
     if as_json:
         print_json(data)
         return

@@ -31,25 +31,19 @@ def login(
 
     A token that is accepted, belongs to the user and has more than half its life left is kept.
     """
-    from aware_agent.cli.files import read_text
+    from aware_agent.cli.files import read_secret_text
 
     with gateway(context) as client:
+        client.check_keeps_tokens()
         if not force and _still_good(client, username):
             _told(as_json, False, f"already logged in as {username}")
             return
         if password_file:
-            password = read_text(password_file, "password file")
+            password = read_secret_text(password_file, "password file")
         else:
             password = typer.prompt(f"Password of {username}", hide_input=True, err=True)
-        answer = client.request(
-            "POST",
-            "/v1/auth/token",
-            body={"username": username, "password": password},
-            authenticate=False,
-            repeatable=True,
-        )
-        client.keep_tokens(answer.data)
-    _told(as_json, True, f"logged in as {username} with role {answer.data.get('role', '?')}")
+        role = client.login(username, password).get("role", "?")
+    _told(as_json, True, f"logged in as {username} with role {role}")
 
 
 def logout(context: ContextOption = None, as_json: JsonOption = False) -> None:
@@ -60,9 +54,10 @@ def logout(context: ContextOption = None, as_json: JsonOption = False) -> None:
         had = bool(client.context.token())
         if had:
             with contextlib.suppress(NotLoggedIn):  # expired or revoked before: the aim is reached
-                client.request("DELETE", "/v1/auth/token", repeatable=True)
-        client.context.token_file.unlink(missing_ok=True)
-        client.context.refresh_file.unlink(missing_ok=True)
+                client.request("DELETE", "/v1/auth/token")
+        for path in (client.context.token_file, client.context.refresh_file):
+            if path:
+                path.unlink(missing_ok=True)
     _told(as_json, had, "logged out" if had else "was not logged in")
 
 
@@ -91,13 +86,14 @@ def _still_good(client: Gateway, username: str) -> bool:
 
 def more_than_half_left(token: str, now: float) -> bool:
     """Whether ``now`` is in the first half of the token's life. Only the gateway can tell if it is genuine."""
-    import msgspec
+
+    from aware_agent.colony.decoding import UNDECODABLE, from_json
 
     try:
         payload = token.split(".")[1]
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = from_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         issued, expires = float(claims["iat"]), float(claims["exp"])
-    except (IndexError, KeyError, TypeError, ValueError, binascii.Error, msgspec.DecodeError):
+    except (IndexError, KeyError, TypeError, ValueError, binascii.Error, *UNDECODABLE):
         return False
     return expires - now > (expires - issued) / 2
 

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
+from aware_agent.cli.human import moment
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
-from aware_agent.cli.output import ago, pairs, print_fields, print_json, say
+from aware_agent.cli.output import ago, compact, print_fields, print_json, print_table, say
+from aware_agent.cli.paths import at
 from aware_agent.cli.status import print_nodes
-from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.errors import InvalidInput, NotFound
 
 app = typer.Typer(help="List, show and change nodes.", no_args_is_help=True)
 config_app = typer.Typer(help="Configuration of one node: agent settings and free variables.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
+
+class LogLevelChoice(StrEnum):
+    """How much a node says."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Name or id of the node.")]
 
 
 def node_path(node: str, *rest: str) -> str:
-    """``/v1/nodes/<node>[/rest]`` with ``node`` quoted."""
-    return "/".join(("/v1/nodes", quote(node, safe=""), *rest))
+    """``/v1/nodes/<node>[/rest]``. Raises InvalidInput."""
+    return at("v1", "nodes", node, *rest)
 
 
 @app.command("list")
@@ -50,20 +63,20 @@ def show_node(node: NodeArgument, context: ContextOption = None, as_json: JsonOp
     """Show all that is known of one node."""
     with gateway(context) as client:
         data = client.get(node_path(node)).data
+        data["channel"] = client.get(node_path(node, "channel")).data
     if as_json:
         print_json(data)
         return
     print_fields((name, _shown(name, value)) for name, value in data.items())
 
 
-def _shown(name: str, value: Any) -> str:
-    if isinstance(value, dict):
-        return pairs(value)
+def _shown(name: str, value: Any) -> Any:
+    if name == "channel" and isinstance(value, dict) and "state" in value:
+        heard = value.get("heard_s")
+        return str(value["state"]) + (f", heard {heard:.1f} s ago" if heard is not None else "")
     if name in {"joined_at", "status_since"}:
-        return f"{ago(value)} ago"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "-" if value is None or value == "" else str(value)
+        return f"{moment(value)}, {ago(value)} ago" if isinstance(value, (int, float)) and value > 0 else "-"
+    return value
 
 
 @app.command("cordon")
@@ -89,6 +102,89 @@ def label(
     _change(node, {"labels": parse_labels(labels)}, context, as_json, "labelled")
 
 
+@app.command("pin")
+def pin(
+    node: NodeArgument,
+    addresses: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ADDRESS", help="All, in place of those before; none: none."),
+    ] = None,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a node addresses for its certificate, beside the one it is seen at. For an admin."""
+    _change(node, {"pinned": addresses or []}, context, as_json, "pinned")
+
+
+@app.command("restart")
+def restart(node: NodeArgument, context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """Have a node restart its agent (admin)."""
+    _order(node, {"type": "restart"}, context, as_json, f"{node} restarts its agent")
+
+
+@app.command("log-level")
+def log_level(
+    node: NodeArgument,
+    level: Annotated[LogLevelChoice, typer.Argument(help="Until the agent restarts or its configuration changes.")],
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a node log more or less for now."""
+    _order(node, {"type": "log-level", "level": level.value}, context, as_json, f"{node} logs at level {level.value}")
+
+
+@app.command("diagnostics")
+def diagnostics(node: NodeArgument, context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """Show what a node tells of its own state; no secrets are in it (admin)."""
+    answer = _command(node, {"type": "diagnostics"}, context)
+    if as_json:
+        print_json(answer)
+        return
+    facts = answer["answer"]
+    recent = facts.pop("recent_log", [])
+    print_fields((name, _shown(name, value)) for name, value in facts.items())
+    say("")
+    for line in recent:
+        say(line)
+
+
+@app.command("check-upgrade")
+def check_upgrade(
+    node: NodeArgument,
+    version: Annotated[str, typer.Argument(help="The version it would change to.")],
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a node whether it could change to another version."""
+    answer = _command(node, {"type": "check-upgrade", "version": version}, context)
+    if as_json:
+        print_json(answer)
+        return
+    facts = answer["answer"]
+    say(f"{node} runs {facts['version']} on Python {facts['python']}")
+    for problem in facts["problems"]:
+        say(f"problem: {problem}")
+    if facts.get("change") is False:
+        say(f"nothing to change: it runs {version} already")
+    else:
+        say(f"it can change to {version}" if facts["possible"] else f"it cannot change to {version} like that")
+
+
+def _order(node: str, order: dict[str, Any], context: Any, as_json: bool, done: str) -> None:
+    answer = _command(node, order, context)
+    if as_json:
+        print_json(answer)
+    else:
+        say(done)
+
+
+def _command(node: str, order: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The node's own answer to ``order``, with what the gateway says of it."""
+    with gateway(context) as client:
+        data: dict[str, Any] = client.request("POST", node_path(node, "commands"), body={"command": order}).data
+    return data
+
+
 @app.command("remove")
 def remove(
     node: NodeArgument,
@@ -103,6 +199,34 @@ def remove(
         print_json(answer.data if answer.data is not None else {"changed": True})
     else:
         say(f"{node} removed")
+
+
+@app.command("denied")
+def denied(context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """List keys of removed nodes, with which nobody joins."""
+    with gateway(context) as client:
+        data: dict[str, Any] = client.get("/v1/denied-keys").data
+    if as_json:
+        print_json(data)
+        return
+    rows = [(key["name"], key["node_id"], f"{ago(key['removed_at'])} ago", key["removed_by"]) for key in data["keys"]]
+    print_table(("NAME", "ID", "REMOVED", "BY"), rows)
+
+
+@app.command("allow")
+def allow(node: NodeArgument, context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """Let the key of a removed node in again, with a join token as everybody."""
+    with gateway(context) as client:
+        keys = client.get("/v1/denied-keys").data["keys"]
+        found = [key for key in keys if node in (key["name"], key["node_id"])]
+        if not found:
+            raise NotFound(f"no key of {node!r} is denied", hint="list them: aware nodes denied")
+        for key in found:
+            client.request("DELETE", at("v1", "denied-keys", key["key"]))
+    if as_json:
+        print_json({"changed": True, "allowed": [key["key"] for key in found]})
+    else:
+        say(f"{node} may join again")
 
 
 def parse_labels(texts: list[str]) -> dict[str, str | None]:
@@ -138,8 +262,9 @@ def get_config(node: NodeArgument, context: ContextOption = None, as_json: JsonO
         return
     applied = "applied" if data["applied"] else "not applied yet"
     rows = [("version", f"{data['version']} ({applied})")]
-    for part in ("agent", "vars"):
-        rows += [(f"{part}.{key}", value) for key, value in sorted(data["config"].get(part, {}).items())]
+    for part in ("agent", "vars"):  # each value as "config set" takes it
+        given = sorted(data["config"].get(part, {}).items())
+        rows += [(f"{part}.{key}", value if isinstance(value, str) else compact(value)) for key, value in given]
     print_fields(rows)
 
 
@@ -164,12 +289,12 @@ def set_config(
     if as_json:
         print_json(data)
     else:
-        say(f"{node} has configuration {data['version']}" if data["changed"] else f"{node}: nothing changed")
+        which = data["version"] or "as of revision " + str(data["revision"])
+        say(f"{node} has configuration {which}" if data["changed"] else f"{node}: nothing changed")
 
 
 def changed_config(config: dict[str, Any], values: list[str]) -> dict[str, Any]:
     """``config`` with ``values`` applied. Raises :class:`InvalidInput`."""
-    import msgspec
 
     result: dict[str, Any] = {"agent": dict(config.get("agent", {})), "vars": dict(config.get("vars", {}))}
     for text in values:
@@ -183,7 +308,7 @@ def changed_config(config: dict[str, Any], values: list[str]) -> dict[str, Any]:
             result[part].pop(key, None)
             continue
         try:
-            result[part][key] = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            result[part][key] = from_json(raw)
+        except UNDECODABLE:
             result[part][key] = raw
     return result

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from aware_agent.colony.numbers import MOST, decimal, whole
 
 if TYPE_CHECKING:
     from aware_agent.cli.client import Gateway
@@ -20,6 +23,32 @@ ContextOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+
+WHOLE_NUMBER, NUMBER = "INTEGER", "NUMBER"  # their metavars
+
+
+def integer(least: int = 0, most: int = MOST) -> Callable[[str | int], int]:
+    """Parser of an option that is a whole number, in the one spelling there is; click's own takes ``1_000``."""
+
+    def parse(text: str | int) -> int:
+        try:
+            return whole(str(text), least, most)  # a default comes as what it is
+        except ValueError as error:
+            raise typer.BadParameter(f"{str(text)[:40]!r} is {error}") from None
+
+    return parse
+
+
+def number(least: float = 0.0, most: float = 1e15) -> Callable[[str | float], float]:
+    """Parser of an option that is a number, such as seconds; click's own takes ``nan``."""
+
+    def parse(text: str | float) -> float:
+        try:
+            return decimal(str(text), least, most)
+        except ValueError as error:
+            raise typer.BadParameter(f"{str(text)[:40]!r} is {error}") from None
+
+    return parse
 
 
 def gateway(context: Path | None) -> Gateway:

@@ -47,6 +47,11 @@ def print_line(data: Any) -> None:
     sys.stdout.flush()
 
 
+def compact(data: Any) -> str:
+    """``data`` as JSON on one line."""
+    return msgspec.json.encode(data).decode()
+
+
 def console() -> Console:
     """A console for standard output as it is now."""
     from rich.console import Console
@@ -70,16 +75,18 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
-    """Print ``name  value`` lines."""
+    """Print ``name  value`` lines, each value as people read it."""
     from rich.table import Table
     from rich.text import Text
+
+    from aware_agent.cli import human
 
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(no_wrap=not sys.stdout.isatty())
-    for name, value in fields:
+    for name, value in human.fields(fields):
         text = clean(value)
-        table.add_row(name, Text(text, style=STYLES.get(text.partition(" ")[0], "")))
+        table.add_row(clean(name), Text(text, style=STYLES.get(text.partition(" ")[0], "")))
     _print(table)
 
 

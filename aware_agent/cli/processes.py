@@ -44,6 +44,19 @@ def agent_pid(directory: Path) -> int | None:
     return pid
 
 
+def child_pid(parent: int, program: str) -> int | None:
+    """Pid of the child of ``parent`` that runs ``program``."""
+    for children in Path(f"/proc/{parent}/task").glob("*/children"):
+        try:
+            pids = [int(pid) for pid in children.read_text(encoding="ascii").split()]
+        except OSError:  # a thread that ended meanwhile
+            continue
+        for pid in pids:
+            if any(Path(argument).name == program for argument in command_line(pid)[:1]):
+                return pid
+    return None
+
+
 def kill_agent(directory: Path) -> int:
     """SIGKILL the agent of node ``directory``; returns its pid.
 

@@ -1,4 +1,4 @@
-"""``aware rotation``: a new CA and a new colony secret for a colony that goes on working."""
+"""``aware rotation``: new CAs and a new colony secret for a colony that goes on working."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aware_agent.cli.output import print_fields, print_json, print_table, say
 if TYPE_CHECKING:
     from aware_agent.cli.client import Gateway
 
-app = typer.Typer(help="A new CA and a new colony secret, in two phases.", no_args_is_help=True)
+app = typer.Typer(help="New CAs and a new colony secret, in two phases.", no_args_is_help=True)
 MaterialOption = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Directory made by: aware colony material. It keeps what is new.")
 ]
@@ -32,7 +32,7 @@ def start(
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a new generation of CA and secret to all nodes. They go on signing with the old one."""
+    """Give a new generation of CAs and secret to all nodes. They go on signing with the old one."""
     from aware_agent.cli.tokens import seconds
 
     body = {"action": "start", "hold": hold, "patience_s": float(seconds(patience)), "keep_ca": keep_ca}
@@ -43,7 +43,7 @@ def start(
 
 
 @app.command("continue")
-def go_on(context: ContextOption = None, as_json: JsonOption = False) -> None:
+def resume(context: ContextOption = None, as_json: JsonOption = False) -> None:
     """Allow the next step: it is taken as soon as every node is ready for it."""
     with gateway(context) as client:
         _order(client, {"action": "continue"}, as_json)
@@ -93,15 +93,23 @@ def sync(
     from aware_agent.cli.rotation_files import sync as sync_files
 
     with gateway(context) as client:
+        before = _believed(client)
         data = client.get("/v1/rotation").data
         bundle = str(data["ca"]).encode()
-        written = _believe(client, bundle)
+        _believe(client, bundle)
+        written = [str(client.context.ca_file)] if _believed(client) != before else []
         if data["phase"] in ("switched", "returning"):
             client.refresh()  # the access token of before ends with the secret that is given up
         restart = False
         if material is not None:
-            settled = data["phase"] == "settled"
-            outcome = sync_files(material, generation=data["generation"], settled=settled, bundle=bundle)
+            settled = not data["other"]
+            outcome = sync_files(
+                material,
+                generation=data["generation"],
+                settled=settled,
+                bundle=bundle,
+                council_bundle=str(data["council_ca"]).encode(),
+            )
             written += [str(material / name) for name in outcome.written]
             restart = outcome.believes_others
     if as_json:
@@ -110,7 +118,7 @@ def sync(
     for path in written:
         say(f"{path} written")
     if restart:
-        say("restart etcd, one member after the other, so that it believes the CAs in ca.crt")
+        say("restart etcd, one member after the other, so that it believes the CAs in council-ca.crt")
 
 
 def _bring(client: Gateway, material: Path) -> dict[str, Any]:
@@ -135,28 +143,38 @@ def _awaited(client: Gateway, wait: str | None) -> dict[str, Any]:
     end = time.monotonic() + (seconds(wait) if wait else 0)
     while True:
         data: dict[str, Any] = client.get("/v1/rotation").data
-        rests = data["phase"] == "settled" or (data["complete"] and data["hold"] and not data["released"])
+        rests = (data["phase"] == "settled" and not _waiting(data)) or (
+            data["complete"] and data["hold"] and not data["released"]
+        )
         if rests or time.monotonic() >= end:
             return data
         time.sleep(0.5)
 
 
-def _believe(client: Gateway, bundle: bytes) -> list[str]:
-    """Write the CAs of now where the context has its own."""
-    from aware_agent.security.files import PUBLIC_MODE, read_public, write_atomic
+def _believed(client: Gateway) -> bytes | None:
+    from aware_agent.security.files import read_public
 
-    path = client.context.ca_file
-    if read_public(path) == bundle:
-        return []
-    write_atomic(path, bundle, PUBLIC_MODE)
-    return [str(path)]
+    return read_public(client.context.ca_file) if client.context.ca_file else None
+
+
+def _believe(client: Gateway, bundle: bytes) -> None:
+    """Write the CAs of now where the context has its own, also where the client did not find that out by itself."""
+    from aware_agent.security.files import PUBLIC_MODE, write_atomic
+
+    if client.context.ca_file is not None and _believed(client) != bundle:
+        write_atomic(client.context.ca_file, bundle, PUBLIC_MODE)
+
+
+def _waiting(data: dict[str, Any]) -> list[str]:
+    """Names of nodes that have not all they need."""
+    return [n["name"] for n in data["nodes"] if n["standing"] in ("waiting", "away")]
 
 
 def _next(data: dict[str, Any]) -> str:
     """What happens next, or what is waited for."""
-    if data["phase"] == "settled":
+    waiting = _waiting(data)
+    if data["phase"] == "settled" and not waiting:
         return "nothing, no rotation is under way"
-    waiting = [n["name"] for n in data["nodes"] if n["standing"] in ("waiting", "away")]
     if waiting:
         return "waits for " + ", ".join(waiting[:5]) + (f" and {len(waiting) - 5} more" if len(waiting) > 5 else "")
     if data["etcd"]:

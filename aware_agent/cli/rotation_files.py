@@ -1,12 +1,13 @@
-"""The material directory through a rotation: it stays the colony's safe, with its CA, its secret, etcd's certificates.
+"""The material directory through a rotation: it stays the colony's safe, with its CAs, its secret, etcd's certificates.
 
 ::
 
-    next/      ca.key ca.crt material.json    made before the rotation starts, brought to the queen
-    previous/  the same three                 what was in place before, until the rotation is over
+    next/      keys and certificates of both CAs, material.json    made before the rotation starts, brought to the queen
+    previous/  the same                                            what was in place before, until the rotation is over
 
-``ca.crt`` holds what is to be believed at the moment: during a rotation both CAs, the one that signs first. etcd reads
-it when it starts. Every step may be repeated, also after a kill.
+``ca.crt`` and ``council-ca.crt`` hold what is to be believed at the moment: during a rotation the CAs of both
+generations, the one that signs first. etcd reads the latter when it starts. Every step may be repeated, also after a
+kill.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from aware_agent.agent.material import SECRET_BYTES, Seed
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.security import pki
 from aware_agent.security.files import (
@@ -32,7 +34,8 @@ from aware_agent.security.files import (
     write_atomic,
 )
 
-_NAMES = ("ca.key", "ca.crt", "material.json")  # the seed last: it says which generation is in place
+# The seed last: it says which generation is in place.
+_NAMES = ("ca.key", "ca.crt", "council-ca.key", "council-ca.crt", "material.json")
 _LEAVES = ("etcd*.crt", "founder.crt")
 
 
@@ -44,46 +47,50 @@ class Synced(msgspec.Struct, frozen=True):
 
 
 def prepare_next(directory: Path, generation: int) -> dict[str, str]:
-    """Make, or find, CA and secret of the next ``generation``; returns them as ``POST /v1/rotation`` takes them."""
+    """Make, or find, CAs and secret of the next ``generation``; returns them as ``POST /v1/rotation`` takes them."""
     with only_one(directory / ".lock", "founding"):
         seed = _seed(directory)
         shelf = directory / "next"
         made = _seed(shelf) if (shelf / "material.json").exists() else None
         if made is None or made.generation != generation:
             make_directory(shelf)
-            key = pki.make_key()
-            ca = pki.create_ca(seed.colony, time.time(), key=key)
+            now = time.time()
+            authorities = {"ca": pki.create_ca(seed.colony, now), "council-ca": pki.create_council_ca(seed.colony, now)}
             made = msgspec.structs.replace(seed, secret=os.urandom(SECRET_BYTES), generation=generation)
-            write_atomic(shelf / "ca.key", ca.key)
-            write_atomic(shelf / "ca.crt", ca.certificate, PUBLIC_MODE)
+            for stem, ca in authorities.items():
+                write_atomic(shelf / f"{stem}.key", ca.key)
+                write_atomic(shelf / f"{stem}.crt", ca.certificate, PUBLIC_MODE)
             write_atomic(shelf / "material.json", msgspec.json.encode(made))
         return {
             "ca_certificate": _required(shelf / "ca.crt").decode(),
             "ca_key": _required(shelf / "ca.key").decode(),
+            "council_ca_certificate": _required(shelf / "council-ca.crt").decode(),
+            "council_ca_key": _required(shelf / "council-ca.key").decode(),
             "secret": str(msgspec.to_builtins(made.secret)),
         }
 
 
-def sync(directory: Path, *, generation: int, settled: bool, bundle: bytes) -> Synced:
+def sync(directory: Path, *, generation: int, settled: bool, bundle: bytes, council_bundle: bytes) -> Synced:
     """Bring ``directory`` in line with a colony that signs with ``generation`` and believes ``bundle``.
 
-    Raises Conflict when CA and secret of that generation are not here.
+    ``council_bundle`` is what etcd is to believe. Raises Conflict when CAs and secret of that generation are not here.
     """
     with only_one(directory / ".lock", "founding"):
-        before = _required(directory / "ca.crt")
+        before = _required(directory / "council-ca.crt")
         written: list[str] = []
         _recover(directory)
         if _seed(directory).generation != generation:
             _change_over(directory, generation)
             written += _NAMES
-        if _required(directory / "ca.crt") != bundle:
-            write_atomic(directory / "ca.crt", bundle, PUBLIC_MODE)
-            written.append("ca.crt")
-        written += _sign_leaves(directory, bundle)
+        for name, wanted in (("ca.crt", bundle), ("council-ca.crt", council_bundle)):
+            if _required(directory / name) != wanted:
+                write_atomic(directory / name, wanted, PUBLIC_MODE)
+                written.append(name)
+        written += _sign_leaves(directory, council_bundle)
         if settled:
             for name in ("next", "previous"):
                 shutil.rmtree(directory / name, ignore_errors=True)
-    believes_others = set(_certificates(before)) != set(_certificates(bundle))
+    believes_others = set(_certificates(before)) != set(_certificates(council_bundle))
     return Synced(tuple(dict.fromkeys(written)), believes_others)
 
 
@@ -95,7 +102,7 @@ def _change_over(directory: Path, generation: int) -> None:
             break
     else:
         raise Conflict(
-            f"{directory} does not hold CA and secret of generation {generation}",
+            f"{directory} does not hold CAs and secret of generation {generation}",
             hint="it was started without this directory; restore it from a backup of the colony",
         )
     other = directory / ("previous" if name == "next" else "next")
@@ -119,9 +126,9 @@ def _recover(directory: Path) -> None:
     (directory / "changing-over").unlink()
 
 
-def _sign_leaves(directory: Path, bundle: bytes) -> Iterator[str]:
-    """Sign anew, for the same keys and names, what the CA that signs now has not signed."""
-    ca = pki.Pair(pki.first_of(bundle), _required(directory / "ca.key"))
+def _sign_leaves(directory: Path, council_bundle: bytes) -> Iterator[str]:
+    """Sign anew, for the same keys and names, what the council CA that signs now has not signed."""
+    ca = pki.Pair(pki.first_of(council_bundle), _required(directory / "council-ca.key"))
     for pattern in _LEAVES:
         for path in sorted(directory.glob(pattern)):
             certificate, key = _required(path), read_secret(path.with_suffix(".key"))
@@ -143,8 +150,8 @@ def _seed(directory: Path) -> Seed:
     if raw is None:
         raise InvalidInput(f"{directory} holds no founding material", hint="aware colony material makes it")
     try:
-        return msgspec.json.decode(raw, type=Seed)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return from_json(raw, Seed)
+    except UNDECODABLE as error:
         raise StateCorrupted(f"{path} is damaged", hint="restore it from a backup") from error
 
 

@@ -39,7 +39,7 @@ def plan(file: FileArgument, context: ContextOption = None, as_json: JsonOption 
 
     body = _body(read_spec(file))
     with gateway(context) as client:
-        data = client.request("PUT", "/v1/spec", params={"dry_run": "true"}, body=body, repeatable=True).data
+        data = client.request("PUT", "/v1/spec", params={"dry_run": "true"}, body=body).data
     if as_json:
         print_json(data)
     else:
@@ -53,7 +53,7 @@ def apply(file: FileArgument, context: ContextOption = None, as_json: JsonOption
 
     body = _body(read_spec(file))
     with gateway(context) as client:
-        planned = client.request("PUT", "/v1/spec", params={"dry_run": "true"}, body=body, repeatable=True).data
+        planned = client.request("PUT", "/v1/spec", params={"dry_run": "true"}, body=body).data
         if not planned["changed"]:
             data = planned
         else:

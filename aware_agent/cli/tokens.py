@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
-from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.options import WHOLE_NUMBER, ContextOption, JsonOption, gateway, integer
 from aware_agent.cli.output import ago, print_json, print_table, say
+from aware_agent.cli.paths import at
 from aware_agent.colony.errors import InvalidInput
 
 app = typer.Typer(help="Join tokens, with which new nodes come in.", no_args_is_help=True)
@@ -21,14 +21,29 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def create(
     *,
     ttl: Annotated[str, typer.Option(help="How long it is good: 30m, 12h, 7d; never: until it is revoked.")] = "1h",
-    uses: Annotated[int, typer.Option(min=0, help="How many nodes it lets in; 0: any number.")] = 1,
+    uses: Annotated[
+        int, typer.Option(parser=integer(0), metavar=WHOLE_NUMBER, help="How many nodes it lets in; 0: any number.")
+    ] = 1,
     node: Annotated[str | None, typer.Option(help="The only node name it lets in.")] = None,
+    eligible: Annotated[
+        bool,
+        typer.Option("--eligible", help="Nodes it lets in may reign; without, they are workers and get no secret."),
+    ] = False,
+    address: Annotated[
+        list[str] | None, typer.Option(help="An address for the certificate of the node it lets in; may be repeated.")
+    ] = None,
     to_file: Annotated[Path | None, typer.Option("--to-file", metavar="FILE", help="Write it here (0600).")] = None,
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a join token. It is shown this one time only."""
-    body = {"ttl_s": None if ttl == "never" else seconds(ttl), "uses": uses or None, "node_name": node}
+    body = {
+        "ttl_s": None if ttl == "never" else seconds(ttl),
+        "uses": uses or None,
+        "node_name": node,
+        "eligible": eligible,
+        "addresses": address or [],
+    }
     with gateway(context) as client:
         data: dict[str, Any] = client.request("POST", "/v1/tokens", body=body).data
     if to_file:
@@ -57,12 +72,13 @@ def list_tokens(context: ContextOption = None, as_json: JsonOption = False) -> N
             _expiry(token.get("expires_at")),
             "any" if token.get("uses_left") is None else token["uses_left"],
             token.get("node_name") or "any",
+            "yes" if token.get("eligible") else "no",
             token.get("created_by") or "-",
             f"{ago(token.get('created_at'))} ago",
         )
         for token in data["tokens"]
     ]
-    print_table(("ID", "EXPIRES", "USES LEFT", "NODE", "CREATED BY", "CREATED"), rows)
+    print_table(("ID", "EXPIRES", "USES LEFT", "NODE", "ELIGIBLE", "CREATED BY", "CREATED"), rows)
 
 
 @app.command("revoke")
@@ -73,7 +89,7 @@ def revoke(
 ) -> None:
     """Revoke a join token. Nodes that joined with it stay."""
     with gateway(context) as client:
-        answer = client.request("DELETE", "/v1/tokens/" + quote(token_id, safe=""))
+        answer = client.request("DELETE", at("v1", "tokens", token_id))
     if as_json:
         print_json(answer.data if answer.data is not None else {"changed": True})
     else:

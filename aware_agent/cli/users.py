@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import print_json, print_table, say
+from aware_agent.cli.paths import at
 
 app = typer.Typer(help="Users of the gateway and their roles.", no_args_is_help=True)
 
@@ -50,15 +50,15 @@ def set_user(
     as_json: JsonOption = False,
 ) -> None:
     """Create a user, or change role and password."""
-    from aware_agent.cli.files import read_text
+    from aware_agent.cli.files import read_secret_text
 
     body: dict[str, Any] = {"role": role.value}
     if password_file:
-        body["password"] = read_text(password_file, "password file")
+        body["password"] = read_secret_text(password_file, "password file")
     elif not keep_password:
         body["password"] = typer.prompt(f"New password of {user}", hide_input=True, confirmation_prompt=True, err=True)
     with gateway(context) as client:
-        answer = client.request("PUT", _path(user), body=body)
+        answer = client.request("PUT", at("v1", "users", user), body=body)
     if as_json:
         print_json(answer.data)
     else:
@@ -69,12 +69,8 @@ def set_user(
 def delete_user(user: UserArgument, context: ContextOption = None, as_json: JsonOption = False) -> None:
     """Delete a user."""
     with gateway(context) as client:
-        answer = client.request("DELETE", _path(user))
+        answer = client.request("DELETE", at("v1", "users", user))
     if as_json:
         print_json(answer.data if answer.data is not None else {"changed": True})
     else:
         say(f"user {user} deleted")
-
-
-def _path(user: str) -> str:
-    return "/v1/users/" + quote(user, safe="")

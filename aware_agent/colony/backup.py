@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.names import PATTERNS, Kind
 from aware_agent.colony.retention import Dated, Keep, check_keep
 
 SUFFIX = ".awarebackup"
@@ -19,8 +20,8 @@ TargetKind = Literal["directory", "s3", "swift"]
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([mhd])\Z")
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 _NAME = re.compile(
-    r"(?P<colony>[a-z][a-z0-9-]{0,62})_(?P<time>[0-9]{8}T[0-9]{6}Z)_r(?P<revision>[0-9]{1,19})"
-    r"_t(?P<term>[0-9]{1,19})" + re.escape(SUFFIX) + r"\Z"
+    rf"(?P<colony>{PATTERNS[Kind.COLONY]})"
+    r"_(?P<time>[0-9]{8}T[0-9]{6}Z)_r(?P<revision>[0-9]{1,19})_t(?P<term>[0-9]{1,19})" + re.escape(SUFFIX) + r"\Z"
 )
 _TIME = "%Y%m%dT%H%M%SZ"
 

@@ -9,7 +9,7 @@ import msgspec
 from aware_agent.colony.timing import Timing
 
 
-class Crown(msgspec.Struct, frozen=True, kw_only=True):
+class QueenRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Value of the queen key."""
 
     id: str
@@ -17,6 +17,7 @@ class Crown(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     incarnation: str
     since: float  # Unix seconds
+    channel: str = ""  # where she takes channels, host:port
 
 
 class Handover(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +29,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Phase(StrEnum):
-    """What a node is doing about the throne."""
+    """What a node is doing about the reign."""
 
     WATCHING = "watching"
     CAMPAIGNING = "campaigning"
@@ -37,32 +38,34 @@ class Phase(StrEnum):
 
 
 class Election(msgspec.Struct, frozen=True, kw_only=True):
-    """One node's state. ``seat`` is the queen key as last seen."""
+    """One node's state. ``queen_record`` is the queen key as last seen."""
 
     me: str
     incarnation: str
     timing: Timing
     phase: Phase = Phase.WATCHING
-    seat: Crown | None = None
-    seat_term: int = 0
+    queen_record: QueenRecord | None = None
+    queen_term: int = 0
     known: bool = False  # the queen key has been read at least once
     term: int = 0  # my own, while reigning
     deadline: float = 0.0  # while reigning: my lease may be over on the server from then on
     line: tuple[str, ...] = ()  # live candidates in order of succession
+    unserved: tuple[str, ...] = ()  # those of them whose gateway does not answer
+    gateway_lost: str = ""  # why my own gateway, which answered, does not any more
     last_queen: str = ""
     campaign_at: float | None = None
     abstain_until: float = 0.0
-    hold_for: str = ""  # named successor the throne is left to
+    hold_for: str = ""  # named successor the reign is left to
     hold_until: float = 0.0
 
 
 # Events: what happened -------------------------------------------------------------------------------------------
 
 
-class Crowned(msgspec.Struct, frozen=True):
+class QueenSeen(msgspec.Struct, frozen=True):
     """The queen key exists; ``term`` is its create revision."""
 
-    crown: Crown
+    queen_record: QueenRecord
     term: int
 
 
@@ -72,10 +75,11 @@ class Vacant(msgspec.Struct, frozen=True):
     handover: Handover | None = None
 
 
-class Line(msgspec.Struct, frozen=True):
-    """The live candidates in order of succession changed."""
+class Succession(msgspec.Struct, frozen=True):
+    """The live candidates in order of succession changed; ``unserved``: those whose gateway does not answer."""
 
     ids: tuple[str, ...]
+    unserved: tuple[str, ...] = ()
 
 
 class Won(msgspec.Struct, frozen=True):
@@ -88,7 +92,7 @@ class Won(msgspec.Struct, frozen=True):
 class Lost(msgspec.Struct, frozen=True):
     """Somebody else's key was there first."""
 
-    crown: Crown
+    queen_record: QueenRecord
     term: int
 
 
@@ -119,11 +123,35 @@ class Resign(msgspec.Struct, frozen=True):
     reason: str = "asked to step down"
 
 
+class GatewayLost(msgspec.Struct, frozen=True):
+    """My own gateway answered requests, and does not any more."""
+
+    reason: str
+
+
+class GatewayServes(msgspec.Struct, frozen=True):
+    """My own gateway answers requests."""
+
+
 class Quit(msgspec.Struct, frozen=True):
     """The agent is shutting down."""
 
 
-Event = Crowned | Vacant | Line | Won | Lost | Failed | Renewed | LeaseLost | Tick | Resign | Quit
+Event = (
+    QueenSeen
+    | Vacant
+    | Succession
+    | Won
+    | Lost
+    | Failed
+    | Renewed
+    | LeaseLost
+    | Tick
+    | Resign
+    | GatewayLost
+    | GatewayServes
+    | Quit
+)
 
 
 # Effects: what to do ----------------------------------------------------------------------------------------------
@@ -177,4 +205,4 @@ class Decision(msgspec.Struct, frozen=True):
 
     state: Election
     effects: tuple[Effect, ...] = ()
-    sentence: str = ""
+    message: str = ""

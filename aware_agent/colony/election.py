@@ -1,6 +1,6 @@
 """Who is queen: one node's view of the election as a pure state machine.
 
-The throne is one etcd key on a lease; its create revision is the term. This module decides when a node campaigns,
+The reign is one etcd key on a lease; its create revision is the term. This module decides when a node campaigns,
 reigns and stops. It does *not* promise that at most one node believes to reign at any instant (no lease can): it
 promises that every write can carry the term, and that a queen whose lease may be over stops by herself.
 
@@ -18,24 +18,26 @@ from msgspec.structs import replace
 from aware_agent.colony.ballot import (
     Abdicate,
     Campaign,
-    Crown,
-    Crowned,
     Decision,
     Effect,
     Election,
     Event,
     Evict,
     Failed,
+    GatewayLost,
+    GatewayServes,
     HandOver,
     Handover,
     LeaseLost,
-    Line,
     Lost,
     Phase,
+    QueenRecord,
+    QueenSeen,
     Quit,
     Reign,
     Renewed,
     Resign,
+    Succession,
     Tick,
     Vacant,
     WakeAt,
@@ -46,24 +48,26 @@ from aware_agent.colony.errors import IllegalTransition
 __all__ = [
     "Abdicate",
     "Campaign",
-    "Crown",
-    "Crowned",
     "Decision",
     "Effect",
     "Election",
     "Event",
     "Evict",
     "Failed",
+    "GatewayLost",
+    "GatewayServes",
     "HandOver",
     "Handover",
     "LeaseLost",
-    "Line",
     "Lost",
     "Phase",
+    "QueenRecord",
+    "QueenSeen",
     "Quit",
     "Reign",
     "Renewed",
     "Resign",
+    "Succession",
     "Tick",
     "Vacant",
     "WakeAt",
@@ -89,58 +93,60 @@ def heir(state: Election) -> str:
 
 
 def position(state: Election) -> int | None:
-    """My place among those who wait for the throne, 0 for the heir; None if I am not a candidate."""
+    """My place among those who wait for the reign, 0 for the heir; None if I am not a candidate."""
     waiting = _waiting(state)
     return waiting.index(state.me) if state.me in waiting else None
 
 
 def _waiting(state: Election) -> tuple[str, ...]:
-    """The line without the reigning queen; of a vacant throne the last queen goes to the end of the line.
+    """The line without the reigning queen; with no queen the last one goes to the end of the line.
 
     She stands in it until her presence lease ends, mostly dead. Leaving her out would let a colony wait for ever
     whose other candidates cannot win.
     """
-    queen = state.seat.id if state.seat else state.last_queen
+    queen = state.queen_record.id if state.queen_record else state.last_queen
     rest = tuple(i for i in state.line if i != queen)
-    return rest if state.seat or queen not in state.line else (*rest, queen)
+    return rest if state.queen_record or queen not in state.line else (*rest, queen)
 
 
 # Watching --------------------------------------------------------------------------------------------------------
 
 
-def _sees_queen(state: Election, event: Crowned, now: float) -> Decision:
+def _sees_queen(state: Election, event: QueenSeen, now: float) -> Decision:
     state = replace(
         state,
-        seat=event.crown,
-        seat_term=event.term,
+        queen_record=event.queen_record,
+        queen_term=event.term,
         known=True,
         campaign_at=None,
-        last_queen=event.crown.id,
+        last_queen=event.queen_record.id,
         hold_for="",
         hold_until=0.0,
     )
-    if event.crown.id != state.me:
-        return Decision(replace(state, abstain_until=0.0), (), f"{event.crown.name} is queen of term {event.term}")
-    if event.crown.incarnation != state.incarnation:
+    if event.queen_record.id != state.me:
         return Decision(
-            state, (Evict(event.term),), f"term {event.term} was mine before I restarted: clearing the throne"
+            replace(state, abstain_until=0.0), (), f"{event.queen_record.name} is queen of term {event.term}"
+        )
+    if event.queen_record.incarnation != state.incarnation:
+        return Decision(
+            state, (Evict(event.term),), f"term {event.term} was mine before I restarted: removing that key"
         )
     return Decision(state)
 
 
 def _sees_vacancy(state: Election, event: Vacant, now: float) -> Decision:
-    state = replace(state, seat=None, known=True)
+    state = replace(state, queen_record=None, known=True)
     if event.handover is not None:
         state = replace(state, hold_for=event.handover.to, hold_until=now + state.timing.handover_hold_s)
     return _schedule(state, now)
 
 
 def _schedule(state: Election, now: float, latest: float | None = None) -> Decision:
-    """Choose when to campaign for a vacant throne, not after ``latest``."""
+    """Choose when to campaign while there is no queen, not after ``latest``."""
     place = position(state)
     if place is None:
         why = "I am not a candidate" if state.line else "nobody is in line yet"
-        return Decision(replace(state, campaign_at=None), (), f"the throne is vacant; {why}")
+        return Decision(replace(state, campaign_at=None), (), f"there is no queen; {why}")
     at = now + place * state.timing.rank_step_s
     if state.hold_for == state.me:
         at = now
@@ -155,14 +161,16 @@ def _schedule(state: Election, now: float, latest: float | None = None) -> Decis
     return Decision(
         state,
         (WakeAt(at),),
-        f"the throne is vacant; I am number {place + 1} in line and wait {at - now:.2f} s",
+        f"there is no queen; I am number {place + 1} in line and wait {at - now:.2f} s",
     )
 
 
 def _campaign(state: Election) -> Decision:
-    # From here on seat_term is the newest term seen during this campaign; _wins compares with it.
-    state = replace(state, phase=Phase.CAMPAIGNING, campaign_at=None, seat=None, seat_term=0)
-    return Decision(state, (Campaign(),), "the throne is vacant; I campaign")
+    # From here on queen_term is the newest term seen during this campaign; _wins compares with it.
+    state = replace(state, phase=Phase.CAMPAIGNING, campaign_at=None, queen_record=None, queen_term=0)
+    # Who could take writes had its time: it stands before me in line.
+    though = ", though my gateway does not answer yet" if state.me in state.unserved else ""
+    return Decision(state, (Campaign(),), f"there is no queen; I campaign{though}")
 
 
 def _watching_tick(state: Election, event: Tick, now: float) -> Decision:
@@ -173,11 +181,11 @@ def _watching_tick(state: Election, event: Tick, now: float) -> Decision:
     return _campaign(state)
 
 
-def _watching_line(state: Election, event: Line, now: float) -> Decision:
-    if event.ids == state.line:
+def _watching_line(state: Election, event: Succession, now: float) -> Decision:
+    if (event.ids, event.unserved) == (state.line, state.unserved):
         return Decision(state)
-    before, state = position(state), replace(state, line=event.ids)
-    if state.seat is not None or not state.known:
+    before, state = position(state), _in_line(state, event)
+    if state.queen_record is not None or not state.known:
         return Decision(state)
     after = position(state)
     if before is None or after is None or after > before:
@@ -185,16 +193,20 @@ def _watching_line(state: Election, event: Line, now: float) -> Decision:
     return _schedule(state, now, state.campaign_at)  # or a line that keeps changing would put me off for ever
 
 
+def _in_line(state: Election, event: Succession) -> Election:
+    return replace(state, line=event.ids, unserved=event.unserved)
+
+
 def _then(first: Decision, second: Decision) -> Decision:
     """Both decisions as one, with the first sentence and the last time to wake."""
     effects = first.effects
     if any(isinstance(effect, WakeAt) for effect in second.effects):
         effects = tuple(effect for effect in effects if not isinstance(effect, WakeAt))
-    return Decision(second.state, effects + second.effects, first.sentence or second.sentence)
+    return Decision(second.state, effects + second.effects, first.message or second.message)
 
 
 def _ask_again(decision: Decision, now: float) -> Decision:
-    """Campaign after a lease's time unless the watch tells of the throne before.
+    """Campaign after a lease's time unless the watch tells of a queen before.
 
     What an answer told, and the watch has not, may be over without the watch ever telling: it lists anew after a
     compaction, and then knows only what is.
@@ -220,11 +232,11 @@ def _leave(state: Election, event: Quit, now: float) -> Decision:
 
 def _wins(state: Election, event: Won, now: float) -> Decision:
     end = event.deadline - state.timing.margin_s
-    seen, over = state.seat_term, state.seat is None
+    seen, over = state.queen_term, state.queen_record is None
     state = replace(
         state,
         phase=Phase.REIGNING,
-        seat=state.seat if seen == event.term else None,
+        queen_record=state.queen_record if seen == event.term else None,
         term=event.term,
         deadline=event.deadline,
         last_queen=state.me,
@@ -241,18 +253,18 @@ def _wins(state: Election, event: Won, now: float) -> Decision:
 def _loses(state: Election, event: Lost, now: float) -> Decision:
     """Believe the answer, unless the watch has told more meanwhile; and ask again if the watch never confirms it."""
     state = replace(state, phase=Phase.WATCHING)
-    if state.seat_term >= event.term:
-        if state.seat is None:
+    if state.queen_term >= event.term:
+        if state.queen_record is None:
             return _schedule(state, now)
-        return _sees_queen(state, Crowned(state.seat, state.seat_term), now)
-    return _ask_again(_sees_queen(state, Crowned(event.crown, event.term), now), now)
+        return _sees_queen(state, QueenSeen(state.queen_record, state.queen_term), now)
+    return _ask_again(_sees_queen(state, QueenSeen(event.queen_record, event.term), now), now)
 
 
 def _fails(state: Election, event: Failed, now: float) -> Decision:
     state = replace(state, phase=Phase.WATCHING)
     failed = Decision(state, (), f"the campaign failed: {event.reason}")
-    if state.seat is not None:  # somebody was faster
-        return _then(failed, _sees_queen(state, Crowned(state.seat, state.seat_term), now))
+    if state.queen_record is not None:  # somebody was faster
+        return _then(failed, _sees_queen(state, QueenSeen(state.queen_record, state.queen_term), now))
     place = position(state)
     if place is None:  # I am no candidate any more
         return failed
@@ -261,17 +273,29 @@ def _fails(state: Election, event: Failed, now: float) -> Decision:
     return Decision(state, (WakeAt(at),), f"the campaign failed: {event.reason}; trying again in {at - now:.2f} s")
 
 
-def _note_queen(state: Election, event: Crowned, now: float) -> Decision:
+def _note_queen(state: Election, event: QueenSeen, now: float) -> Decision:
     """Keep it for the outcome; it may be my own key, when the watch is faster than the answer."""
-    return Decision(replace(state, seat=event.crown, seat_term=event.term, known=True, last_queen=event.crown.id))
+    return Decision(
+        replace(
+            state, queen_record=event.queen_record, queen_term=event.term, known=True, last_queen=event.queen_record.id
+        )
+    )
 
 
 def _note_vacancy(state: Election, event: Vacant, now: float) -> Decision:
-    return Decision(replace(state, seat=None, known=True))
+    return Decision(replace(state, queen_record=None, known=True))
 
 
-def _note_line(state: Election, event: Line, now: float) -> Decision:
-    return Decision(replace(state, line=event.ids))
+def _note_line(state: Election, event: Succession, now: float) -> Decision:
+    return Decision(_in_line(state, event))
+
+
+def _note_gateway_lost(state: Election, event: GatewayLost, now: float) -> Decision:
+    return Decision(replace(state, gateway_lost=event.reason))
+
+
+def _note_gateway_serves(state: Election, event: GatewayServes, now: float) -> Decision:
+    return Decision(replace(state, gateway_lost=""))
 
 
 # Reigning --------------------------------------------------------------------------------------------------------
@@ -301,20 +325,20 @@ def _abdicate(state: Election, reason: str, now: float) -> Decision:
     term = state.term
     state = replace(state, phase=Phase.WATCHING, term=0, deadline=0.0, last_queen=state.me)
     fallen = Decision(state, (Abdicate(term, reason),), f"I am no longer queen of term {term}: {reason}")
-    return fallen if state.seat else _ask_again(fallen, now)
+    return fallen if state.queen_record else _ask_again(fallen, now)
 
 
-def _reigning_sees_queen(state: Election, event: Crowned, now: float) -> Decision:
+def _reigning_sees_queen(state: Election, event: QueenSeen, now: float) -> Decision:
     if event.term < state.term:  # news from before my time
         return Decision(state)
-    state = replace(state, seat=event.crown, seat_term=event.term, known=True)
+    state = replace(state, queen_record=event.queen_record, queen_term=event.term, known=True)
     if event.term == state.term:
         return Decision(state)
-    return _abdicate(state, f"{event.crown.name} is queen of term {event.term}", now)
+    return _abdicate(state, f"{event.queen_record.name} is queen of term {event.term}", now)
 
 
 def _reigning_sees_vacancy(state: Election, event: Vacant, now: float) -> Decision:
-    if state.seat is None or state.seat_term != state.term:  # my own key has not come through the watch yet
+    if state.queen_record is None or state.queen_term != state.term:  # my own key has not come through the watch yet
         return Decision(state)
     fallen = _abdicate(state, "my key is gone", now)
     return _then(fallen, _sees_vacancy(fallen.state, event, now))
@@ -324,6 +348,25 @@ def _resigns(state: Election, event: Resign, now: float) -> Decision:
     if event.to == state.me:
         return Decision(state, (), "I am asked to hand over to myself: nothing to do")
     return _hand_over(state, event.to, event.reason, now, Phase.WATCHING)
+
+
+def _loses_gateway(state: Election, event: GatewayLost, now: float) -> Decision:
+    state = replace(state, gateway_lost=event.reason)
+    said = f"{event.reason}, and there is no heir whose gateway answers: I reign on until it does"
+    return _yield_unserved(state, now) or Decision(state, (), said)
+
+
+def _reigning_line(state: Election, event: Succession, now: float) -> Decision:
+    state = _in_line(state, event)
+    return _yield_unserved(state, now) or Decision(state)
+
+
+def _yield_unserved(state: Election, now: float) -> Decision | None:
+    """Hand over while my gateway is away and the heir's is not: she takes the next write, and I could not."""
+    to = heir(state)
+    if not state.gateway_lost or to in ("", state.me, *state.unserved):
+        return None
+    return _hand_over(state, to, state.gateway_lost, now, Phase.WATCHING)
 
 
 def _quits(state: Election, event: Quit, now: float) -> Decision:
@@ -339,7 +382,7 @@ def _hand_over(state: Election, to: str, reason: str, now: float, phase: Phase) 
         state, phase=phase, term=0, deadline=0.0, abstain_until=until, campaign_at=None, last_queen=state.me
     )
     decision = Decision(state, effects, f"I hand term {term} over: {reason}")
-    return decision if state.seat or phase is Phase.GONE else _ask_again(decision, now)
+    return decision if state.queen_record or phase is Phase.GONE else _ask_again(decision, now)
 
 
 # Gone ------------------------------------------------------------------------------------------------------------
@@ -356,36 +399,55 @@ def _wins_too_late(state: Election, event: Won, now: float) -> Decision:
 Handler = Callable[[Election, Any, float], Decision]
 
 _TABLE: dict[tuple[Phase, type], Handler] = {
-    (Phase.WATCHING, Crowned): _sees_queen,
+    (Phase.WATCHING, QueenSeen): _sees_queen,
     (Phase.WATCHING, Vacant): _sees_vacancy,
-    (Phase.WATCHING, Line): _watching_line,
+    (Phase.WATCHING, Succession): _watching_line,
     (Phase.WATCHING, Tick): _watching_tick,
     (Phase.WATCHING, Resign): _keep,
+    (Phase.WATCHING, GatewayLost): _note_gateway_lost,
+    (Phase.WATCHING, GatewayServes): _note_gateway_serves,
     (Phase.WATCHING, Renewed): _keep,  # the last answer of a lease already given up
     (Phase.WATCHING, LeaseLost): _keep,
     (Phase.WATCHING, Quit): _leave,
-    (Phase.CAMPAIGNING, Crowned): _note_queen,
+    (Phase.CAMPAIGNING, QueenSeen): _note_queen,
     (Phase.CAMPAIGNING, Vacant): _note_vacancy,
-    (Phase.CAMPAIGNING, Line): _note_line,
+    (Phase.CAMPAIGNING, Succession): _note_line,
     (Phase.CAMPAIGNING, Won): _wins,
     (Phase.CAMPAIGNING, Lost): _loses,
     (Phase.CAMPAIGNING, Failed): _fails,
     (Phase.CAMPAIGNING, Tick): _keep,
     (Phase.CAMPAIGNING, Resign): _keep,
+    (Phase.CAMPAIGNING, GatewayLost): _note_gateway_lost,
+    (Phase.CAMPAIGNING, GatewayServes): _note_gateway_serves,
     (Phase.CAMPAIGNING, Renewed): _keep,
     (Phase.CAMPAIGNING, LeaseLost): _keep,
     (Phase.CAMPAIGNING, Quit): _leave,
-    (Phase.REIGNING, Crowned): _reigning_sees_queen,
+    (Phase.REIGNING, QueenSeen): _reigning_sees_queen,
     (Phase.REIGNING, Vacant): _reigning_sees_vacancy,
-    (Phase.REIGNING, Line): _note_line,
+    (Phase.REIGNING, Succession): _reigning_line,
     (Phase.REIGNING, Renewed): _renews,
     (Phase.REIGNING, LeaseLost): _reigning_lease_lost,
     (Phase.REIGNING, Tick): _reigning_tick,
     (Phase.REIGNING, Resign): _resigns,
+    (Phase.REIGNING, GatewayLost): _loses_gateway,
+    (Phase.REIGNING, GatewayServes): _note_gateway_serves,
     (Phase.REIGNING, Quit): _quits,
     (Phase.GONE, Won): _wins_too_late,
     **{
         (Phase.GONE, kind): _keep
-        for kind in (Crowned, Vacant, Line, Lost, Failed, Renewed, LeaseLost, Tick, Resign, Quit)
+        for kind in (
+            QueenSeen,
+            Vacant,
+            Succession,
+            Lost,
+            Failed,
+            Renewed,
+            LeaseLost,
+            Tick,
+            Resign,
+            GatewayLost,
+            GatewayServes,
+            Quit,
+        )
     },
 }

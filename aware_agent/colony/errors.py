@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def one_line(text: str, most: int = 500) -> str:
+    """``text`` fit for a line of a log and a terminal, whoever wrote it; at most ``most`` characters of it."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text[:most]).split())
+
+
 class AwareError(Exception):
     """Base of all errors raised on purpose.
 
@@ -21,6 +26,8 @@ class AwareError(Exception):
     status: ClassVar[int] = 500
 
     def __init__(self, message: str, *, hint: str = "") -> None:
+        # Text of others ends up in it: what a library says of their documents repeats the documents' own words.
+        message, hint = (text if text.isprintable() else one_line(text, len(text)) for text in (message, hint))
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -68,6 +75,21 @@ class Deposed(AwareError):
     def __init__(self, term: int) -> None:
         super().__init__(f"term {term} is over: another queen may reign", hint="retry; any node redirects to the queen")
         self.term = term
+
+
+class AddressMissing(AwareError):
+    """The address to listen on is not on this machine now; it may come."""
+
+    code = "address-missing"
+    exit_code = 17
+
+
+class PortInUse(AwareError):
+    """A port this node has to listen on belongs to somebody else."""
+
+    code = "port-in-use"
+    exit_code = 17
+    status = 500
 
 
 class IllegalTransition(AwareError):

@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+from aware_agent.colony.decoding import Count, Moment
+from aware_agent.colony.ids import ulid
+
 
 class Severity(StrEnum):
     """How much a human should care."""
@@ -22,19 +25,36 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     ``type`` is a dotted noun and verb: ``queen.elected``, ``queen.stepped-down``, ``node.joined``,
     ``node.ready``, ``node.suspect``, ``node.dead``, ``node.left``, ``node.changed``, ``node.removed``,
+    ``node.ordered``, ``node.duplicate``, ``node.unreadable``,
     ``config.changed``, ``spec.changed``, ``caste.assigned``, ``token.created``, ``token.revoked``,
     ``user.changed``, ``hook.signed``, ``hook.accepted``, ``hook.done``, ``hook.failed``,
     ``node.renewed``, ``rotation.distributing``, ``rotation.released``, ``rotation.switched``,
-    ``rotation.returning``, ``rotation.settled``,
-    ``backup.requested``, ``backup.done``, ``backup.failed``, ``colony.restored``.
+    ``rotation.returning``, ``rotation.finishing``, ``rotation.settled``,
+    ``backup.requested``, ``backup.done``, ``backup.failed``, ``colony.restored``,
+    ``etcd.cured``, ``etcd.maintained``.
     """
 
     id: str  # ULID
-    time: float  # Unix seconds on the writer's clock; for people, never for order
-    term: int
+    time: Moment  # Unix seconds on the writer's clock; for people, never for order
+    term: Count
     actor: str  # node id, user name, or "colony"
     type: str
     subject: str  # id or name of what it happened to
     message: str  # one human sentence
     severity: Severity = Severity.INFO
     payload: dict[str, Any] = {}
+
+
+class EventDraft(msgspec.Struct, frozen=True):
+    """What an event tells, without what its writer fills in: when, in which term, by whom."""
+
+    type: str
+    subject: str
+    message: str
+    severity: Severity = Severity.INFO
+    payload: dict[str, Any] = {}
+
+
+def event(line: EventDraft, *, term: int, actor: str, now: float, randomness: bytes) -> Event:
+    """The event that tells ``line``. ``now`` in Unix seconds; takes 10 bytes of randomness."""
+    return Event(id=ulid(now, randomness), time=now, term=term, actor=actor, **msgspec.structs.asdict(line))

@@ -8,7 +8,8 @@ from enum import StrEnum
 import msgspec
 
 from aware_agent.colony.errors import Conflict, InvalidInput
-from aware_agent.colony.spec import CASTE, MAX_NODES, Spec, check_spec
+from aware_agent.colony.names import Kind, check_name
+from aware_agent.colony.spec import MAX_NODES, Spec, check_spec
 
 MAX_DELTA = 100
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{0,64}\Z")
@@ -73,8 +74,8 @@ def check_order(order: Order) -> None:
         raise InvalidInput(f"delta {order.delta} is out of range", field="delta", hint=f"±1 to ±{MAX_DELTA}")
     if not 0 <= order.max_size <= MAX_NODES:
         raise InvalidInput(f"max_size {order.max_size} is out of range", field="max_size", hint=f"1 to {MAX_NODES}")
-    if order.caste and not CASTE.match(order.caste):
-        raise InvalidInput("this is no caste's name", field="caste")
+    if order.caste:
+        check_name(Kind.CASTE, order.caste, "caste")
 
 
 def narrowed(granted: Order, delta: int | None, reference: str) -> Order:

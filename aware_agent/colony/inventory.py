@@ -2,7 +2,7 @@
 
 Everything a node says of itself is hostile here: it becomes a variable below ``aware_``, never a variable that steers
 Ansible; ``ansible_host`` is set only to something that is an IP address, group names are reduced to
-``[A-Za-z0-9_]``, and a name that cannot be an inventory name is replaced by the node's id.
+``[A-Za-z0-9_]``, and a name that is none, or that of a group, is replaced by one made of the node's id.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aware_agent.colony.names import Kind, is_name
 from aware_agent.colony.node import Status
 from aware_agent.colony.view import SPARE, ColonyView, NodeView
 
-_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 _MAX_GROUP = 200
-# Ansible gives these a meaning of its own; as a host name they would turn a node into something else.
-_NOT_HOSTS = frozenset({"all", "ungrouped", "localhost", "implicit_localhost", "localhost4", "localhost6"})
+ALIVE = "aware_alive"  # those that show their presence: a play over them reaches whom it can
 _AWAY = (Status.DEAD, Status.LEFT)
 
 
@@ -28,9 +28,9 @@ def build_inventory(view: ColonyView) -> dict[str, Any]:
 
     Dead and departed nodes are hosts of ``aware_status_*`` only: work is never sent to them by a caste's name.
     """
-    names = host_names(view.nodes)
+    names = host_names(view.nodes, (caste.name for caste in view.castes))
     hosts: dict[str, dict[str, Any]] = {}
-    groups: dict[str, list[str]] = {"aware_queen": [], "aware_workers": [], SPARE: []}
+    groups: dict[str, list[str]] = {"aware_queen": [], "aware_workers": [], ALIVE: [], SPARE: []}
     groups.update({group_name(caste.name): [] for caste in view.castes})
     for node in view.nodes:
         host = names[node.id]
@@ -56,17 +56,25 @@ def group_name(text: str) -> str:
     return name if name and not name[0].isdigit() else f"_{name}"
 
 
-def host_names(nodes: Iterable[NodeView]) -> dict[str, str]:
-    """Inventory name of every node id: its name, or its id when the name is no host name or another node's.
+def host_names(nodes: Iterable[NodeView], groups: Iterable[str] = ()) -> dict[str, str]:
+    """Inventory name of every node id: its name, or one made of its id when that is no name, a group's or taken.
 
     Of several nodes with one name the living one keeps it, then the one that was there first.
     """
     names: dict[str, str] = {}
-    taken: set[str] = set()
+    taken, nameless = set(groups), []
     for node in sorted(nodes, key=lambda n: (n.status in _AWAY, n.joined_at, n.id)):
-        name = node.name
-        if name in taken or name in _NOT_HOSTS or not _HOST.fullmatch(name):
-            name = f"aware-{group_name(node.id).lower()}"
+        if node.name in taken or not is_name(Kind.NODE, node.name):
+            nameless.append(node)
+        else:
+            taken.add(node.name)
+            names[node.id] = node.name
+    for node in nameless:
+        name = substitute = f"aware-{_NOT_IN_NAMES.sub('', node.id.lower())[:40] or 'x'}"
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{substitute}-{number}"
         taken.add(name)
         names[node.id] = name
     return names
@@ -96,6 +104,7 @@ def _variables(node: NodeView) -> dict[str, Any]:
         "aware_ram_mib": node.capabilities.ram_mib,
         "aware_disk_gib": node.capabilities.disk_gib,
         "aware_version": node.version,
+        "aware_eligible": node.eligible,
         "aware_candidate": node.candidate,
     }
     if _is_address(node.address):
@@ -105,6 +114,8 @@ def _variables(node: NodeView) -> dict[str, Any]:
 
 def _groups(node: NodeView) -> Iterable[str]:
     yield group_name(f"aware_status_{node.status}")
+    if node.status is Status.READY:
+        yield ALIVE
     if node.status in _AWAY:
         return
     yield "aware_queen" if node.role == "queen" else "aware_workers"

@@ -15,7 +15,7 @@ class Verdict(msgspec.Struct, frozen=True):
     node: str
     status: Status
     report: Report | None
-    sentence: str
+    message: str
     changed_status: bool
 
 
@@ -26,14 +26,26 @@ class Judgement(msgspec.Struct, frozen=True):
     again_at: float | None
 
 
-def judge(records: Mapping[str, Record], presence: Mapping[str, Report], now: float, dead_after_s: float) -> Judgement:
+def judge(
+    records: Mapping[str, Record],
+    presence: Mapping[str, Report],
+    now: float,
+    dead_after_s: float,
+    expected: Mapping[str, float] | None = None,
+) -> Judgement:
     """Compare what is recorded with who is present. ``now`` is Unix time in seconds.
 
+    Nodes that are ``expected`` back, each until its time, are away because somebody ordered it: they are not missed.
     Presence without a record is nobody's node (removed, or not yet joined) and is left alone.
     """
     verdicts = []
     deadlines = []
     for node, record in records.items():
+        back_by = (expected or {}).get(node, 0.0)
+        report = presence.get(node)
+        if back_by > now and record.status is Status.READY and (report is None or report.leaving):
+            deadlines.append(back_by)
+            continue
         verdict = _judge_one(record, presence.get(node), now, dead_after_s)
         if verdict:
             verdicts.append(verdict)

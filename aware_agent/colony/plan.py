@@ -8,7 +8,7 @@ import msgspec
 
 from aware_agent.colony.castes import assign
 from aware_agent.colony.node import Record, Status
-from aware_agent.colony.spec import Spec
+from aware_agent.colony.spec import CouncilSpec, Spec
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +33,7 @@ def plan(
     outcome = assign(after, records, castes, queen)
     steps += outcome.sentences
     steps += [f"caste {name} lacks {nodes(count)}" for name, count in outcome.missing.items()]
+    steps += _vacant_seats(after, records)
     if alive < after.size:
         steps.append(f"{nodes(after.size - alive)} missing: to be provisioned")
     if alive > after.size:
@@ -61,9 +62,36 @@ def _spec_steps(before: Spec | None, after: Spec) -> list[str]:
             steps.append(f"caste {name}: {old.count} -> {nodes(new.count)}")
         elif old != new:
             steps.append(f"caste {name}: requirements change")
+    if before.council != after.council:
+        steps.append(_council_step(before.council, after.council))
     if before.policies != after.policies:
         steps.append("policies change")
     return steps
+
+
+def _council_step(before: CouncilSpec | None, after: CouncilSpec | None) -> str:
+    if after is None:
+        return "the council is left as it is from now on"
+    if before is None:
+        return f"the council is kept at {seats(after.size)} from now on"
+    if before.size != after.size:
+        return f"council: {before.size} -> {seats(after.size)}, one member at a time"
+    return "council: lost members are replaced after another time"
+
+
+def _vacant_seats(after: Spec, records: Mapping[str, Record]) -> list[str]:
+    """Seats for which there is no node that an admin allowed into the council."""
+    if after.council is None:
+        return []
+    able = sum(r.eligible and r.status is not Status.DEAD for r in records.values())
+    if able >= after.council.size:
+        return []
+    return [f"the council of {after.council.size} lacks {nodes(after.council.size - able)} allowed into it"]
+
+
+def seats(count: int) -> str:
+    """``1 seat``, ``3 seats``."""
+    return f"{count} seat{'' if count == 1 else 's'}"
 
 
 def nodes(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Rotation of what a colony believes in: its CA and its secret, one generation of both at a time.
+"""Rotation of what a colony believes in: its two CAs and its secret, one generation of all at a time.
 
 Nothing is believed less before everything new is believed by everybody. The phases, and who signs in them:
 
@@ -6,6 +6,7 @@ Nothing is believed less before everything new is believed by everybody. The pha
 phase         believed                    signed with (certificates, beacons, ...)  goes on when
 ============  ==========================  ========================================  ==========================
 settled       ``generation``              ``generation``                            somebody starts a rotation
+finishing     ``generation``              ``generation``                            no node believes another any more
 distributing  ``generation``, ``other``   ``generation`` (``other`` is the new)     every node proved both
 switched      ``generation``, ``other``   ``generation`` (``other`` is the old)     every node has changed over
 returning     ``generation``, ``other``   ``generation`` (``other`` is given up)    every node has changed back
@@ -33,6 +34,7 @@ class Phase(StrEnum):
     DISTRIBUTING = "distributing"
     SWITCHED = "switched"
     RETURNING = "returning"
+    FINISHING = "finishing"  # the other generation is forgotten by the colony, not yet by every node
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,6 +45,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     other: int = 0  # believed as well; 0: none
     last: int = 1  # the highest number ever given: one that was given up is not used again
     ca: str = ""  # PEM bundle to believe, the signing CA first; "": what each node got when it joined
+    council_ca: str = ""  # the same of the council CAs, for etcd and those who speak to it
     hold: bool = False  # wait for a word before each step
     released: bool = False  # that word was given for the step that is next
     patience_s: float = PATIENCE_S  # how long a node that is away is waited for, in each phase
@@ -87,7 +90,7 @@ Event = Start | Continue | Abort | Look
 
 
 class Make(msgspec.Struct, frozen=True):
-    """Make CA and secret of ``generation`` and keep them sealed."""
+    """Make CAs and secret of ``generation`` and keep them sealed."""
 
     generation: int
 
@@ -100,7 +103,7 @@ class Promote(msgspec.Struct, frozen=True):
 
 
 class Forget(msgspec.Struct, frozen=True):
-    """Delete CA and secret of ``generation``: nobody needs it any more."""
+    """Delete CAs and secret of ``generation``: nobody needs it any more."""
 
     generation: int
 
@@ -113,7 +116,7 @@ class Decision(msgspec.Struct, frozen=True):
 
     trust: Trust
     effects: tuple[Effect, ...] = ()
-    sentence: str = ""
+    message: str = ""
 
 
 def decide(trust: Trust, event: Event, now: float) -> Decision:
@@ -129,7 +132,7 @@ def _start(trust: Trust, event: Event, now: float) -> Decision:
         trust, phase=Phase.DISTRIBUTING, other=new, last=new, hold=event.hold, released=False,
         patience_s=event.patience_s, since=now, actor=event.actor,
     )  # fmt: skip
-    return Decision(after, (Make(new),), f"generation {new} of CA and secret is given to all nodes")
+    return Decision(after, (Make(new),), f"generation {new} of CAs and secret is given to all nodes")
 
 
 def _switch(trust: Trust, event: Event, now: float) -> Decision:
@@ -143,12 +146,12 @@ def _switch(trust: Trust, event: Event, now: float) -> Decision:
 def _drop(trust: Trust, event: Event, now: float) -> Decision:
     if not _may_go(trust, event):
         return Decision(trust)
-    after = _enter(trust, Phase.SETTLED, now, other=0, hold=False)
+    after = _enter(trust, Phase.FINISHING, now, other=0, hold=False)
     return Decision(after, (Forget(trust.other),), f"generation {trust.other} is not believed any more")
 
 
 def _give_up(trust: Trust, _event: Event, now: float) -> Decision:
-    after = _enter(trust, Phase.SETTLED, now, other=0, hold=False)
+    after = _enter(trust, Phase.FINISHING, now, other=0, hold=False)
     return Decision(after, (Forget(trust.other),), f"the rotation was aborted: generation {trust.other} is forgotten")
 
 
@@ -157,6 +160,13 @@ def _turn_back(trust: Trust, _event: Event, now: float) -> Decision:
     after = _enter(trust, Phase.RETURNING, now, generation=old, other=new, hold=False)
     sentence = f"the rotation was aborted: generation {old} signs again, {new} is believed until all have changed back"
     return Decision(after, (Promote(old, new),), sentence)
+
+
+def _settle(trust: Trust, event: Event, now: float) -> Decision:
+    if not _may_go(trust, event):
+        return Decision(trust)
+    after = _enter(trust, Phase.SETTLED, now)
+    return Decision(after, (), f"the rotation is over: every node believes generation {trust.generation} alone")
 
 
 def _release(trust: Trust, _event: Event, _now: float) -> Decision:
@@ -186,6 +196,7 @@ def _enter(trust: Trust, phase: Phase, now: float, **changes: object) -> Trust:
 
 Handler = Callable[[Trust, Event, float], Decision]
 _busy = _refuse("a rotation is {phase} already", "follow it: aware rotation status; or stop it: aware rotation abort")
+_over = _refuse("the other generation is forgotten already", "follow the end: aware rotation status")
 _idle = _refuse("no rotation is under way", "start one: aware rotation start")
 _TABLE: Mapping[tuple[Phase, type], Handler] = {
     (Phase.SETTLED, Start): _start,
@@ -204,4 +215,9 @@ _TABLE: Mapping[tuple[Phase, type], Handler] = {
     (Phase.RETURNING, Continue): _nothing,
     (Phase.RETURNING, Abort): _nothing,
     (Phase.RETURNING, Look): _drop,
+    # Nodes are judged by what is believed now, so one of them that hangs keeps nobody from the next rotation.
+    (Phase.FINISHING, Start): _start,
+    (Phase.FINISHING, Continue): _nothing,
+    (Phase.FINISHING, Abort): _over,
+    (Phase.FINISHING, Look): _settle,
 }

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
 from aware_agent.colony.backup import BackupPolicy, check_policy
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.names import MAX_LABEL_VALUE, Kind, check_labels, check_name, is_label_value
 from aware_agent.colony.renewal import LIFETIME_S
 
-NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}\Z")
-CASTE = re.compile(r"^[a-z][a-z0-9_]{0,62}\Z")
-RESERVED_CASTES = frozenset({"all", "ungrouped", "spare", "queen", "worker", "aware"})
 MAX_NODES = 10_000
+COUNCIL_SIZES = (1, 3, 5, 7)  # an even council survives no more losses than the odd one below it
+MIN_REPLACE_S = 5.0
+MAX_AMOUNT = 1_000_000_000  # of processors, MiB, GiB: more is a slip of the unit
+KEEP_EVENTS = (100, 1_000_000)
+MAX_DEAD_AFTER_S = 30 * 86400
 MIN_CERTIFICATE_S, MAX_CERTIFICATE_S = 10.0, 1095 * 86400.0
 
 
@@ -45,23 +49,31 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     backup: BackupPolicy | None = None  # None: nobody makes backups
 
 
+class CouncilSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How many nodes carry the colony, and when one that is lost is replaced."""
+
+    size: int
+    replace_after_s: float = 300.0  # a member that is lost for so long gives its seat to another; 0: never
+
+
 class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The whole wish: ``size`` nodes, of which each caste takes its share; the rest is spare."""
 
     colony: str
     size: int
     castes: dict[str, CasteSpec] = {}
+    council: CouncilSpec | None = None  # None: the members of etcd are somebody else's business
     policies: Policies = Policies()
 
 
 def parse_spec(raw: bytes) -> Spec:
     """Decode and check a JSON spec. Raises :class:`InvalidInput` that names the field."""
     try:
-        spec = msgspec.json.decode(raw, type=Spec)
+        spec = from_json(raw, Spec)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
         raise InvalidInput(f"spec: {message}", field=path.strip("`"), hint="see docs/spec.md") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise InvalidInput(f"spec is not JSON: {error}") from error
     check_spec(spec)
     return spec
@@ -69,14 +81,9 @@ def parse_spec(raw: bytes) -> Spec:
 
 def check_spec(spec: Spec) -> None:
     """Raise :class:`InvalidInput` for a spec nobody could fulfil."""
-    if not NAME.match(spec.colony):
-        raise InvalidInput(
-            f"spec: colony {spec.colony!r} is not a name",
-            field="colony",
-            hint="lower-case letters, digits and -, starting with a letter",
-        )
+    check_name(Kind.COLONY, spec.colony, "colony", where="spec: ")
     if not 1 <= spec.size <= MAX_NODES:
-        raise InvalidInput(f"spec: size {spec.size} is impossible", field="size", hint=f"1 to {MAX_NODES}")
+        raise InvalidInput(f"spec: size {_short(spec.size)} is impossible", field="size", hint=f"1 to {MAX_NODES}")
     for name, caste in spec.castes.items():
         _check_caste(name, caste)
     wanted = sum(caste.count for caste in spec.castes.values())
@@ -86,30 +93,83 @@ def check_spec(spec: Spec) -> None:
             field="castes",
             hint="raise size or lower a count",
         )
+    if spec.council is not None:
+        _check_council(spec.council, spec.size)
     _check_policies(spec.policies)
 
 
-def _check_caste(name: str, caste: CasteSpec) -> None:
-    if not CASTE.match(name) or name in RESERVED_CASTES or name.startswith("aware_"):
+def _check_council(council: CouncilSpec, nodes: int) -> None:
+    if council.size not in COUNCIL_SIZES:
         raise InvalidInput(
-            f"spec: caste {name!r} cannot be a group name",
-            field=f"castes.{name}",
-            hint="lower-case letters, digits and _, not aware_... and not one of " + ", ".join(sorted(RESERVED_CASTES)),
+            f"spec: a council of {_short(council.size)} is impossible", field="council.size", hint="1, 3, 5 or 7"
         )
-    if caste.count < 0:
+    if council.size > nodes:
         raise InvalidInput(
-            f"spec: caste {name!r} has count {caste.count}", field=f"castes.{name}.count", hint="0 or more"
+            f"spec: a council of {council.size} is larger than the colony of {nodes}",
+            field="council.size",
+            hint="raise size or lower council.size",
+        )
+    if council.replace_after_s != 0 and not council.replace_after_s >= MIN_REPLACE_S:
+        raise InvalidInput(
+            f"spec: council.replace_after_s {council.replace_after_s:g} would replace members that only paused",
+            field="council.replace_after_s",
+            hint=f"at least {MIN_REPLACE_S:g}, or 0 for never",
+        )
+    if council.replace_after_s > MAX_DEAD_AFTER_S:
+        raise InvalidInput("spec: council.replace_after_s is more than 30 days", field="council.replace_after_s")
+
+
+def _check_caste(name: str, caste: CasteSpec) -> None:
+    check_name(Kind.CASTE, name, f"castes.{name}", where="spec: ")
+    if not 0 <= caste.count <= MAX_NODES:
+        raise InvalidInput(
+            f"spec: caste {name!r} has count {_short(caste.count)}",
+            field=f"castes.{name}.count",
+            hint=f"0 to {MAX_NODES}",
         )
     needs = caste.requires
-    if min(needs.vcpus, needs.ram_mib, needs.disk_gib) < 0:
-        raise InvalidInput(f"spec: caste {name!r} requires less than nothing", field=f"castes.{name}.requires")
+    for key in ("vcpus", "ram_mib", "disk_gib"):
+        if not 0 <= getattr(needs, key) <= MAX_AMOUNT:
+            raise InvalidInput(
+                f"spec: caste {name!r} requires {key} {_short(getattr(needs, key))}",
+                field=f"castes.{name}.requires.{key}",
+                hint=f"0 to {MAX_AMOUNT}",
+            )
+    if not is_label_value(needs.zone):
+        raise InvalidInput(
+            f"spec: the zone of caste {name!r} is not printable text of at most {MAX_LABEL_VALUE} characters",
+            field=f"castes.{name}.requires.zone",
+        )
+    check_labels(needs.labels, f"castes.{name}.requires.labels", where="spec: ")
+
+
+def _short(number: int) -> str:
+    text = str(number)
+    return text if len(text) <= 24 else f"{text[:20]}..."
+
+
+def check_apart(castes: Iterable[str], nodes: Iterable[str]) -> None:
+    """Raise :class:`InvalidInput` when a caste is called like a node: Ansible could not tell host from group."""
+    both = sorted(set(castes) & set(nodes))
+    if both:
+        raise InvalidInput(
+            f"spec: caste {both[0]!r} is called like a node, and Ansible could not tell them apart",
+            field=f"castes.{both[0]}",
+            hint="choose another name for the caste",
+        )
 
 
 def _check_policies(policies: Policies) -> None:
     if policies.dead_after_s < 1:
         raise InvalidInput("spec: dead_after_s below 1 s would condemn healthy nodes", field="policies.dead_after_s")
-    if policies.keep_events < 100:
+    if policies.dead_after_s > MAX_DEAD_AFTER_S:
+        raise InvalidInput("spec: dead_after_s is more than 30 days", field="policies.dead_after_s")
+    if policies.keep_events < KEEP_EVENTS[0]:
         raise InvalidInput("spec: keep_events below 100 would break resuming streams", field="policies.keep_events")
+    if policies.keep_events > KEEP_EVENTS[1]:
+        raise InvalidInput(
+            "spec: keep_events is more than etcd should hold", field="policies.keep_events", hint="at most 1000000"
+        )
     if not MIN_CERTIFICATE_S <= policies.certificate_lifetime_s <= MAX_CERTIFICATE_S:
         raise InvalidInput(
             f"spec: certificates cannot live {policies.certificate_lifetime_s:g} s",

@@ -29,6 +29,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     signed_by: int = 0  # generation of the CA of its certificate; 0: unknown
     not_after: float | None = None  # end of its certificate, Unix seconds
     bundle_fits: bool = False  # believes exactly the CAs it shall
+    council_fits: bool = True  # the same of etcd; a worker has nothing to believe there
+    etcd_fits: bool = True  # so does the etcd that its agent runs, which reads CAs when it starts
 
 
 class NodeTrust(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,10 +89,12 @@ def _lacks(trust: Trust, seen: Evidence) -> str:
     missing = trust.believed - seen.proved
     if missing:
         return f"secret {', '.join(map(str, sorted(missing)))}"
-    if not seen.bundle_fits:
+    if not (seen.bundle_fits and seen.council_fits):
         return "the CAs to believe"
     if trust.phase is not Phase.DISTRIBUTING and seen.signed_by != trust.generation:
         return f"a certificate of CA {trust.generation}"
+    if trust.phase is Phase.FINISHING and not seen.etcd_fits:
+        return "a restart of its etcd, which its agent does"
     return ""
 
 
@@ -99,5 +103,5 @@ def _standing(trust: Trust, seen: Evidence, lacks: str, now: float) -> Standing:
         return Standing.READY
     if seen.here:
         return Standing.WAITING
-    gone_too_long = trust.phase is Phase.SETTLED or now >= trust.since + trust.patience_s
+    gone_too_long = trust.phase in (Phase.SETTLED, Phase.FINISHING) or now >= trust.since + trust.patience_s
     return Standing.LEFT_BEHIND if gone_too_long else Standing.AWAY

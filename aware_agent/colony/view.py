@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from aware_agent.colony.election import Crown
-from aware_agent.colony.node import Capabilities, Labels, Record, Report, Status, effective_labels
+from aware_agent.colony.election import QueenRecord
+from aware_agent.colony.node import Capabilities, Labels, Record, Report, Status, effective_labels, process_id
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.succession import line_of_succession
 
@@ -33,11 +33,12 @@ class ColonyData(msgspec.Struct, frozen=True):
     revision: int
     spec: Spec | None
     spec_revision: int
-    crown: Crown | None
+    queen_record: QueenRecord | None
     term: int
     entries: Mapping[str, Entry]
     presence: Mapping[str, Report]
     castes: Mapping[str, Sequence[str]]
+    unreadable: tuple[str, ...] = ()  # ids of nodes whose records nobody can decode
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +52,9 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     status_since: float
     caste: str
-    candidate: bool
+    pinned: tuple[str, ...]  # addresses an admin gave it, beside its own
+    eligible: bool  # an admin let it in as one that may reign
+    candidate: bool  # it is eligible and could reign now
     priority: int
     rank: int | None  # 0 is the heir; None for the queen and for nodes that cannot reign
     cordoned: bool
@@ -59,7 +62,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: Capabilities
     version: str
     joined_at: float
-    incarnation: str
+    process: str  # another one after each start of its agent
     origin: str
     config_version: int
     config_applied: bool
@@ -100,6 +103,7 @@ class ColonyView(msgspec.Struct, frozen=True, kw_only=True):
     spec_revision: int
     status: Literal["healthy", "degraded", "forming"]
     reason: str
+    unreadable: tuple[str, ...] = ()  # ids of nodes whose records nobody can decode
 
     def find(self, id_or_name: str) -> NodeView | None:
         """The node of that id or name."""
@@ -109,7 +113,11 @@ class ColonyView(msgspec.Struct, frozen=True, kw_only=True):
 def build_view(data: ColonyData) -> ColonyView:
     """Make the picture. Pure; the same data gives the same view."""
     queen = _queen(data)
-    line = [i for i in line_of_succession(data.presence) if queen is None or i != queen.id]
+    line = [
+        i
+        for i in line_of_succession(data.presence, {i for i, e in data.entries.items() if e.record.eligible})
+        if queen is None or i != queen.id
+    ]
     rank = {node: place for place, node in enumerate(line)}
     caste_of = {node: name for name, members in data.castes.items() for node in members}
     nodes = tuple(
@@ -132,7 +140,16 @@ def build_view(data: ColonyData) -> ColonyView:
         spec_revision=data.spec_revision,
         status=status,
         reason=reason,
+        unreadable=data.unreadable,
     )
+
+
+def without_queen(view: ColonyView) -> ColonyView:
+    """The same nodes, of which none reigns: for who read it so long ago that her time may be over."""
+    if view.queen is None:
+        return view
+    nodes = tuple(msgspec.structs.replace(n, role="worker") if n.role == "queen" else n for n in view.nodes)
+    return msgspec.structs.replace(view, queen=None, nodes=nodes)
 
 
 def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
@@ -142,10 +159,12 @@ def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def _queen(data: ColonyData) -> QueenView | None:
-    crown = data.crown
-    if crown is None:
+    queen_record = data.queen_record
+    if queen_record is None:
         return None
-    return QueenView(id=crown.id, name=crown.name, url=crown.url, term=data.term, since=crown.since)
+    return QueenView(
+        id=queen_record.id, name=queen_record.name, url=queen_record.url, term=data.term, since=queen_record.since
+    )
 
 
 def _node(
@@ -166,7 +185,9 @@ def _node(
         status=record.status,
         status_since=record.status_since,
         caste=caste_of.get(record.id, SPARE),
-        candidate=report.candidate if report else False,
+        pinned=record.pinned,
+        eligible=record.eligible,
+        candidate=record.eligible and report is not None and report.candidate,
         priority=report.priority if report else 0,
         rank=rank.get(record.id),
         cordoned=record.cordoned,
@@ -174,7 +195,7 @@ def _node(
         capabilities=report.capabilities if report else Capabilities(),
         version=report.version if report else "",
         joined_at=record.joined_at,
-        incarnation=report.incarnation if report else "",
+        process=process_id(report.incarnation) if report else "",
         origin=report.origin if report else "",
         config_version=entry.config_version,
         config_applied=report is not None and report.config_version == entry.config_version,
@@ -206,10 +227,17 @@ def _status(
     gaps = [f"{c.missing} in {c.name}" for c in castes if c.missing]
     if queen is None:
         return "degraded", "no queen"
+    if data.unreadable:
+        return "degraded", f"the record of {_some(data.unreadable)} cannot be read"
     if troubled:
-        return "degraded", "silent or dead: " + ", ".join(troubled[:5]) + (" ..." if len(troubled) > 5 else "")
-    if ready < wanted:
+        return "degraded", f"silent or dead: {_some(troubled)}"
+    if len(nodes) < wanted:  # some have never been here, or were removed
         return "forming", f"{ready} of {wanted} nodes are ready"
-    if gaps:
-        return "degraded", "missing " + ", ".join(gaps)
+    left = [n.name for n in nodes if n.status is Status.LEFT]
+    if ready < wanted or gaps:
+        return "degraded", f"said good-bye: {_some(left)}" if ready < wanted else "missing " + ", ".join(gaps)
     return "healthy", f"{ready} node{' is' if ready == 1 else 's are'} ready"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")

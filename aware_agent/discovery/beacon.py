@@ -34,6 +34,7 @@ _MIN_SIZE = _HEADER.size + 1 + 4 + MAC_SIZE  # one byte of key id, four empty st
 _MAX_KEY_ID, _MAX_NAME, _MAX_ADDRESS, _MAX_URL = 32, 63, 45, 128
 _LIMITS = (_MAX_NAME, _MAX_ADDRESS, _MAX_URL, _MAX_URL)
 _IS_QUEEN, _LEAVING = 1, 2
+_MAX_FOUNDERS, _MAX_LEVEL = 7, 3
 _NOBODY = bytes(16)
 _TO_BASE32 = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZ", "abcdefghijklmnopqrstuv")
 _FROM_DIGIT = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -62,6 +63,7 @@ class Kind(IntEnum):
     ANNOUNCE = 1  # a member to all members; key: the colony's
     SEEK = 2  # a newcomer to whoever is queen; key: the join token's
     OFFER = 3  # the queen's answer to one SEEK, its nonce echoed; key: the same token's
+    FOUND = 4  # a founder to all who hold the founding key; key: that key's
 
 
 _KINDS = {int(kind): kind for kind in Kind}
@@ -85,7 +87,7 @@ class Beacon(msgspec.Struct, frozen=True, kw_only=True):
     """Who I am, where, and who I think is queen. Empty strings and zeros say "unknown"."""
 
     kind: Kind
-    key_id: str  # ANNOUNCE: generation of the colony secret; SEEK and OFFER: id of the join token
+    key_id: str  # ANNOUNCE: generation of the colony secret; SEEK, OFFER: id of the join token; FOUND: of the key
     sent_ms: int  # Unix milliseconds on the sender's clock
     nonce: bytes  # 8 bytes
     sender: str  # node id (ULID)
@@ -98,6 +100,8 @@ class Beacon(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0  # nodes the sender knows
     is_queen: bool = False
     leaving: bool = False
+    level: int = 0  # FOUND only: see colony.founders.Level
+    founders: tuple[str, ...] = ()  # FOUND only: node ids, each once and in order
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -135,7 +139,9 @@ def encode(beacon: Beacon, key: bytes, colony: str) -> bytes:
         raise ValueError(f"a beacon cannot carry this: {error}") from None
     texts = (beacon.name, beacon.address, beacon.url, beacon.queen_url)
     packed = b"".join(_prefixed(_text(text, limit)) for text, limit in zip(texts, _LIMITS, strict=True))
-    signed = header + key_id + packed
+    signed = header + key_id + _pack_founders(beacon) + packed
+    if len(signed) + MAC_SIZE > MAX_SIZE:
+        raise ValueError("a beacon cannot carry all of this")
     return signed + hmac.digest(key, signed, "sha256")
 
 
@@ -145,11 +151,9 @@ def decode(datagram: bytes, keyring: Keyring, colony: str, *, own: bytes | None 
     ``keyring`` finds the key of a kind and key id, or ``None``. A nonce that starts with ``own`` marks an
     echo of what this process broadcast itself.
     """
-    if not _MIN_SIZE <= len(datagram) <= MAX_SIZE:
-        return _REJECTED[Reason.LENGTH]
-    header = _Header._make(_HEADER.unpack_from(datagram))
-    if (reason := _foreign(header, colony, own)) is not None:
+    if (reason := foreign(datagram, colony, own=own)) is not None:
         return _REJECTED[reason]
+    header = _Header._make(_HEADER.unpack_from(datagram))
     kind = _KINDS[header.kind]
     body_at = _HEADER.size + header.key_id_length
     key_id = _printable(datagram[_HEADER.size : body_at])
@@ -161,6 +165,17 @@ def decode(datagram: bytes, keyring: Keyring, colony: str, *, own: bytes | None 
     if not hmac.compare_digest(hmac.digest(key, datagram[:-MAC_SIZE], "sha256"), datagram[-MAC_SIZE:]):
         return _REJECTED[Reason.MAC]
     return _parse(datagram[body_at:-MAC_SIZE], header, kind, key_id)
+
+
+def foreign(datagram: bytes, colony: str, *, own: bytes | None = None) -> Reason | None:
+    """Why ``datagram`` is not for us, by what costs the same for every datagram: its size and what stands in its head.
+
+    Anybody on the network can send one, so nothing that grows with the colony may be done before this, and nothing
+    that could be done by a sender's mere wish before its MAC was checked.
+    """
+    if not _MIN_SIZE <= len(datagram) <= MAX_SIZE:
+        return Reason.LENGTH
+    return _foreign(_Header._make(_HEADER.unpack_from(datagram)), colony, own)
 
 
 def _foreign(header: _Header, colony: str, own: bytes | None) -> Reason | None:
@@ -178,8 +193,9 @@ def _foreign(header: _Header, colony: str, own: bytes | None) -> Reason | None:
 
 def _parse(body: bytes, header: _Header, kind: Kind, key_id: str) -> Beacon | Rejected:
     """Even a member may be wrong or hostile, so what is authentic is still checked."""
-    texts = _texts(body)
-    if texts is None or header.sender == _NOBODY:
+    found = _parse_founders(body) if kind is Kind.FOUND else (0, (), body)
+    texts = None if found is None else _texts(found[2])
+    if found is None or texts is None or header.sender == _NOBODY:
         return _REJECTED[Reason.MALFORMED]
     name, address, url, queen_url = texts
     if not (_sound_address(address) and _sound_url(url) and _sound_url(queen_url)):
@@ -188,8 +204,31 @@ def _parse(body: bytes, header: _Header, kind: Kind, key_id: str) -> Beacon | Re
         kind=kind, key_id=key_id, sent_ms=header.sent_ms, nonce=header.nonce, sender=id_from_bytes(header.sender),
         name=name, address=address, url=url, queen_id=id_from_bytes(header.queen), queen_url=queen_url,
         term=header.term, size=header.size, is_queen=bool(header.flags & _IS_QUEEN),
-        leaving=bool(header.flags & _LEAVING),
+        leaving=bool(header.flags & _LEAVING), level=found[0], founders=found[1],
     )  # fmt: skip
+
+
+def _pack_founders(beacon: Beacon) -> bytes:
+    founders = beacon.founders
+    if beacon.kind is not Kind.FOUND:
+        if founders or beacon.level:
+            raise ValueError("only a founder's beacon carries founders")
+        return b""
+    sound = len(founders) <= _MAX_FOUNDERS and list(founders) == sorted(set(founders)) and "" not in founders
+    if not sound or not 0 <= beacon.level <= _MAX_LEVEL:
+        raise ValueError("a beacon carries at most 7 founders, each once and in order, and a level from 0 to 3")
+    return bytes([beacon.level, len(founders)]) + b"".join(id_to_bytes(node) for node in founders)
+
+
+def _parse_founders(body: bytes) -> tuple[int, tuple[str, ...], bytes] | None:
+    """Level, founders and what comes after them; None when that is malformed."""
+    if len(body) < 2 or body[0] > _MAX_LEVEL or body[1] > _MAX_FOUNDERS:
+        return None
+    end = 2 + 16 * body[1]
+    ids = [body[at : at + 16] for at in range(2, end, 16)]
+    if end > len(body) or ids != sorted(set(ids)) or _NOBODY in ids:
+        return None
+    return body[0], tuple(id_from_bytes(raw) for raw in ids), body[end:]
 
 
 def _texts(body: bytes) -> list[str] | None:

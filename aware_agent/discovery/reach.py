@@ -8,23 +8,22 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.urls import gateway_url
 
 _MAX_AT_ONCE = 16
 
 
-def gateway_url(text: str) -> str:
+def seed_url(text: str) -> str:
     """``host:port`` or ``https://host:port`` as a base URL. Raises :class:`InvalidInput` for anything else."""
-    url = text if "://" in text else f"https://{text}"
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme == "https" and parts.hostname and parts.port and parts.path in ("", "/")
-    except ValueError:
-        sound = False
-    if not sound or parts.username or parts.query or parts.fragment:
+    url = gateway_url(text if "://" in text else f"https://{text}" if ":" in text else "")
+    if not url:
+        # Not the whole text: it may carry a password.
         raise InvalidInput(
-            f"seed {text!r} is not a gateway address", field="discovery.seeds", hint="write https://host:port"
+            f"seed {text.rpartition('@')[2]!r} is not a gateway address",
+            field="discovery.seeds",
+            hint="write https://host:port",
         )
-    return f"https://{parts.netloc}"
+    return url
 
 
 async def reachable(urls: Iterable[str], timeout_s: float) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from aware_agent.colony.errors import InvalidInput
-from aware_agent.discovery.reach import gateway_url
+from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.urls import gateway_url
 from aware_agent.security.files import write_atomic
 
 MOST = 32
@@ -26,10 +26,10 @@ def load_remembered(path: Path) -> tuple[str, ...]:
     """Base URLs of gateways, best first; empty when there is nothing useful."""
     try:
         with path.open("rb") as file:
-            urls = msgspec.json.decode(file.read(_MAX_BYTES), type=_Members).urls
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            urls = from_json(file.read(_MAX_BYTES), _Members).urls
+    except (OSError, *UNDECODABLE):
         return ()
-    return tuple(dict.fromkeys(url for text in urls[:MOST] if (url := _sound(text))))
+    return tuple(dict.fromkeys(url for text in urls[:MOST] if (url := gateway_url(text))))
 
 
 def save_remembered(path: Path, urls: Iterable[str]) -> bool:
@@ -37,15 +37,8 @@ def save_remembered(path: Path, urls: Iterable[str]) -> bool:
 
     Raises ``DiskFull`` and its relatives of ``security.files``; the old file is whole then.
     """
-    members = tuple(dict.fromkeys(url for text in urls if (url := _sound(text))))[:MOST]
+    members = tuple(dict.fromkeys(url for text in urls if (url := gateway_url(text))))[:MOST]
     if members == load_remembered(path):
         return False
     write_atomic(path, msgspec.json.encode(_Members(urls=list(members))))
     return True
-
-
-def _sound(text: str) -> str:
-    try:
-        return gateway_url(text)
-    except InvalidInput:
-        return ""

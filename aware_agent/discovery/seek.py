@@ -1,6 +1,6 @@
 """A newcomer's side of discovery: find a way into the colony with nothing but its name and a join token.
 
-What is found is a hint where to knock. Trust begins in the join, which compares the CA with the token's pin.
+What is found is a hint whom to ask. Trust begins in the join, which compares the CA with the token's pin.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import msgspec
 
 from aware_agent.discovery.beacon import NONCE_SIZE, Beacon, Kind, Rejected, decode, encode
 from aware_agent.discovery.errors import ClockSkew, NoColonyFound
-from aware_agent.discovery.guard import WINDOW_S, clock_difference
 from aware_agent.discovery.interfaces import choose_links
-from aware_agent.discovery.reach import gateway_url, reachable
+from aware_agent.discovery.reach import reachable, seed_url
+from aware_agent.discovery.replay import WINDOW_S, clock_difference
 from aware_agent.discovery.udp import BroadcastSocket, Source, open_all
 from aware_agent.security.token import JoinToken, beacon_key
 
@@ -40,7 +40,7 @@ class SeekSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to knock: ``urls`` in order of preference; ``origin`` is ``seed``, ``remembered`` or ``broadcast``."""
+    """Whom to ask: ``urls`` in order of preference; ``origin`` is ``seed``, ``remembered`` or ``broadcast``."""
 
     urls: tuple[str, ...]
     origin: str
@@ -78,7 +78,7 @@ async def search(
     wall: Clock = time.time,
 ) -> AsyncIterator[Found]:
     """All ways in, layer by layer: seeds, remembered members, broadcast. Nothing is tried before it is asked for."""
-    for origin, urls in (("seed", [gateway_url(seed) for seed in seeds]), ("remembered", list(remembered))):
+    for origin, urls in (("seed", [seed_url(seed) for seed in seeds]), ("remembered", list(remembered))):
         if up := await reachable(urls, settings.connect_timeout_s):
             yield Found(urls=up, origin=origin)
     if settings.broadcast and (found := await call(colony, token, settings, wall=wall)):

@@ -13,19 +13,19 @@ from typing import Self
 
 import msgspec
 
-from aware_agent.discovery.beacon import NONCE_SIZE, Beacon, Kind, Reason, Rejected, decode, encode
-from aware_agent.discovery.guard import WINDOW_S, RateLimit, RecentKeys, ReplayMemory, clock_difference, in_window
+from aware_agent.discovery.beacon import NONCE_SIZE, Beacon, Kind, Reason, Rejected, decode, encode, foreign
 from aware_agent.discovery.interfaces import Link
 from aware_agent.discovery.pace import Pace
 from aware_agent.discovery.peers import Peer, PeerTable
+from aware_agent.discovery.replay import WINDOW_S, RateLimit, RecentKeys, ReplayMemory, clock_difference, in_window
 from aware_agent.discovery.udp import BroadcastSocket, Source, open_all
 
 log = logging.getLogger("aware.discovery")
-_KIND_AT = 5  # where a datagram says what it is, before anything is checked
+_KIND_AT = 5  # where a datagram says what it is
 _PREFIX = NONCE_SIZE // 2
 
 
-class Portrait(msgspec.Struct, frozen=True, kw_only=True):
+class NodeAnnouncement(msgspec.Struct, frozen=True, kw_only=True):
     """What this node says of itself right now."""
 
     id: str
@@ -69,7 +69,7 @@ class BeaconService:
         links: Sequence[Link],
         port: int,
         keys: AnnounceKeys,
-        describe: Callable[[], Portrait],
+        describe: Callable[[], NodeAnnouncement],
         token_key: Callable[[str], bytes | None] = lambda _: None,
         on_peer: Callable[[Peer], None] = lambda _: None,
         pace: Pace | None = None,
@@ -103,7 +103,7 @@ class BeaconService:
     async def start(self) -> None:
         """Open the sockets and announce.
 
-        Raises ``PortInUse``, ``OSError`` for an address that is not ours, ``ValueError`` for a portrait that no
+        Raises ``PortInUse``, ``OSError`` for an address that is not ours, ``ValueError`` for a announcement that no
         beacon can carry; nothing stays open then.
         """
         self._sockets = open_all(self._links, self._port, self.handle, shared=True)
@@ -152,13 +152,13 @@ class BeaconService:
 
     def handle(self, datagram: bytes, source: Source, via: BroadcastSocket | None = None) -> None:
         """Take one datagram from the network."""
-        if len(datagram) > _KIND_AT and datagram[_KIND_AT] == Kind.SEEK:
-            if not self._describe().is_queen:
-                self.counters["seek_not_queen"] += 1
-                return
-            if not self._seeks.allow(source[0], self._monotonic()):
-                self.counters["seek_limited"] += 1
-                return
+        if (reason := foreign(datagram, self.colony, own=self._own)) is not None:
+            self._reject(reason)
+            return
+        # The key of a SEEK is looked up and opened before its MAC can be checked: so often and no more per source.
+        if datagram[_KIND_AT] == Kind.SEEK and not self._seeks.allow(source[0], self._monotonic()):
+            self.counters["seek_limited"] += 1
+            return
         beacon = decode(datagram, self._key, self.colony, own=self._own)
         if isinstance(beacon, Rejected):
             self._reject(beacon.reason)
@@ -200,6 +200,9 @@ class BeaconService:
             log.warning("node %s at %s: %s", beacon.name, beacon.address, what)
 
     def _answer(self, seek: Beacon, source: Source, via: BroadcastSocket | None) -> None:
+        if not self._describe().is_queen:
+            self.counters["seek_not_queen"] += 1
+            return
         # No time window: a newcomer whose clock is wrong must learn that from our answer. What stops a
         # recorded SEEK is its nonce, what stops many is the limit above.
         if not self._answered.first_time(seek.nonce):

@@ -35,7 +35,6 @@ class BroadcastSocket:
     def __init__(self, link: Link, port: int, handler: Handler, *, shared: bool) -> None:
         self.link = link
         self.send_errors = 0
-        self.last_error = ""
         self._target = (link.broadcast, port)
         self._handler = handler
         self._socket = _bind(link.broadcast, port, shared=True) if shared else _bind_alone(link.address, port)
@@ -50,9 +49,8 @@ class BroadcastSocket:
         """Send to one address; see :meth:`broadcast`."""
         try:
             self._socket.sendto(datagram, target)
-        except OSError as error:
+        except OSError:
             self.send_errors += 1
-            self.last_error = error.strerror or str(error)
             return False
         return True
 

@@ -1,21 +1,23 @@
-"""The queen's gateway: a fast path for hot reads in front of FastAPI, and around both what every answer has."""
+"""The gateway of a council member: fast paths in front of FastAPI, and around all of them what every answer has."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from aware_agent import __version__
+from aware_agent.colony.decoding import plain_reason
 from aware_agent.colony.errors import AwareError, InvalidInput
-from aware_agent.colony.node import Status
-from aware_agent.gateway import openapi, problems
-from aware_agent.gateway.asgi import App, Message, Receive, Scope, Send, refuse
+from aware_agent.gateway import openapi, problems, standing
+from aware_agent.gateway.asgi import App, Headers, Message, Receive, Scope, Send, client_of, cut, refuse
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.errors import MethodNotAllowed, NoSuchRoute
 from aware_agent.gateway.idempotency import Once
@@ -24,7 +26,9 @@ from aware_agent.gateway.routes import (
     auth,
     backups,
     cluster,
+    commands,
     config,
+    council,
     dashboard,
     events,
     health,
@@ -40,28 +44,27 @@ from aware_agent.gateway.routes import (
     users,
 )
 from aware_agent.gateway.state import Gateway
-from aware_agent.gateway.worker import Public
-from aware_agent.telemetry import Family, gauge
+from aware_agent.gateway.warm import warm_up
 
 ROUTERS = (
-    cluster, spec, nodes, config, queen, events, inventory, auth, users, tokens, join, renew, rotation, hooks, backups,
-    health, dashboard,
+    cluster, council, spec, nodes, config, commands, queen, events, inventory, auth, users,
+    tokens, join, renew, rotation, hooks, backups, health, dashboard,
 )  # fmt: skip
-MAX_ABSENT = 100  # names in the metrics; how many there are is told in any case
-_ABSENT = (Status.SUSPECT, Status.DEAD)
 
 
-class QueenApp:
-    """ASGI application of one reign; see :class:`aware_agent.gateway.switch.Reign`."""
+class GatewayApp:
+    """ASGI application of one council member, for as long as its process lives."""
 
     def __init__(self, gateway: Gateway, inner: App) -> None:
         self.gateway = gateway
         self._inner = Once(gateway, inner)
-        self._node = gateway.context.me.encode()
+
+    async def warm_up(self) -> None:
+        """Load and build now what the first request would wait for."""
+        await warm_up(self._inner, self.gateway.authority)
 
     async def close(self, reason: str) -> None:
         """End all live streams."""
-        self.gateway.public.more = tuple
         await self.gateway.hub.close(reason)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +75,7 @@ class QueenApp:
             if hot is None or scope["method"] != "GET" or not await self._fast(scope, send, hot):
                 await self._slow(scope, receive, send)
         elif scope["type"] == "websocket":
+            await self.gateway.turnstile.enter(client_of(scope))
             await self._inner(scope, receive, send)
 
     async def _fast(self, scope: Scope, send: Send, resource: str) -> bool:
@@ -100,36 +104,64 @@ class QueenApp:
 
     async def _slow(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = 0
+        complete = False
 
         async def stamped(message: Message) -> None:
-            nonlocal started
+            nonlocal started, complete
             if message["type"] == "http.response.start":
                 started = message["status"]
                 message = {**message, "headers": self._stamp(list(message.get("headers", [])))}
+            elif not message.get("more_body"):
+                complete = True
             await send(message)
 
         try:
-            await self._inner(scope, receive, stamped)
+            await self._answer(scope, receive, stamped)
+        except ClientDisconnect:
+            pass
         except Exception as error:
-            # Starlette reports a bug after it has answered; before that the answer is ours.
-            if not started:
+            # What comes through Starlette was reported there; of what broke outside of it the answer is ours.
+            if started and not complete:
+                await cut(scope, receive)
+            elif not started:
                 known = error if isinstance(error, AwareError) else problems.unexpected(error)
-                started = known.status
-                await refuse(send, known, self.gateway.context.me)
+                await refuse(stamped, known, self.gateway.context.me)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
-            self.gateway.public.requests.counts[route, started or 499] += 1
+            self.gateway.public.requests.counts[self._resource(scope, started), started or 499] += 1
 
-    def _stamp(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        if not any(name == b"x-aware-node" for name, _ in headers):
-            headers.append((b"x-aware-node", self._node))
+    def _resource(self, scope: Scope, status: int) -> str:
+        """What is counted as one: never the path as it was sent."""
+        if scope["path"] in self.gateway.public.pages:
+            return str(scope["path"])
+        return "redirect" if status == 307 else getattr(scope.get("route"), "path", "other")
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Past FastAPI where that is not needed. Strangers take turns, whoever is known does not wait for them."""
+        gateway = self.gateway
+        if not self._known(scope):
+            await gateway.turnstile.enter(client_of(scope))
+        if await self.gateway.public.serve(scope, send):
+            return
+        queens = standing.needs_queen(scope["method"], scope["path"])
+        if queens and await standing.send_to_queen(self.gateway.context, scope, send):
+            return
+        await self._inner(scope, receive, send)
+
+    def _known(self, scope: Scope) -> bool:
+        """Whether the token was verified before; whoever comes with a new one waits once."""
+        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+        return authorization is not None and self.gateway.authority.recall(authorization) is not None
+
+    def _stamp(self, headers: Headers) -> Headers:
+        there = {name for name, _ in headers}
+        headers += [pair for pair in self.gateway.stamp() if pair[0] not in there]
         headers.append((b"x-content-type-options", b"nosniff"))
         return headers
 
 
-def create_queen_app(context: GatewayContext, public: Public | None = None) -> QueenApp:
-    """The gateway for one reign. ``public`` may be the worker's, so that its counters go on."""
-    gateway = Gateway(context, public)
+def create_gateway(context: GatewayContext) -> GatewayApp:
+    """The gateway of a council member."""
+    gateway = Gateway(context)
     app = FastAPI(
         title="AWARE gateway",
         version=__version__,
@@ -139,51 +171,24 @@ def create_queen_app(context: GatewayContext, public: Public | None = None) -> Q
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    app.state.doorman = auth.Doorman()
+    described = functools.cache(lambda: msgspec.json.encode(_openapi(app)))
+    app.state.description = described
+    gateway.public.describe(described)
     for module in ROUTERS:
         app.include_router(module.router)
     app.add_exception_handler(AwareError, _aware)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _bug)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    gateway.public.more = lambda: _families(gateway)
-    return QueenApp(gateway, app)
+    return GatewayApp(gateway, app)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         app.openapi_schema = openapi.complete(get_openapi(title=app.title, version=app.version, routes=app.routes))
     return app.openapi_schema
-
-
-def _families(gateway: Gateway) -> list[Family]:
-    """Metrics only a queen has."""
-    view = gateway.context.view()
-    statuses: dict[str, int] = {"ready": 0, "suspect": 0, "dead": 0, "left": 0}
-    for node in view.nodes:
-        statuses[str(node.status)] += 1
-    return [
-        Family(
-            "aware_nodes", "gauge", "Nodes of the colony by status.", [({"status": s}, n) for s, n in statuses.items()]
-        ),
-        Family(
-            "aware_caste_missing",
-            "gauge",
-            "Nodes a caste lacks.",
-            [({"caste": caste.name}, caste.missing) for caste in view.castes],
-        ),
-        Family(
-            "aware_node_absent",
-            "gauge",
-            "Nodes that are suspect or dead, by name.",
-            [({"name": n.name, "status": str(n.status)}, 1) for n in view.nodes if n.status in _ABSENT][:MAX_ABSENT],
-        ),
-        gauge("aware_nodes_wanted", "Nodes the spec asks for.", view.spec.size if view.spec else 0),
-        gauge("aware_healthy", "1 when the colony is healthy.", view.status == "healthy"),
-        gauge("aware_event_streams", "Open event streams.", len(gateway.hub)),
-        *backups.families(gateway.context),
-    ]
 
 
 async def _aware(_: Request, error: Exception) -> Response:
@@ -195,7 +200,7 @@ async def _validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:])
-    return _respond(InvalidInput(f"{first['loc'][0]} parameter {field}: {first['msg']}", field=field))
+    return _respond(InvalidInput(f"{first['loc'][0]} parameter {field}: {plain_reason(first['msg'])}", field=field))
 
 
 async def _http(_: Request, error: Exception) -> Response:
@@ -209,6 +214,11 @@ async def _http(_: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return _respond(NoSuchRoute("nothing lives at this path", hint="/openapi.json lists what does"))
     return _respond(InvalidInput(str(error.detail)))
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Nobody reads this; it keeps a client that went in the middle of its request from being reported as a bug."""
+    return Response(status_code=499)
 
 
 async def _bug(_: Request, error: Exception) -> Response:

@@ -28,25 +28,24 @@ class _Verified(msgspec.Struct, frozen=True):
 
 
 class Authority:
-    """Verifies tokens for one reign. Remembers those it verified, bounded; revocation works at once."""
+    """Verifies tokens. Remembers those it verified, bounded; a revocation counts as soon as the mirror shows it."""
 
     def __init__(self, context: GatewayContext, clock: Callable[[], float] = time.time) -> None:
-        colony = context.view().colony
         self._context = context
         self._clock = clock
-        self._keys = Keys(colony)
-        self._secrets = context.colony_secrets
-        self._signer = TokenSigner(colony, *self._secrets)
+        self._keys = Keys(context.colony)
+        self._signing = context.token_keys
+        self._signer = TokenSigner(context.colony, *self._signing)
         self._verified: dict[bytes, _Verified] = {}
         self._spending: set[str] = set()
         self._tickets: dict[str, tuple[Principal, float]] = {}
 
     @property
     def signer(self) -> TokenSigner:
-        """Issues and verifies with the secrets of now. When those changed, nothing verified before counts."""
-        if self._secrets is not self._context.colony_secrets:
-            self._secrets = self._context.colony_secrets
-            self._signer = TokenSigner(self._keys.colony, *self._secrets)
+        """Issues and verifies with the keys of now. When those changed, nothing verified before counts."""
+        if self._signing is not self._context.token_keys:
+            self._signing = self._context.token_keys
+            self._signer = TokenSigner(self._keys.colony, *self._signing)
             self._verified.clear()
         return self._signer
 
@@ -70,7 +69,7 @@ class Authority:
 
     def recall(self, authorization: bytes) -> Principal | None:
         """The principal of a header that was verified before and still holds; the hot path."""
-        known = self._verified.get(authorization) if self._secrets is self._context.colony_secrets else None
+        known = self._verified.get(authorization) if self._signing is self._context.token_keys else None
         if known is None:
             return None
         projection = self._context.projection
@@ -113,17 +112,13 @@ class Authority:
         return self._clock() < principal.exp and checked.role == principal.role
 
     def user(self, name: str) -> UserRecord | None:
-        """The user of that name."""
-        stored = self._context.projection.get(self._keys.key("users", name))
-        return msgspec.json.decode(stored.value, type=UserRecord) if stored else None
+        """The user of that name. Raises NotMirrored before users were read for the first time."""
+        self._context.view()
+        return self._context.reader.one(f"users/{name}", UserRecord)
 
     def users(self) -> dict[str, UserRecord]:
         """All users by name."""
-        prefix = self._keys.key("users/")
-        return {
-            stored.key.removeprefix(prefix).decode(): msgspec.json.decode(stored.value, type=UserRecord)
-            for stored in self._context.projection.items(prefix)
-        }
+        return self._context.reader.many("users/", UserRecord)
 
     def ticket(self, principal: Principal) -> str:
         """A secret that opens one stream for ``principal`` within ``TICKET_TTL_S``."""
@@ -143,6 +138,7 @@ class Authority:
         return principal
 
     def _checked(self, principal: Principal) -> Principal:
+        self._context.view()  # who has read no users yet cannot say that one is gone: raises NotMirrored
         if self._context.projection.get(self._keys.key("revoked", principal.jti)) is not None:
             raise Unauthenticated("this token was revoked", hint="log in again: aware login")
         user = self.user(principal.name)

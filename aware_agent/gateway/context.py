@@ -1,34 +1,33 @@
-"""What the gateway needs from the agent it runs in. The agent implements it; tests serve it from memory.
+"""What the HTTP servers of a node need to know. Nothing here is heavy: a worker imports this file.
 
-:class:`NodeContext` is all a worker's signpost needs, :class:`GatewayContext` what the queen's gateway needs.
-Nothing here is heavy: a worker imports this file.
+:class:`NodeContext` is all a worker's signpost needs. :class:`GatewayContext` is a council member's gateway: its own
+mirror of the colony, and the agent beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from aware_agent.colony.backup import BackupLog, BackupPolicy
+from aware_agent.colony.council_document import CouncilDocument
+from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.event import Event
-from aware_agent.colony.hook import HookRecord, Order
-from aware_agent.colony.node import Config
-from aware_agent.colony.spec import Spec
-from aware_agent.colony.verification import RotationReport
 from aware_agent.colony.view import ColonyView
-from aware_agent.security.joining import JoinAnswer, JoinRequest
-from aware_agent.security.renewing import RenewRequest
-from aware_agent.security.rotating import NewTrust
-from aware_agent.security.signed_url import Permit
-from aware_agent.security.token import TokenRecord
+from aware_agent.store.health import StoreState
 from aware_agent.telemetry import Family
+
+if TYPE_CHECKING:
+    from aware_agent.agent.member.link import Facts
+    from aware_agent.agent.reader import ColonyReader
+    from aware_agent.gateway.queen_client import Commands
+    from aware_agent.store.projection import Projection
 
 EventBatch = Sequence[tuple[int, Event]]
 """Events with their revisions, in order. All events of one revision are in one batch."""
 
 
 class NodeContext(Protocol):
-    """What every node can say of itself."""
+    """What a worker can say of itself."""
 
     @property
     def me(self) -> str:
@@ -44,175 +43,79 @@ class NodeContext(Protocol):
     def ready(self) -> tuple[bool, str]:
         """Whether this node does its work, and one sentence why (not)."""
 
+    def store(self) -> StoreState:
+        """How etcd is as this node sees it; known without a majority and without a queen."""
+
+    def council(self) -> CouncilDocument:
+        """Who may reign, as far as this node knows."""
+
     def families(self) -> Iterable[Family]:
         """Metrics of the agent, for ``/metrics``."""
 
 
-class Stored(Protocol):
-    """A key's value in the projection."""
+class GatewayContext(Protocol):
+    """What the gateway of a council member reads and commands; :class:`aware_agent.gateway.member.Member` is one."""
 
     @property
-    def key(self) -> bytes: ...
+    def me(self) -> str:
+        """Id of this node."""
 
     @property
-    def value(self) -> bytes: ...
+    def colony(self) -> str:
+        """Name of the colony."""
 
     @property
-    def mod_revision(self) -> int: ...
-
-
-class Projection(Protocol):
-    """The read model; :class:`aware_agent.store.projection.Projection` is one."""
+    def ca_pem(self) -> bytes:
+        """The colony's CA certificates, PEM."""
 
     @property
-    def revision(self) -> int: ...
-
-    def get(self, key: bytes) -> Stored | None: ...
-
-    def items(self, prefix: bytes) -> Iterable[Stored]: ...
-
-
-class Written(Protocol):
-    """Outcome of a fenced write. ``changed`` is False when everything was like that already."""
+    def council_ca_pem(self) -> bytes:
+        """Those that etcd and its clients believe, PEM."""
 
     @property
-    def revision(self) -> int: ...
+    def token_keys(self) -> tuple[bytes, ...]:
+        """Keys of access tokens that are believed, the one that signs first; the same object until they change."""
 
     @property
-    def term(self) -> int: ...
+    def url_keys(self) -> tuple[dict[str, bytes], ...]:
+        """Keys of signed URLs by id, the set that signs first."""
 
     @property
-    def changed(self) -> bool: ...
-
-
-class Planned(Protocol):
-    """What a spec would do; :class:`aware_agent.colony.plan.Plan` is one."""
+    def commands(self) -> Commands:
+        """What only a queen can do."""
 
     @property
-    def changed(self) -> bool: ...
+    def projection(self) -> Projection:
+        """The copy of etcd."""
 
     @property
-    def steps(self) -> Sequence[str]: ...
-
-    @property
-    def missing_nodes(self) -> int: ...
-
-    @property
-    def surplus_nodes(self) -> int: ...
-
-
-class BackupState(Protocol):
-    """Policy, record and next time; :class:`aware_agent.queen.backup.commands.BackupState` is one."""
-
-    @property
-    def policy(self) -> BackupPolicy | None: ...
-
-    @property
-    def log(self) -> BackupLog: ...
-
-    @property
-    def next_at(self) -> float | None: ...
-
-
-class Commands(Protocol):
-    """Everything the gateway can change. Each call is one fenced write and raises AwareError subclasses."""
-
-    async def change_node(
-        self,
-        node_id: str,
-        *,
-        labels: Mapping[str, str | None] | None,
-        cordoned: bool | None,
-        if_revision: int | None,
-        actor: str,
-    ) -> Written:
-        """Merge ``labels`` (None removes one) and set the cordon."""
-
-    async def put_config(self, node_id: str, config: Config, *, if_revision: int | None, actor: str) -> Written: ...
-
-    async def remove_node(self, node_id: str, *, force: bool, actor: str) -> Written: ...
-
-    async def put_spec(self, spec: Spec, *, if_revision: int | None, actor: str) -> Written: ...
-
-    def plan_spec(self, spec: Spec) -> Planned: ...
-
-    async def step_down(self, *, actor: str) -> Written: ...
-
-    async def transfer(self, node_id: str, *, actor: str) -> Written: ...
-
-    async def join(self, request: JoinRequest, source_address: str) -> JoinAnswer: ...
-
-    async def renew(self, request: RenewRequest, source_address: str) -> JoinAnswer: ...
-
-    async def start_rotation(self, actor: str, new: NewTrust, *, hold: bool, patience_s: float) -> Written: ...
-
-    async def continue_rotation(self, actor: str) -> Written: ...
-
-    async def abort_rotation(self, actor: str) -> Written: ...
-
-    async def rotation_report(self) -> RotationReport: ...
-
-    async def create_token(
-        self, *, ttl_s: float | None, uses: int | None, node_name: str | None, actor: str
-    ) -> tuple[str, TokenRecord]:
-        """Return the join token's text, shown once, and what is kept of it."""
-
-    async def revoke_token(self, token_id: str, *, actor: str) -> Written: ...
-
-    def list_tokens(self) -> Sequence[TokenRecord]: ...
-
-    async def put_user(self, name: str, *, password_hash: str | None, role: str, actor: str) -> Written: ...
-
-    async def delete_user(self, name: str, *, actor: str) -> Written: ...
-
-    async def revoke_access(self, jti: str, expires_at: float, *, actor: str) -> Written: ...
-
-    async def accept_hook(self, order: Order, *, actor: str, permit: Permit | None) -> tuple[HookRecord, bool]:
-        """Take an order and spend the signed URL it came by; False: it is the one this caller gave before."""
-
-    async def tell_signed(self, permit: Permit, *, actor: str) -> Written:
-        """Put on record that a URL was signed."""
-
-    def list_hooks(self) -> Sequence[HookRecord]: ...
-
-    def hook(self, hook_id: str) -> HookRecord:
-        """One order. Raises :class:`NotFound`."""
-
-    def backups(self) -> BackupState:
-        """How backups stand."""
-
-    async def request_backup(self, *, actor: str) -> BackupState:
-        """Want a backup now."""
-
-
-class GatewayContext(NodeContext, Protocol):
-    """What the queen's gateway reads and commands."""
-
-    @property
-    def projection(self) -> Projection: ...
-
-    @property
-    def commands(self) -> Commands: ...
-
-    @property
-    def colony_secret(self) -> bytes: ...
-
-    @property
-    def colony_secrets(self) -> tuple[bytes, ...]:
-        """All generations that are believed, the one that signs first; the same object until they change."""
-
-    @property
-    def settings(self) -> Any: ...
+    def reader(self) -> ColonyReader:
+        """Typed access to it. Raises NotMirrored before the colony was read for the first time."""
 
     @property
     def oldest_event_revision(self) -> int:
         """Revision of the oldest event still kept; 0 when there are no events."""
 
+    def queen(self) -> QueenRecord | None:
+        """Who reigns as far as this node can know."""
+
+    async def next_queen(self) -> QueenRecord | None:
+        """As :meth:`queen`; while nobody reigns and an election may be under way, it waits for it, a moment."""
+
     def view(self) -> ColonyView:
-        """The picture at the projection's revision; the same object until that changes."""
+        """The picture at the projection's revision; the same object until that changes. Raises NotMirrored."""
+
+    def store(self) -> StoreState:
+        """How etcd is as this node sees it; known without a majority and without a queen."""
+
+    async def facts(self) -> Facts | None:
+        """How the agent is; None when it does not answer."""
 
     async def wait_revision(self, revision: int) -> None:
         """Return once the projection has reached ``revision``; raises an AwareError (503) after a bounded time."""
+
+    async def has_been(self, revision: int) -> bool:
+        """Whether etcd has reached ``revision``; after a restore it may not have. True when etcd cannot be asked."""
 
     def events(self, since: int, limit: int) -> EventBatch:
         """At most ``limit`` events after revision ``since`` (exclusive), oldest first."""

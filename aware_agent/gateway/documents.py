@@ -6,11 +6,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from aware_agent.channel.frames import NodeOrder
 from aware_agent.colony.event import Event
 from aware_agent.colony.node import Config
-from aware_agent.colony.spec import Spec
+from aware_agent.colony.seats import Seat
+from aware_agent.colony.spec import CouncilSpec, Spec
 from aware_agent.colony.view import NodeView
 from aware_agent.security.roles import Role
+from aware_agent.store.health import StoreState
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +29,29 @@ class NodeName(Document, frozen=True, kw_only=True):
 
     id: str
     name: str
+
+
+class CouncilMembersDocument(Document, frozen=True, kw_only=True):
+    """Who carries the colony. ``trouble`` is what a person has to do something about, ``sentence`` what goes on."""
+
+    wanted: CouncilSpec | None
+    members: list[Seat]
+    message: str
+    trouble: str
+
+
+class MoveBody(Body, frozen=True, kw_only=True):
+    """Whose seat shall move, and to whom: ids or names. Without ``to`` the queen chooses."""
+
+    from_: str = msgspec.field(name="from")
+    to: str = ""
+
+
+class MovingDocument(Document, frozen=True, kw_only=True):
+    """An accepted move: ``to`` gets a seat, and then ``from`` gives up its own."""
+
+    from_: NodeName = msgspec.field(name="from")
+    to: NodeName
 
 
 class QueenDocument(Document, frozen=True, kw_only=True):
@@ -105,10 +131,11 @@ class NodesDocument(Document, frozen=True, kw_only=True):
 
 
 class NodePatch(Body, frozen=True, kw_only=True):
-    """Labels are merged; null removes one."""
+    """Labels are merged; null removes one. ``pinned`` are addresses for its certificate, for an admin to say."""
 
     labels: dict[str, str | None] | None = None
     cordoned: bool | None = None
+    pinned: tuple[str, ...] | None = None
 
 
 class Change(Document, frozen=True, kw_only=True):
@@ -123,6 +150,21 @@ class NodeChange(Change, frozen=True, kw_only=True):
     """Outcome of a change of one node, and the node after it."""
 
     node: NodeView
+
+
+class CommandBody(Body, frozen=True, kw_only=True):
+    """What the node shall do, by ``type``: restart, log-level (``level``), diagnostics, check-upgrade (``version``)."""
+
+    command: NodeOrder
+
+
+class CommandAnswer(Document, frozen=True, kw_only=True):
+    """The node's own answer; the order is on record as event ``node.ordered`` of ``revision``."""
+
+    revision: int
+    term: int
+    node: NodeName
+    answer: dict[str, object]
 
 
 class ConfigDocument(Document, frozen=True, kw_only=True):
@@ -141,7 +183,7 @@ class ConfigBody(Body, frozen=True, kw_only=True):
 
 
 class ConfigChange(Change, frozen=True, kw_only=True):
-    """Outcome of putting a configuration."""
+    """Outcome of putting a configuration; ``version`` 0: the gateway that answers has not seen it yet."""
 
     version: int
 
@@ -247,6 +289,8 @@ class JoinTokenBody(Body, frozen=True, kw_only=True):
     ttl_s: float | None = 3600.0
     uses: int | None = 1
     node_name: str | None = None
+    eligible: bool = False  # whether nodes it lets in may reign
+    addresses: tuple[str, ...] = ()  # pinned for the node it lets in
 
 
 class JoinTokenDocument(Document, frozen=True, kw_only=True):
@@ -258,6 +302,8 @@ class JoinTokenDocument(Document, frozen=True, kw_only=True):
     expires_at: float | None
     uses_left: int | None
     node_name: str | None
+    eligible: bool
+    addresses: tuple[str, ...]
 
 
 class NewJoinToken(JoinTokenDocument, frozen=True, kw_only=True):
@@ -272,17 +318,35 @@ class JoinTokensDocument(Document, frozen=True, kw_only=True):
     tokens: list[JoinTokenDocument]
 
 
+class DeniedKey(Document, frozen=True, kw_only=True):
+    """The key of a node that was removed: nobody joins with it. ``key`` is its fingerprint."""
+
+    key: str
+    node_id: str
+    name: str
+    removed_at: float
+    removed_by: str
+
+
+class DeniedKeysDocument(Document, frozen=True, kw_only=True):
+    """All denied keys, the last one first."""
+
+    keys: list[DeniedKey]
+
+
 class Health(Document, frozen=True, kw_only=True):
     """The process answers."""
 
     status: Literal["ok"]
+    store: StoreState
 
 
 class Readiness(Document, frozen=True, kw_only=True):
-    """Whether the node does its work."""
+    """Whether the node does its work, and how etcd is as it sees it."""
 
     ready: bool
     reason: str
+    store: StoreState
 
 
 class InventoryDocument(Document, frozen=True, kw_only=True):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from aware_agent.colony.errors import AwareError
+from aware_agent.store.health import StoreState
 
 
 class NoSuchRoute(AwareError):
@@ -31,6 +34,19 @@ class HistoryTrimmed(AwareError):
             hint="read the state anew (GET /v1/cluster) and resume from its revision",
         )
         self.oldest = oldest
+
+
+class RevisionAhead(AwareError):
+    """Events after a revision that etcd has not reached: it was restored from a backup, and what was seen is gone."""
+
+    code = "revision-ahead"
+    status = 410
+
+    def __init__(self, since: int) -> None:
+        super().__init__(
+            f"revision {since} is newer than anything this colony has: etcd was restored from a backup meanwhile",
+            hint="read the state anew (GET /v1/cluster) and resume from its revision",
+        )
 
 
 class PreconditionFailed(AwareError):
@@ -76,14 +92,61 @@ class Busy(AwareError):
 
 
 class NoQueen(AwareError):
-    """Nobody reigns at this moment. ``retry_after`` in seconds."""
+    """Nobody reigns at this moment. ``retry_after`` in seconds. ``store``: how etcd is, which may be the reason."""
 
     code = "no-queen"
     status = 503
 
-    def __init__(self) -> None:
-        super().__init__("the colony has no queen at this moment", hint="an election takes seconds; retry")
-        self.retry_after = 1
+    def __init__(self, store: StoreState | None = None) -> None:
+        self.store = store
+        if store is not None and store.trouble:
+            lasts = f", for {time.time() - store.since:.0f} s now" if store.since is not None else ""
+            super().__init__(f"the colony has no queen: {store.detail}{lasts}", hint=store.hint)
+            self.retry_after = 5
+        else:
+            super().__init__("the colony has no queen at this moment", hint="an election takes seconds; retry")
+            self.retry_after = 1
+
+
+class NotMirrored(AwareError):
+    """This gateway has not read the colony yet. ``store``: how etcd is, which may be the reason."""
+
+    code = "not-mirrored"
+    status = 503
+    retry_after = 1
+
+    def __init__(self, store: StoreState) -> None:
+        self.store = store
+        because = f": {store.detail}" if store.trouble else ""
+        super().__init__(f"this node has not read the colony yet{because}", hint=store.hint or "retry in a moment")
+
+
+class AgentSilent(AwareError):
+    """The agent beside this gateway did not answer in time. ``retry_after`` in seconds."""
+
+    code = "agent-silent"
+    status = 503
+    retry_after = 1
+    maybe_applied = True
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"this node's agent did not answer within {seconds:.0f} s; the write may have happened",
+            hint="read what it would have changed before you repeat it",
+        )
+
+
+class Stopping(AwareError):
+    """The node stops before the answer was there. ``retry_after`` in seconds."""
+
+    code = "stopping"
+    status = 503
+    retry_after = 1
+
+    def __init__(self, method: str) -> None:
+        self.maybe_applied = method not in ("GET", "HEAD", "OPTIONS")
+        so = "; the write may have happened" if self.maybe_applied else ""
+        super().__init__(f"this node stopped before the answer was there{so}", hint="ask again in a moment")
 
 
 class InternalError(AwareError):
@@ -98,11 +161,3 @@ class InternalError(AwareError):
             "the gateway failed to answer; this is a bug", hint=f"look for incident {incident} in the node's log"
         )
         self.incident = incident
-
-
-class PortInUse(AwareError):
-    """The gateway's port belongs to somebody else."""
-
-    code = "port-in-use"
-    exit_code = 17
-    status = 500

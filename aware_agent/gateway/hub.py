@@ -12,7 +12,7 @@ import msgspec
 from aware_agent.colony.event import Event
 from aware_agent.gateway.context import EventBatch, GatewayContext
 from aware_agent.gateway.documents import EventDocument
-from aware_agent.gateway.errors import Busy, HistoryTrimmed
+from aware_agent.gateway.errors import Busy, HistoryTrimmed, RevisionAhead
 
 MAX_STREAMS = 1000
 MAX_QUEUED = 512  # events a client may lag behind before it is dropped
@@ -21,13 +21,15 @@ HEARTBEAT_S = 15.0
 _CLOSE_S = 1.0
 
 # WebSocket close codes, also in the last message of an SSE stream.
-REIGN_ENDED = 1012  # RFC 6455 registry: service restart
+STOPPED = 1012  # RFC 6455 registry: service restart
 TOKEN_ENDED = 4401
 TRIMMED = 4410
 TOO_SLOW = 4429
 
+_REWOUND = "etcd was restored from a backup: read the state anew"
 
-class Line(msgspec.Struct, frozen=True):
+
+class StreamLine(msgspec.Struct, frozen=True):
     """One event, encoded."""
 
     revision: int
@@ -43,17 +45,17 @@ class End(msgspec.Struct, frozen=True):
     resume: int
 
 
-Item = list[Line] | End | None
+Item = list[StreamLine] | End | None
 """What a stream yields: the events of some revisions, its end, or None as a sign of life."""
 
 
 class _Subscriber:
     def __init__(self) -> None:
-        self.queue: deque[Line] = deque()
+        self.queue: deque[StreamLine] = deque()
         self.end: tuple[int, str] | None = None
         self.changed = asyncio.Event()
 
-    def put(self, lines: list[Line]) -> None:
+    def put(self, lines: list[StreamLine]) -> None:
         if self.end is None and len(self.queue) + len(lines) > MAX_QUEUED:
             self.stop(TOO_SLOW, "too slow: events came faster than you took them")
         if self.end is None:
@@ -65,7 +67,7 @@ class _Subscriber:
             self.end = (code, reason)
         self.changed.set()
 
-    async def take(self, seconds: float) -> list[Line]:
+    async def take(self, seconds: float) -> list[StreamLine]:
         """What is queued; empty after ``seconds`` without anything, or at the end."""
         try:
             async with asyncio.timeout(seconds):
@@ -79,13 +81,14 @@ class _Subscriber:
 
 
 class EventHub:
-    """The streams of one reign."""
+    """The streams of this gateway. They live on whoever reigns, because its mirror of the colony does."""
 
     def __init__(self, context: GatewayContext, *, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._context = context
         self._heartbeat_s = heartbeat_s
         self._subscribers: set[_Subscriber] = set()
         self._closed: str | None = None
+        self._newest = 0  # revision of the newest event that was sent
         self._empty = asyncio.Event()
         self._empty.set()
         self._unsubscribe = context.subscribe_events(self._publish)
@@ -94,15 +97,20 @@ class EventHub:
         """How many streams are open."""
         return len(self._subscribers)
 
-    def check_history(self, since: int) -> None:
-        """Raise :class:`HistoryTrimmed` when events after ``since`` are gone; 0 asks for whatever is kept."""
+    async def check_history(self, since: int) -> None:
+        """Raise :class:`HistoryTrimmed` when events after ``since`` are gone; 0 asks for whatever is kept.
+
+        Raises :class:`RevisionAhead` when ``since`` is in a future that a restore of etcd took back.
+        """
         oldest = self._context.oldest_event_revision
         if 0 < since < oldest - 1:
             raise HistoryTrimmed(since, oldest)
+        if not await self._context.has_been(since):
+            raise RevisionAhead(since)
 
-    def check(self, since: int) -> None:
+    async def check(self, since: int) -> None:
         """As :meth:`check_history`; also raise :class:`Busy` when there is no room for one more stream."""
-        self.check_history(since)
+        await self.check_history(since)
         if self._closed is not None or len(self._subscribers) >= MAX_STREAMS:
             raise Busy(self._closed or f"{MAX_STREAMS} streams are open already")
 
@@ -125,6 +133,8 @@ class EventHub:
                 yield _only(lines, prefix) or None
                 if not lines and not allowed():
                     subscriber.stop(TOKEN_ENDED, "your token does not hold any more")
+                if not lines and not await self._context.has_been(last):
+                    subscriber.stop(TRIMMED, _REWOUND)
             code, reason = subscriber.end
             yield End(code, reason, last)
 
@@ -133,7 +143,7 @@ class EventHub:
         self._closed = self._closed or reason
         self._unsubscribe()
         for subscriber in self._subscribers:
-            subscriber.stop(REIGN_ENDED, reason)
+            subscriber.stop(STOPPED, reason)
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await self._empty.wait()
@@ -142,7 +152,7 @@ class EventHub:
     def _subscriber(self) -> Iterator[_Subscriber]:
         subscriber = _Subscriber()
         if self._closed is not None:
-            subscriber.stop(REIGN_ENDED, self._closed)
+            subscriber.stop(STOPPED, self._closed)
         self._subscribers.add(subscriber)
         self._empty.clear()
         try:
@@ -154,10 +164,16 @@ class EventHub:
 
     def _publish(self, batch: EventBatch) -> None:
         lines = [_line(revision, event) for revision, event in batch]
+        rewound = bool(lines) and lines[0].revision <= self._newest
+        self._newest = lines[-1].revision if lines else self._newest
         for subscriber in self._subscribers:
-            subscriber.put(lines)
+            # What was sent is not history any more, and what comes now would be taken for seen already.
+            if rewound:
+                subscriber.stop(TRIMMED, _REWOUND)
+            else:
+                subscriber.put(lines)
 
-    def _page(self, since: int) -> list[Line]:
+    def _page(self, since: int) -> list[StreamLine]:
         return [_line(revision, event) for revision, event in page(self._context, since, PAGE)[0]]
 
 
@@ -183,9 +199,9 @@ def document(revision: int, event: Event) -> EventDocument:
     return EventDocument(revision=revision, **msgspec.structs.asdict(event))
 
 
-def _line(revision: int, event: Event) -> Line:
-    return Line(revision, event.type, msgspec.json.encode(document(revision, event)))
+def _line(revision: int, event: Event) -> StreamLine:
+    return StreamLine(revision, event.type, msgspec.json.encode(document(revision, event)))
 
 
-def _only(lines: list[Line], prefix: str) -> list[Line]:
+def _only(lines: list[StreamLine], prefix: str) -> list[StreamLine]:
     return [line for line in lines if line.type.startswith(prefix)]

@@ -13,15 +13,17 @@ _TEMPLATE = "#/components/schemas/{name}"
 _types: dict[str, type] = {}
 
 DESCRIPTION = """\
-The gateway of an AWARE colony. It lives on the queen; every other node answers `307` with the queen's address in
-`Location` and `X-Aware-Queen`, so any node is a way in.
+The gateway of an AWARE colony. Every council member answers reads; what only the queen can do others answer with `307`
+and her address in `Location` and `X-Aware-Queen`, so any node is a way in. `X-Aware-Role` says what a member is.
 
 * Reads carry `ETag` (`"<revision>-<hash>"`), `X-Aware-Revision` and `X-Aware-Term`; `If-None-Match` gives `304`.
-* Writes take `If-Match` with a revision or ETag (`412` when it changed since) and `Idempotency-Key`, which the queen
-  keeps in memory for her reign.
+* Writes that could lose somebody else's change take `If-Match` with a revision or ETag (`412` when it changed since).
+* Writes take `Idempotency-Key` (1 to 128 printable characters): repeated with it, a write changes nothing a second time
+  and its answer says `Idempotency-Replayed: true`, also when another queen reigns by then. Kept for a day, and for the
+  last 256 keys of a user. Logins, joins, renewals and signed URLs prove themselves and do not read it.
 * `/v1/events/ws` is the WebSocket twin of `/v1/events/stream`: one EventDocument a message, `?since=` and `?type=`
   as there, the token by `Authorization`, by `?ticket=` (POST /v1/auth/ticket) or as first message
-  `{"token": "..."}`. Close codes: 1012 the reign ended, 4401 the token does not hold, 4410 history was trimmed, 4429
+  `{"token": "..."}`. Close codes: 1012 the gateway stops, 4401 the token does not hold, 4410 history was trimmed, 4429
   too slow; the reason names the revision to resume after. A worker closes with 1008 and `queen <url>`.
 * Errors are `application/problem+json` with a stable `code`.
 """

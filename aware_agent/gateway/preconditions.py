@@ -6,8 +6,9 @@ import hashlib
 import re
 
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.numbers import whole
 
-_TAG = re.compile(r'(?:W/)?"?(\d{1,19})(?:-[0-9A-Za-z-]*)?"?')
+_TAG = re.compile(r'(?:W/)?"?([0-9]{1,20})(?:-[0-9A-Za-z-]*)?"?')
 
 
 def etag(revision: int, body: bytes) -> bytes:
@@ -35,9 +36,10 @@ def if_match(header: str | None, current: int) -> int | None:
     revisions = []
     for part in header.split(","):
         match = _TAG.fullmatch(part.strip())
-        if match is None:
+        try:
+            revisions.append(whole(match[1] if match else ""))
+        except ValueError:
             raise InvalidInput(
                 "If-Match is not a revision", field="If-Match", hint='send the ETag you read: "<revision>-..."'
-            )
-        revisions.append(int(match[1]))
+            ) from None
     return current if current in revisions else revisions[0]

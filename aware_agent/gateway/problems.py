@@ -13,11 +13,12 @@ import msgspec
 
 from aware_agent.colony.errors import AwareError
 from aware_agent.gateway.errors import InternalError
+from aware_agent.store.health import StoreState
 
 Headers = list[tuple[bytes, bytes]]
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://aware-colony.github.io/problems/"
-_MEMBERS = ("field", "term", "current", "oldest", "retry_after", "incident", "maybe_applied")
+_MEMBERS = ("field", "term", "current", "oldest", "retry_after", "incident", "maybe_applied", "store")
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +37,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     oldest: int = 0  # revision, for trimmed history
     retry_after: int = 0  # seconds
     incident: str = ""  # finds an internal error in the node's log
+    store: StoreState | None = None  # how etcd is as the node sees it, when there is no queen
     maybe_applied: bool = False  # the write may have happened although no answer came
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 
 from aware_agent import __version__
+from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.inventory import build_inventory
 from aware_agent.colony.node import Config, Status
-from aware_agent.colony.view import ColonyView, NodeView
-from aware_agent.gateway import preconditions
+from aware_agent.colony.view import ColonyView, NodeView, without_queen
+from aware_agent.gateway import preconditions, standing
 from aware_agent.gateway.asgi import Headers, Message, Send
+from aware_agent.gateway.believed import Believed
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.documents import (
     CasteDocument,
@@ -28,6 +30,7 @@ from aware_agent.gateway.documents import (
     SpecDocument,
 )
 from aware_agent.gateway.errors import NoQueen
+from aware_agent.store.health import StoreState
 from aware_agent.store.keys import Keys
 
 NODES = "/v1/nodes/"
@@ -39,15 +42,19 @@ _LEVEL = 4  # a third of the time of gzip's default level for 3 % more bytes
 class Prepared:
     """One answer, ready to send any number of times."""
 
-    def __init__(self, body: bytes, *, tag: bytes, revision: int, term: int, node: str) -> None:
+    def __init__(
+        self, body: bytes, *, tag: bytes, revision: int, term: int, node: str, role: str, more: Headers
+    ) -> None:
         self.body = body
         self.tag = tag
         self._common: Headers = [
             (b"x-aware-revision", b"%d" % revision),
             (b"x-aware-term", b"%d" % term),
             (b"x-aware-node", node.encode()),
+            (b"x-aware-role", role.encode()),
             (b"cache-control", b"private, no-cache"),
             (b"vary", b"accept-encoding, authorization"),
+            *more,
         ]
         self._plain = self._messages(200, body, [(b"etag", tag), (b"content-type", b"application/json")])
         self._same = self._messages(304, None, [(b"etag", tag)])
@@ -98,12 +105,17 @@ class Prepared:
 
 
 class Reads:
-    """The hot resources of one queen. Holds the answers of one picture only, and not more than ``MAX_PREPARED``."""
+    """The hot resources. Holds the answers of one picture only, and not more than ``MAX_PREPARED``."""
 
-    def __init__(self, context: GatewayContext) -> None:
+    def __init__(self, context: GatewayContext, believed: Believed) -> None:
         self._context = context
-        self._keys = Keys(context.view().colony)
+        self._believed = believed
+        self._trust: Headers = []
+        self._keys = Keys(context.colony)
         self._view: ColonyView | None = None
+        self._store = StoreState()
+        self._queen: QueenRecord | None = None
+        self._role: standing.Role = "member"
         self._prepared: dict[str, Prepared] = {}
         self._index: dict[str, NodeView] | None = None
 
@@ -112,10 +124,15 @@ class Reads:
 
         None also for a node that is not there or a name that several have: the routes know what to say then.
         """
-        view = self._context.view()
-        if view is not self._view:
-            self._view, self._prepared, self._index = view, {}, None
-        return self._prepared.get(path) or self._prepare(path, view)
+        view, store, queen = self._context.view(), self._context.store(), self._context.queen()
+        trust = self._believed.headers()
+        same = view is self._view and queen is self._queen and trust == self._trust
+        if not same or store.detail != self._store.detail:
+            self._view, self._store, self._queen, self._prepared, self._index = view, store, queen, {}, None
+            self._trust = trust
+            self._role = standing.role(self._context)
+        # A copy that hears nothing of etcd for long does not know who reigns, whatever it read last.
+        return self._prepared.get(path) or self._prepare(path, view if queen else without_queen(view))
 
     def _prepare(self, path: str, view: ColonyView) -> Prepared | None:
         made = self._document(path, view)
@@ -126,14 +143,17 @@ class Reads:
         tag = preconditions.etag(revision, body)
         if len(self._prepared) >= MAX_PREPARED:
             self._prepared.clear()
-        prepared = Prepared(body, tag=tag, revision=view.revision, term=view.term, node=self._context.me)
+        more = self._trust if self._role == "queen" else []
+        node, role = self._context.me, self._role
+        prepared = Prepared(body, tag=tag, revision=view.revision, term=view.term, node=node, role=role, more=more)
         self._prepared[path] = prepared
         return prepared
 
     def _document(self, path: str, view: ColonyView) -> tuple[Any, int] | None:
         """The document at ``path`` and the revision its tag is of."""
         if path in HOT:
-            return HOT[path](view), (view.spec_revision if path == "/v1/spec" else view.revision)
+            document = HOT[path](view, self._store)
+            return document, (view.spec_revision if path == "/v1/spec" else view.revision)
         name, _, part = path.removeprefix(NODES).partition("/")
         node = self._find(name, view)
         if node is None or part not in ("", "config") or path.endswith("/"):
@@ -150,22 +170,22 @@ class Reads:
     def _config(self, node: NodeView) -> tuple[ConfigDocument, int]:
         stored = self._context.projection.get(self._keys.key("config", node.id))
         revision = stored.mod_revision if stored else 0
-        config = msgspec.json.decode(stored.value, type=Config) if stored else Config()
+        config = self._context.reader.one(f"config/{node.id}", Config) or Config()
         document = ConfigDocument(
             revision=revision, version=node.config_version, applied=node.config_applied, config=config
         )
         return document, revision
 
 
-def cluster(view: ColonyView) -> ClusterDocument:
-    """The colony at a glance."""
+def cluster(view: ColonyView, store: StoreState) -> ClusterDocument:
+    """The colony at a glance. One whose etcd takes no writes is not healthy, whoever is there."""
     names = {node.id: node.name for node in view.nodes}
     return ClusterDocument(
         colony=view.colony,
         revision=view.revision,
         term=view.term,
-        status=view.status,
-        reason=view.reason,
+        status="degraded" if store.trouble else view.status,
+        reason=store.message or view.reason,
         queen=reigning(view) if view.queen else None,
         heir=heir(view),
         size=_size(view),
@@ -182,10 +202,10 @@ def cluster(view: ColonyView) -> ClusterDocument:
     )
 
 
-def reigning(view: ColonyView) -> QueenDocument:
+def reigning(view: ColonyView, store: StoreState | None = None) -> QueenDocument:
     """Who reigns, and who would follow. Raises :class:`NoQueen`."""
     if view.queen is None:
-        raise NoQueen
+        raise NoQueen(store)
     return QueenDocument(**msgspec.structs.asdict(view.queen), heir=heir(view))
 
 
@@ -222,14 +242,14 @@ def _compress(body: bytes) -> bytes:
     return gzip.compress(body, _LEVEL, mtime=0)
 
 
-HOT: dict[str, Callable[[ColonyView], Any]] = {
+HOT: dict[str, Callable[[ColonyView, StoreState], Any]] = {
     "/v1/cluster": cluster,
-    "/v1/inventory": build_inventory,
-    "/v1/nodes": nodes,
+    "/v1/inventory": lambda view, _: build_inventory(view),
+    "/v1/nodes": lambda view, _: nodes(view),
     "/v1/queen": reigning,
-    "/v1/spec": spec,
+    "/v1/spec": lambda view, _: spec(view),
 }
-"""Hot resources: path and what makes its document."""
+"""Hot resources: path and what makes its document of the colony and of how etcd is."""
 
 
 def accepts_gzip(header: bytes) -> bool:

@@ -8,18 +8,23 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
+from pydantic import BeforeValidator
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from aware_agent.colony.errors import AwareError, Conflict, InvalidInput, NotFound
+from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
+from aware_agent.colony.numbers import whole
 from aware_agent.colony.view import NodeView
 from aware_agent.gateway import preconditions
-from aware_agent.gateway.context import Written
 from aware_agent.gateway.errors import PreconditionFailed, TooLarge
+from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.openapi import problem_response, reference
 from aware_agent.gateway.reads import accepts_gzip
 from aware_agent.gateway.state import Gateway
+from aware_agent.queen.commands import Command, Written
+from aware_agent.queen.writer import RevisionChanged
 from aware_agent.security.jwt import Principal
 from aware_agent.security.roles import Role, require
 
@@ -36,6 +41,12 @@ async def gateway_of(connection: HTTPConnection) -> Gateway:
     return gateway
 
 
+def _strict(value: object) -> object:
+    return whole(value) if isinstance(value, str) else value
+
+
+# For every number in a query: FastAPI's own reading takes `` 5``, ``+5`` and ``1_000``.
+STRICT = BeforeValidator(_strict)
 Here = Annotated[Gateway, Depends(gateway_of)]
 
 
@@ -122,11 +133,11 @@ async def read_bytes(request: Request) -> bytes:
 async def read(request: Request, kind: type[T]) -> T:
     """The decoded request body. Raises :class:`InvalidInput` that names the field."""
     try:
-        return msgspec.json.decode(await read_bytes(request), type=kind)
+        return from_json(await read_bytes(request), kind)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
         raise InvalidInput(f"request body: {message}", field=_field(message, path)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise InvalidInput("the request body is not JSON") from error
 
 
@@ -178,43 +189,31 @@ def find_node(gateway: Gateway, node: str) -> NodeView:
     nodes = gateway.context.view().nodes
     found = [n for n in nodes if n.id == node] or [n for n in nodes if n.name == node]
     if not found:
-        raise NotFound(f"there is no node {node[:80]!r}", hint="GET /v1/nodes lists them")
+        raise NotFound(f"there is no node {node[:80]!r}", hint="aware nodes list, or GET /v1/nodes, shows them")
     if len(found) > 1:
         raise Conflict(f"{len(found)} nodes are called {node!r}", hint="use the id")
     return found[0]
 
 
 async def write(
-    gateway: Gateway, header: str | None, key: bytes, run: Callable[[int | None], Awaitable[Written]]
+    gateway: Gateway, header: str | None, key: bytes, make: Callable[[int | None], Command[Written]], who: Principal
 ) -> Written:
-    """Run a command on the value of ``key`` under If-Match and wait until reads show it.
+    """Run a command on the value of ``key`` under If-Match; returns when reads show it.
 
-    ``run`` gets the revision to insist on; the command checks it in its transaction, this only fails early. Raises
+    ``make`` gets the revision to insist on; the queen checks it in her transaction, this only fails early. Raises
     :class:`PreconditionFailed` when the value has another revision.
     """
     wanted = preconditions.if_match(header, revision_of(gateway, key))
-    if wanted is not None and wanted < (current := revision_of(gateway, key)):
+    # Who repeats a write that was made finds what he wrote himself; only the queen can tell.
+    if wanted is not None and keyed() is None and wanted < (current := revision_of(gateway, key)):
         raise PreconditionFailed(current)
     try:
-        written = await run(wanted)
-    except Conflict as conflict:
-        current = revision_of(gateway, key)
-        if wanted is not None and wanted != current:
-            raise PreconditionFailed(current) from conflict
-        raise
-    await settle(gateway, written)
-    return written
+        return await gateway.context.commands.run(make(wanted), actor=who.name)
+    except RevisionChanged as changed:
+        raise PreconditionFailed(changed.current) from changed
 
 
 def revision_of(gateway: Gateway, key: bytes) -> int:
     """Revision of the last change of ``key``'s value, 0 when it has none."""
     stored = gateway.context.projection.get(key)
     return stored.mod_revision if stored else 0
-
-
-async def settle(gateway: Gateway, written: Written) -> None:
-    """Wait until reads show what was written. A lagging projection does not undo a write, so it is no error."""
-    try:
-        await gateway.context.wait_revision(written.revision)
-    except (AwareError, TimeoutError):
-        return

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn as a guest in the agent's event loop.
+"""The HTTP server: uvicorn as a guest in an event loop that is not its own.
 
 It captures no signals, writes no access log and binds its port itself, so that a port in use is one clear line.
 """
@@ -7,39 +7,112 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
+import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
 
+from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.errors import AwareError, InvalidInput
+from aware_agent.gateway.acceptor import Acceptor
 from aware_agent.gateway.asgi import App
-from aware_agent.gateway.errors import PortInUse
+from aware_agent.gateway.http_protocol import GatewayHttp
+from aware_agent.gateway.limits import Limits, limits_of, sweep
+from aware_agent.gateway.proxy_protocol import Source
+from aware_agent.gateway.running import Running
+from aware_agent.listening import listen
 
 Tls = tuple[Path, Path]  # certificate chain, key
 MAX_MESSAGE = 64 * 1024  # bytes a WebSocket client may send at once; clients only ever send a token
-_BACKLOG = 1024
-_SILENCE_MS = 60_000
+_TICK_S, _TAKE_S = 1.0, 0.1
+_LAST_WORDS_S = 1.0  # for a refusal, and for a connection to be gone after it was cut
+log = logging.getLogger(__name__)
 
 
 class _Guest(uvicorn.Server):
-    """A server that leaves signals to the agent."""
+    """A server that leaves signals to the process, and lets in whom :class:`Acceptor` lets in."""
+
+    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext | None, limits: Limits) -> None:
+        super().__init__(config)
+        self._context, self._limits = context, limits
+        self._sweeping: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Stop serving, at once."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """As uvicorn has it, which looks ten times a second: most of what a quiet worker would cost."""
+        while not await self.on_tick(0):  # 0: it writes the time of day for the answers' headers
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_S):
+                    await self._ending.wait()
+                    await asyncio.sleep(_TAKE_S)  # whoever has connected by now is still taken
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept on the one socket there is."""
+        assert sockets is not None
+        acceptor: Any = Acceptor(
+            sockets[0],
+            self._protocol,
+            tls=self._context,
+            handshake_s=self._limits.first_request_s,
+            connections=self._limits.connections,
+            proxies=self._limits.proxies,
+        )
+        self.servers = [acceptor]  # uvicorn closes these when it stops
+        self._sweeping = asyncio.create_task(sweep(self.server_state.connections), name="sweep")
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn has it; slow clients are swept until the end."""
+        try:
+            await super().shutdown(sockets)
+        finally:
+            if self._sweeping is not None:
+                self._sweeping.cancel()
+                await asyncio.gather(self._sweeping, return_exceptions=True)
+
+    def _protocol(self, source: Source, ticket: object) -> asyncio.Protocol:
+        made = GatewayHttp(config=self.config, server_state=self.server_state, app_state={})
+        made.source, made.ticket, made.limits = source, ticket, self._limits
+        return made
+
 
 class GatewayServer:
-    """Serve ``app`` on ``host:port`` (0 picks a free one) until stopped; TLS 1.2 or newer when ``tls`` is given."""
+    """Serve ``app`` on ``host:port`` (0 picks a free one) until stopped; TLS 1.2 or newer when ``tls`` is given.
 
-    def __init__(self, app: App, host: str, port: int, tls: Tls | None = None, *, grace_s: float = 2.0) -> None:
-        self._app, self._host, self._port, self._tls, self._grace_s = app, host, port, tls, grace_s
+    ``listener``: a socket that listens there already.
+    """
+
+    unfit = ""  # never: a worker's server lives and dies with its agent
+
+    def __init__(
+        self,
+        app: App,
+        host: str,
+        port: int,
+        tls: Tls | None = None,
+        *,
+        node: str = "",
+        grace_s: float = 2.0,
+        listener: socket.socket | None = None,
+        settings: GatewaySettings | None = None,
+    ) -> None:
+        self._host, self._port, self._tls, self._grace_s = host, port, tls, grace_s
+        self._listener = listener
+        self.limits = limits_of(settings or GatewaySettings())
+        self._running = Running(app, node)
         self._context: ssl.SSLContext | None = None
         self._server: _Guest | None = None
         self._task: asyncio.Task[None] | None = None
@@ -49,12 +122,25 @@ class GatewayServer:
         """The port it listens on; the real one once started."""
         return self._port
 
+    @property
+    def serving(self) -> bool:
+        """Whether requests are answered."""
+        return self._server is not None and bool(self._server.started)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Nothing to tell: see :attr:`unfit`."""
+
+    async def run(self) -> None:
+        """A duty: lasts until :meth:`stop`."""
+        assert self._task is not None
+        await asyncio.shield(self._task)
+
     async def start(self) -> None:
-        """Listen. Returns when requests are answered. Raises :class:`PortInUse`, InvalidInput for a bad host."""
+        """Listen. Returns when requests are answered. Raises PortInUse, AddressMissing, InvalidInput for a bad host."""
         self._context = _tls_context(self._tls) if self._tls else None
-        listener = _bind(self._host, self._port)
+        listener = self._listener or listen(self._host, self._port, "gateway")
         self._port = listener.getsockname()[1]
-        self._server = _Guest(self._config())
+        self._server = _Guest(self._config(), self._context, self.limits)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway-server")
         while not self._server.started:
             if self._task.done():
@@ -64,15 +150,33 @@ class GatewayServer:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """Stop listening, let running requests end for the grace time, then cut them. Idempotent."""
+        """Stop listening and let requests end for the grace time. What still runs then is refused, or cut when its
+        answer had begun. Idempotent.
+        """
         if self._server is None or self._task is None:
             return
-        self._server.should_exit = True
-        task, self._task, self._server = self._task, None, None
-        done, _ = await asyncio.wait({task}, timeout=self._grace_s + 2)
+        self._server.end()
+        task, server, self._task, self._server = self._task, self._server, None, None
+        done, _ = await asyncio.wait({task}, timeout=self._grace_s)
         if not done:
+            await self._cut(server)
+            await asyncio.wait({task}, timeout=_LAST_WORDS_S)
             task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+    async def _cut(self, server: _Guest) -> None:
+        """End whatever still runs. uvicorn would cancel it, and log that as errors of the application."""
+        refused = await self._running.refuse_waiting(_LAST_WORDS_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                # Most of these only wait for a client that owes its good-bye, to TLS or to a WebSocket.
+                while server.server_state.connections:
+                    for connection in list(server.server_state.connections):
+                        connection.transport.abort()
+                    await asyncio.sleep(0.01)
+        ended = await self._running.end(_LAST_WORDS_S)
+        if refused or ended:
+            log.info("stopped with %d requests unanswered and %d answers cut short", refused, ended)
 
     def reload_tls(self) -> None:
         """Use the certificate and key files as they are now for new connections."""
@@ -80,10 +184,9 @@ class GatewayServer:
             self._context.load_cert_chain(*self._tls)
 
     def _config(self) -> uvicorn.Config:
-        context = self._context
         return uvicorn.Config(
-            self._app,
-            http="httptools",
+            self._running,
+            http=GatewayHttp,
             loop="none",
             lifespan="off",
             interface="asgi3",
@@ -91,13 +194,12 @@ class GatewayServer:
             ws_max_size=MAX_MESSAGE,
             ws_per_message_deflate=False,
             log_config=None,
-            log_level="warning",  # below that it logs query strings, and tickets with them
+            log_level="error",  # below that strangers fill the log, and query strings are in it, tickets with them
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=max(1, round(self._grace_s)),
-            ssl_context_factory=(lambda _config, _default: context) if context else None,
+            timeout_keep_alive=int(self.limits.idle_s),
+            timeout_graceful_shutdown=None,  # :meth:`stop` sees to it
         )
 
 
@@ -106,32 +208,6 @@ def _late_websockets(*args: Any, **kwargs: Any) -> asyncio.Protocol:
     from aware_agent.gateway.ws_protocol import GatewayWebSocket
 
     return GatewayWebSocket(*args, **kwargs)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
-    except ValueError:
-        raise InvalidInput(f"gateway: {host!r} is not an IP address to listen on", field="address") from None
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Inherited by connections: whoever takes no byte for so long is gone, whatever its kernel says.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_MS)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise _refused(error, host, port) from error
-    listener.setblocking(False)
-    return listener
-
-
-def _refused(error: OSError, host: str, port: int) -> AwareError:
-    if error.errno == errno.EADDRINUSE:
-        return PortInUse(f"port {port} on {host} is in use by another process", hint="choose another [gateway] port")
-    why = error.strerror or "error"
-    return InvalidInput(f"cannot listen on {host} port {port}: {why}", field="gateway.port")
 
 
 def _tls_context(tls: Tls) -> ssl.SSLContext:

@@ -10,8 +10,9 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from aware_agent.gateway.asgi import cut
 from aware_agent.gateway.documents import StreamEnd
-from aware_agent.gateway.hub import End, Item, Line
+from aware_agent.gateway.hub import End, Item, StreamLine
 from aware_agent.gateway.race import until_either
 
 SEND_TIMEOUT_S = 20.0
@@ -28,11 +29,14 @@ class EventStream(Response):
     def __init__(self, items: AsyncGenerator[Item, None]) -> None:
         super().__init__()
         self._items = items
+        self._complete = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send items until the end."""
         async with aclosing(self._items):
             await until_either(self._pump(send), _gone(receive), (TimeoutError, OSError))
+        if not self._complete:
+            await cut(scope, receive)
 
     async def _pump(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -40,6 +44,7 @@ class EventStream(Response):
         async for item in self._items:
             await _send(send, encode(item))
         await send({"type": "http.response.body", "body": b""})
+        self._complete = True
 
 
 async def _send(send: Send, data: bytes) -> None:
@@ -63,12 +68,12 @@ def encode(item: Item) -> bytes:
     return b"".join(_message(line, _closes_revision(item, index)) for index, line in enumerate(item))
 
 
-def _closes_revision(lines: list[Line], index: int) -> bool:
+def _closes_revision(lines: list[StreamLine], index: int) -> bool:
     """Only the last event of a revision moves the client's resume point."""
     return index + 1 == len(lines) or lines[index + 1].revision != lines[index].revision
 
 
-def _message(line: Line, last: bool) -> bytes:
+def _message(line: StreamLine, last: bool) -> bytes:
     head = b"id: %d\n" % line.revision if last else b""
     kind = "".join(char for char in line.type if char.isprintable())
     return head + b"event: " + kind.encode() + b"\ndata: " + line.data + b"\n\n"

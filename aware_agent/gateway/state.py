@@ -1,26 +1,61 @@
-"""What the routes of one reign share."""
+"""What the routes of one gateway share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from aware_agent.gateway import standing
+from aware_agent.gateway.asgi import Headers
 from aware_agent.gateway.authority import Authority
+from aware_agent.gateway.believed import Believed
+from aware_agent.gateway.connections import Connections
 from aware_agent.gateway.context import GatewayContext
+from aware_agent.gateway.fair import FairQueue, Turnstile
 from aware_agent.gateway.hub import EventHub
-from aware_agent.gateway.idempotency import Replies
 from aware_agent.gateway.lockout import Lockout
+from aware_agent.gateway.public import PublicPages, backup_families, colony_families
 from aware_agent.gateway.reads import Reads
-from aware_agent.gateway.worker import Public
 from aware_agent.store.keys import Keys
+from aware_agent.telemetry import Family, gauge
+
+LOGINS_AT_ONCE = 2  # each takes tens of milliseconds of a processor and 16 MiB
+JOINS_AT_ONCE = 4  # joins and renewals: each is a transaction of the queen
+STRANGERS_A_TURN = 4  # requests without a known token, at each turn of the event loop
 
 
 class Gateway:
-    """Context, and everything kept in memory for one reign."""
+    """Context, and everything kept in memory while the process runs, whoever reigns."""
 
-    def __init__(self, context: GatewayContext, public: Public | None = None) -> None:
+    def __init__(self, context: GatewayContext) -> None:
         self.context = context
-        self.keys = Keys(context.view().colony)
+        self.connections: Connections | None = None  # of the server in front, once there is one
+        self.keys = Keys(context.colony)
         self.authority = Authority(context)
-        self.reads = Reads(context)
+        self.believed = Believed(context)
+        self.reads = Reads(context, self.believed)
         self.hub = EventHub(context)
-        self.lockout = Lockout()
-        self.replies = Replies()
-        self.public = public or Public(context)
+        self.logins, self.joins, self.renewals = Lockout(), Lockout(), Lockout()
+        self.login_queue = FairQueue(LOGINS_AT_ONCE, each=16, most=128)
+        self.join_queue = FairQueue(JOINS_AT_ONCE, each=8, most=128)
+        self.turnstile = Turnstile(STRANGERS_A_TURN, each=512, most=4096)
+        self.public = PublicPages(self, self._families)
+
+    def stamp(self) -> Headers:
+        """What every answer carries: which node this is, what it is at this moment, of a queen what to believe."""
+        role = standing.role(self.context)
+        return [
+            (b"x-aware-node", self.context.me.encode()),
+            (b"x-aware-role", role.encode()),
+            *(self.believed.headers() if role == "queen" else ()),
+        ]
+
+    def _families(self) -> Iterable[Family]:
+        """What is of the colony is told by the queen alone, so that nobody counts it twice."""
+        if self.connections is not None:
+            refused = [({"reason": reason}, float(count)) for reason, count in sorted(self.connections.refused.items())]
+            yield gauge("aware_gateway_connections", "Open connections of this gateway.", len(self.connections))
+            yield Family("aware_gateway_refused_total", "counter", "Connections that were kept out.", refused)
+        yield gauge("aware_event_streams", "Open event streams of this member.", len(self.hub))
+        if standing.role(self.context) == "queen":
+            yield from colony_families(self.context)
+            yield from backup_families(self.context)

@@ -8,9 +8,11 @@ from contextlib import aclosing, suppress
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import AwareError, InvalidInput
+from aware_agent.colony.numbers import whole
 from aware_agent.gateway import hub
-from aware_agent.gateway.errors import HistoryTrimmed
+from aware_agent.gateway.errors import HistoryTrimmed, RevisionAhead
 from aware_agent.gateway.hub import End
 from aware_agent.gateway.race import until_either
 from aware_agent.gateway.state import Gateway
@@ -33,7 +35,7 @@ async def serve_events(socket: WebSocket, gateway: Gateway) -> None:
     try:
         principal = await _principal(socket, gateway)
         since, prefix = _parameters(socket)
-        gateway.hub.check(since or 0)
+        await gateway.hub.check(since or 0)
     except AwareError as error:
         await _close(socket, _code(error), error.message)
         return
@@ -71,23 +73,25 @@ async def _principal(socket: WebSocket, gateway: Gateway) -> Principal:
         return gateway.authority.redeem(ticket)
     try:
         async with asyncio.timeout(TOKEN_TIMEOUT_S):
-            message = msgspec.json.decode(await socket.receive_text(), type=_FirstMessage)
+            message = from_json(await socket.receive_text(), _FirstMessage)
     except TimeoutError:
         raise Unauthenticated("no token came") from None
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise Unauthenticated('the first message is not {"token": "..."}') from error
     return gateway.authority.verify(message.token)
 
 
 def _parameters(socket: WebSocket) -> tuple[int | None, str]:
     since = socket.query_params.get("since")
-    if since is not None and (not since.isascii() or not since.isdigit() or len(since) > 19):
-        raise InvalidInput("since is not a revision", field="since")
-    return (int(since) if since is not None else None), socket.query_params.get("type", "")
+    try:
+        start = whole(since) if since is not None else None
+    except ValueError:
+        raise InvalidInput("since is not a revision", field="since") from None
+    return start, socket.query_params.get("type", "")
 
 
 def _code(error: AwareError) -> int:
-    if isinstance(error, HistoryTrimmed):
+    if isinstance(error, HistoryTrimmed | RevisionAhead):
         return hub.TRIMMED
     if error.status == 401:
         return hub.TOKEN_ENDED
@@ -102,6 +106,6 @@ async def _gone(socket: WebSocket) -> None:
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:
     """Close; bounded, because a client that does not read does not let us write either."""
-    with suppress(RuntimeError, OSError, TimeoutError):
+    with suppress(WebSocketDisconnect, OSError, TimeoutError):
         async with asyncio.timeout(1):
             await socket.close(code, reason.encode()[:_MAX_REASON].decode("utf-8", "ignore"))

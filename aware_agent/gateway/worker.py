@@ -1,15 +1,16 @@
-"""What a node answers while it is not the queen: is it well, who is the CA, and where the queen is.
+"""What a worker answers: is it well, who is the CA, and where the queen is.
 
 Bare ASGI: a worker never imports a web framework.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
 from aware_agent import telemetry as metrics
+from aware_agent.colony.council_document import COUNCIL_PATH
 from aware_agent.gateway.asgi import Headers, Receive, Scope, Send, answer, refuse
 from aware_agent.gateway.context import NodeContext
 from aware_agent.gateway.errors import MethodNotAllowed, NoQueen
@@ -22,45 +23,52 @@ _MAX_REASON = 123  # bytes a WebSocket close frame has room for
 
 
 class Public:
-    """The resources every node serves to everybody."""
+    """The resources a worker serves to everybody."""
 
     def __init__(self, context: NodeContext) -> None:
         self._context = context
         self.requests = metrics.RequestCounter()
-        self.more: Callable[[], Iterable[metrics.Family]] = tuple  # set by a queen for her reign
         self.routes: dict[str, Callable[[], Whole]] = {
             "/healthz": self.healthz,
             "/readyz": self.readyz,
             "/readyz/queen": self.no_queen_here,
             "/metrics": self.metrics,
             "/v1/ca": self.ca,
+            COUNCIL_PATH: self.council,
         }
 
     def healthz(self) -> Whole:
-        """The process answers; that is all this says."""
-        return 200, JSON, b'{"status":"ok"}'
+        """The process answers; how etcd is stands beside it and changes nothing about that."""
+        return 200, JSON, b'{"status":"ok","store":%s}' % self._store()
 
     def readyz(self) -> Whole:
         """200 when the node does its work, else 503; the reason is one of our own sentences."""
         ready, reason = self._context.ready()
-        body = b'{"ready":%s,"reason":%s}' % (b"true" if ready else b"false", msgspec.json.encode(reason))
-        return (200 if ready else 503), JSON, body
+        words = b"true" if ready else b"false", msgspec.json.encode(reason), self._store()
+        return (200 if ready else 503), JSON, b'{"ready":%s,"reason":%s,"store":%s}' % words
 
     def no_queen_here(self) -> Whole:
-        """What a worker says to a load balancer that looks for the queen; her gateway answers this path as /readyz."""
-        return 503, JSON, b'{"ready":false,"reason":"not the queen"}'
+        """What a worker says to a load balancer that looks for the queen."""
+        return 503, JSON, b'{"ready":false,"reason":"not the queen","store":%s}' % self._store()
+
+    def _store(self) -> bytes:
+        return msgspec.json.encode(self._context.store())
 
     def metrics(self) -> Whole:
         """Agent and gateway metrics."""
         return (
             200,
             metrics.CONTENT_TYPE,
-            metrics.render([*self._context.families(), *self.more(), self.requests.family()]),
+            metrics.render([*self._context.families(), self.requests.family()]),
         )
 
     def ca(self) -> Whole:
         """CA certificates, for newcomers that know their pin."""
         return 200, b"application/x-pem-file", self._context.ca_pem
+
+    def council(self) -> Whole:
+        """Whom to ask, for clients that know only this node."""
+        return 200, JSON, msgspec.json.encode(self._context.council())
 
     async def serve(self, scope: Scope, send: Send) -> bool:
         """Answer if the path is one of ours; say whether it was."""
@@ -101,7 +109,7 @@ class WorkerApp:
         queen = self._context.queen_url()
         self.public.requests.counts["redirect", 307 if queen else 503] += 1
         if queen is None:
-            await refuse(send, NoQueen(), self._context.me)
+            await refuse(send, NoQueen(self._context.store()), self._context.me)
             return
         headers: Headers = [
             (b"location", queen.encode() + target(scope)),
@@ -117,9 +125,11 @@ class WorkerApp:
         await receive()
         queen = self._context.queen_url()
         code = POLICY_VIOLATION if queen else TRY_AGAIN_LATER
-        reason = f"queen {queen}" if queen else "no queen"
+        trouble = self._context.store().detail
+        reason = f"queen {queen}" if queen else f"no queen{trouble and ': '}{trouble}"
+        short = reason.encode()[:_MAX_REASON].decode(errors="ignore")
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.close", "code": code, "reason": reason[:_MAX_REASON]})
+        await send({"type": "websocket.close", "code": code, "reason": short})
 
 
 def target(scope: Scope) -> bytes:

@@ -1,69 +1,270 @@
-"""Everything the gateway can change, in one object for one reign."""
+"""Everything the gateway can ask a queen to do: one type a command, and what she answers.
+
+A command is data: it crosses the socket between a gateway and the agent beside it, which carries it out under the
+reign it names (:mod:`aware_agent.queen.dispatch`). Who asks travels beside it, not in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
-from aware_agent.colony.election import Resign
-from aware_agent.queen.access import AccessCommands
-from aware_agent.queen.admission import Admission
-from aware_agent.queen.backup.commands import BackupCommands
-from aware_agent.queen.certificates import Certificates
-from aware_agent.queen.etcd_users import EtcdUsers
-from aware_agent.queen.hooks import HookCommands
-from aware_agent.queen.ledger import Ledger
-from aware_agent.queen.nodes import NodeCommands
-from aware_agent.queen.rotation import Rotation
-from aware_agent.queen.runner import require_runner
-from aware_agent.queen.wishes import WishCommands
-from aware_agent.security.sealed import Sealer
-from aware_agent.store.client import EtcdClient
+import msgspec
+
+from aware_agent.agent.channel_state import ChannelState
+from aware_agent.channel.frames import NodeOrder
+from aware_agent.colony.hook import HookRecord, Order
+from aware_agent.colony.node import Config
+from aware_agent.colony.spec import Spec
+from aware_agent.colony.verification import RotationReport
+from aware_agent.security.joining import JoinAnswer, JoinRequest
+from aware_agent.security.renewing import RenewRequest
+from aware_agent.security.rotating import NewTrust
+from aware_agent.security.signed_url import Permit
+from aware_agent.security.token import TokenRecord
+
+# Answers --------------------------------------------------------------------------------------------------------------
 
 
-class Commands:
-    """The queen's verbs, each one fenced transaction. Errors are AwareError subclasses, Deposed among them."""
+class Written(msgspec.Struct, frozen=True):
+    """Outcome of a write: the revision it was written at (since when it is so, when nothing had to change)."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        client: EtcdClient,
-        *,
-        me: str,
-        certificates: Certificates,
-        sealer: Sealer,
-        users: EtcdUsers,
-        rotation: Rotation,
-        tell: Callable[[Resign], None],
-        nudge_hooks: Callable[[], None],
-        nudge_backups: Callable[[], None],
-    ) -> None:
-        nodes = NodeCommands(ledger, me, users)
-        wishes = WishCommands(ledger, me, tell)
-        access = AccessCommands(ledger, client, sealer)
-        hooks = HookCommands(ledger, client, require_runner, nudge_hooks)
-        self.change_node = nodes.change_node
-        self.put_config = nodes.put_config
-        self.remove_node = nodes.remove_node
-        self.plan_spec = wishes.plan_spec
-        self.put_spec = wishes.put_spec
-        self.step_down = wishes.step_down
-        self.transfer = wishes.transfer
-        self.create_token = access.create_token
-        self.revoke_token = access.revoke_token
-        self.list_tokens = access.list_tokens
-        self.put_user = access.put_user
-        self.delete_user = access.delete_user
-        self.revoke_access = access.revoke_access
-        self.accept_hook = hooks.accept_hook
-        self.tell_signed = hooks.tell_signed
-        self.list_hooks = hooks.list_hooks
-        self.hook = hooks.hook
-        backups = BackupCommands(ledger, nudge_backups)
-        self.backups = backups.backups
-        self.request_backup = backups.request_backup
-        self.join = Admission(ledger, certificates, users).join
-        self.renew = certificates.renew
-        self.start_rotation = rotation.start
-        self.continue_rotation = rotation.go_on
-        self.abort_rotation = rotation.abort
-        self.rotation_report = rotation.report
+    revision: int
+    term: int
+    changed: bool
+
+
+class NewToken(msgspec.Struct, frozen=True):
+    """A join token's text, which is in this answer and nowhere else, and what is kept of it."""
+
+    text: str
+    record: TokenRecord
+
+    def __repr__(self) -> str:
+        """Without the text."""
+        return f"NewToken({self.record.id!r})"
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """An order and whether it is new; else it is the one this caller gave before."""
+
+    record: HookRecord
+    new: bool
+
+
+class OrderResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node answered to an order that was put on record at ``revision``."""
+
+    revision: int
+    term: int
+    answer: dict[str, Any]
+
+
+class MovingSeat(msgspec.Struct, frozen=True):
+    """Ids of the nodes that give and take a seat."""
+
+    source: str
+    target: str
+
+
+# Commands -------------------------------------------------------------------------------------------------------------
+
+A = TypeVar("A")
+
+
+class Command(msgspec.Struct, Generic[A], frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
+    """Base of all; ``A`` is the type of the answer."""
+
+
+class ChangeNode(Command[Written], frozen=True, kw_only=True, tag="change-node"):
+    """Merge ``labels`` (None removes one), set the cordon, replace the addresses ``pinned`` for its certificate."""
+
+    node: str
+    labels: dict[str, str | None] | None = None
+    cordoned: bool | None = None
+    pinned: tuple[str, ...] | None = None
+    if_revision: int | None = None
+
+
+class PutConfig(Command[Written], frozen=True, kw_only=True, tag="put-config"):
+    """Replace a node's configuration. ``if_revision`` 0 means: only if it has none yet."""
+
+    node: str
+    config: Config
+    if_revision: int | None = None
+
+
+class RemoveNode(Command[Written], frozen=True, kw_only=True, tag="remove-node"):
+    """Forget a node; one that lives needs ``force``."""
+
+    node: str
+    force: bool = False
+
+
+class AllowKey(Command[Written], frozen=True, kw_only=True, tag="allow-key"):
+    """Let the key of a removed node in again."""
+
+    key: str
+
+
+class OrderNode(Command[OrderResult], frozen=True, kw_only=True, tag="order-node"):
+    """Have a node do something; the answer is its own."""
+
+    node: str
+    order: NodeOrder
+
+
+class ReadChannel(Command[ChannelState], frozen=True, kw_only=True, tag="read-channel"):
+    """How the queen reaches a node: only she knows."""
+
+    node: str
+
+
+class PutSpec(Command[Written], frozen=True, kw_only=True, tag="put-spec"):
+    """Want something else."""
+
+    spec: Spec
+    if_revision: int | None = None
+
+
+class StepDown(Command[Written], frozen=True, kw_only=True, tag="step-down"):
+    """Hand over to the heir."""
+
+
+class Transfer(Command[Written], frozen=True, kw_only=True, tag="transfer"):
+    """Hand over to a named node."""
+
+    node: str
+
+
+class MoveSeat(Command[MovingSeat], frozen=True, kw_only=True, tag="move-seat"):
+    """Move a seat of the council; without ``target`` the keeper's choice takes it."""
+
+    source: str
+    target: str = ""
+
+
+class Join(Command[JoinAnswer], frozen=True, kw_only=True, tag="join"):
+    """Let a newcomer in; the caller's source is the address its TLS connection came from."""
+
+    request: JoinRequest
+
+
+class Renew(Command[JoinAnswer], frozen=True, kw_only=True, tag="renew"):
+    """A new certificate for a node that proves its key."""
+
+    request: RenewRequest
+
+
+class StartRotation(Command[Written], frozen=True, kw_only=True, tag="start-rotation"):
+    """Begin a rotation of CA and secret."""
+
+    new: NewTrust
+    hold: bool
+    patience_s: float
+
+
+class ContinueRotation(Command[Written], frozen=True, kw_only=True, tag="continue-rotation"):
+    """Allow the next step."""
+
+
+class AbortRotation(Command[Written], frozen=True, kw_only=True, tag="abort-rotation"):
+    """Go back to what was before."""
+
+
+class ReportRotation(Command[RotationReport], frozen=True, kw_only=True, tag="report-rotation"):
+    """How far it is, node by node. Only the queen can judge what nodes have proved."""
+
+
+class CreateToken(Command[NewToken], frozen=True, kw_only=True, tag="create-token"):
+    """Make a join token."""
+
+    ttl_s: float | None = None
+    uses: int | None = None
+    node_name: str | None = None
+    eligible: bool = False  # whether who joins with it may have a seat in the council
+    addresses: tuple[str, ...] = ()  # pinned for who joins with it
+
+
+class RevokeToken(Command[Written], frozen=True, kw_only=True, tag="revoke-token"):
+    """Make a join token useless."""
+
+    token: str
+
+
+class PutUser(Command[Written], frozen=True, kw_only=True, tag="put-user"):
+    """Create or change a user; without ``password_hash`` the password stays."""
+
+    name: str
+    password_hash: str | None
+    role: str
+
+
+class DeleteUser(Command[Written], frozen=True, kw_only=True, tag="delete-user"):
+    """Delete a user; the last admin stays."""
+
+    name: str
+
+
+class RevokeAccess(Command[Written], frozen=True, kw_only=True, tag="revoke-access"):
+    """Refuse an access or refresh token from now on."""
+
+    jti: str
+    expires_at: float
+
+
+class AcceptHook(Command[Accepted], frozen=True, kw_only=True, tag="accept-hook"):
+    """Take an order and spend the signed URL it came by."""
+
+    order: Order
+    permit: Permit | None = None
+
+
+class RecordSigned(Command[Permit], frozen=True, kw_only=True, tag="record-signed"):
+    """Put on record that a URL is signed; the answer is the permit to sign, an earlier one when this is repeated."""
+
+    permit: Permit
+
+
+class RequestBackup(Command[Written], frozen=True, kw_only=True, tag="request-backup"):
+    """Want a backup now."""
+
+
+AnyCommand = (
+    ChangeNode
+    | PutConfig
+    | RemoveNode
+    | AllowKey
+    | OrderNode
+    | ReadChannel
+    | PutSpec
+    | StepDown
+    | Transfer
+    | MoveSeat
+    | Join
+    | Renew
+    | StartRotation
+    | ContinueRotation
+    | AbortRotation
+    | ReportRotation
+    | CreateToken
+    | RevokeToken
+    | PutUser
+    | DeleteUser
+    | RevokeAccess
+    | AcceptHook
+    | RecordSigned
+    | RequestBackup
+)
+
+ANSWERS: dict[type, type] = {
+    Join: JoinAnswer,
+    Renew: JoinAnswer,
+    ReportRotation: RotationReport,
+    CreateToken: NewToken,
+    AcceptHook: Accepted,
+    RecordSigned: Permit,
+    OrderNode: OrderResult,
+    ReadChannel: ChannelState,
+    MoveSeat: MovingSeat,
+}
+"""What a command is answered with, where that is not :class:`Written`."""

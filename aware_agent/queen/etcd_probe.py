@@ -1,4 +1,4 @@
-"""Whether etcd goes along with a rotation: its members must believe the new CA before nodes show it certificates of it.
+"""Whether etcd goes along with a rotation: its members must believe the new council CA before nodes show it their own.
 
 etcd reads the CAs it believes only when it starts, and who restarts it is not the queen. So she asks each member, with
 a certificate made for that, and the rotation waits.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from aware_agent.colony.rotation import Phase, Trust
-from aware_agent.queen.certificates import OTHER_CA, Certificates
+from aware_agent.queen.certificates import COUNCIL_CA, Certificates, other
 from aware_agent.security import pki
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.errors import StoreError, StoreRefused
-from aware_agent.store.lines import Credentials
 
 ASK_S = 2.0
 KEEP_S = 2.0  # how long an answer counts
@@ -22,10 +23,20 @@ _PROBE_DAYS = 1 / 24
 
 
 class EtcdProbe:
-    """Asks the members of etcd as node ``me``."""
+    """Asks the members of etcd, which are at ``endpoints`` now, as node ``me``.
 
-    def __init__(self, certificates: Certificates, me: str, endpoints: tuple[str, ...]) -> None:
+    ``kept``: whether the agents run etcd. Then nobody has to do anything about a member that is not ready yet.
+    """
+
+    def __init__(
+        self,
+        certificates: Certificates,
+        me: str,
+        endpoints: Callable[[], tuple[str, ...]],
+        kept: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._certificates = certificates
+        self._kept = kept
         self._me = me
         self._endpoints = endpoints
         self._asked_at = 0.0
@@ -34,7 +45,7 @@ class EtcdProbe:
 
     async def problems(self, trust: Trust) -> list[str]:
         """One sentence for each member that is not ready for the next step; empty when all are, or nothing goes on."""
-        if trust.phase is Phase.SETTLED:
+        if trust.phase in (Phase.SETTLED, Phase.FINISHING):
             return []
         key = (trust.phase, trust.generation)
         if key != self._phase or time.monotonic() - self._asked_at > KEEP_S:
@@ -44,16 +55,19 @@ class EtcdProbe:
 
     async def _ask(self, trust: Trust) -> list[str]:
         if trust.phase is Phase.DISTRIBUTING:
-            ca, believed = self._certificates.ca(OTHER_CA), trust.ca.encode()
-            complaint = "does not accept certificates of the new CA: restart it with both CAs"
+            ca, believed = self._certificates.ca(other(COUNCIL_CA)), trust.council_ca.encode()
+            complaint = "does not accept certificates of the new council CA"
+            remedy = "its agent restarts it when it is its turn" if self._kept() else "restart it with both CAs"
         else:
-            ca = self._certificates.ca()
+            ca = self._certificates.ca(COUNCIL_CA)
             believed = ca.certificate
-            complaint = "does not show a certificate of the CA that signs now: give it one"
+            complaint = "does not show a certificate of the council CA that signs now"
+            remedy = "its agent gives it one" if self._kept() else "give it one"
         pair = pki.issue(ca, pki.make_key(), common_name=self._me, sans=[], now=time.time(), days=_PROBE_DAYS)
         credentials = Credentials(ca=believed, cert=pair.certificate, key=pair.key)
-        fine = await asyncio.gather(*(self._accepts(endpoint, credentials) for endpoint in self._endpoints))
-        return [f"etcd {end} {complaint}" for end, good in zip(self._endpoints, fine, strict=True) if not good]
+        endpoints = self._endpoints()
+        fine = await asyncio.gather(*(self._accepts(endpoint, credentials) for endpoint in endpoints))
+        return [f"etcd {end} {complaint}: {remedy}" for end, good in zip(endpoints, fine, strict=True) if not good]
 
     async def _accepts(self, endpoint: str, credentials: Credentials) -> bool:
         try:

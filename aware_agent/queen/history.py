@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.errors import one_line
 from aware_agent.colony.event import Event
 from aware_agent.store.keys import Keys
 from aware_agent.store.projection import Projection
+
+log = logging.getLogger(__name__)
 
 EventBatch = Sequence[tuple[int, Event]]
 FOUNDED = "colony.founded"
@@ -28,7 +33,7 @@ class History:
 
     def reload(self) -> None:
         """Read everything again."""
-        self._events = sorted((self._read(kv.key) for kv in self._projection.items(self._prefix)), key=_order)
+        self._events = self._read_all(kv.key for kv in self._projection.items(self._prefix))
 
     def changed(self, keys: Sequence[bytes], *, relisted: bool = False) -> None:
         """Tell the history of changed keys, or that the projection was listed anew.
@@ -42,7 +47,7 @@ class History:
         if relisted or any(self._projection.get(key) is None for key in mine):
             self.reload()
         else:
-            self._events += sorted((self._read(key) for key in mine), key=_order)
+            self._events += self._read_all(mine)
         fresh = self._events[bisect_right(self._events, last, key=_revision) :]
         if fresh:
             for tell in tuple(self._subscribers):
@@ -83,10 +88,18 @@ class History:
 
         return end
 
-    def _read(self, key: bytes) -> tuple[int, Event]:
+    def _read_all(self, keys: Iterable[bytes]) -> list[tuple[int, Event]]:
+        """The events at ``keys`` in their order; what cannot be read is left out and reported."""
+        return sorted((event for key in keys if (event := self._read(key)) is not None), key=_order)
+
+    def _read(self, key: bytes) -> tuple[int, Event] | None:
         kv = self._projection.get(key)
         assert kv is not None
-        event = msgspec.json.decode(kv.value, type=Event)
+        try:
+            event = from_json(kv.value, Event)
+        except UNDECODABLE as error:
+            log.warning("an event is left out, it cannot be read: %s", one_line(str(error)))
+            return None
         if event.type == ELECTED:  # written in the transaction whose revision is the term
             event = msgspec.structs.replace(event, term=kv.mod_revision)
         return kv.mod_revision, event

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -20,15 +19,17 @@ from aware_agent.colony.event import Severity
 from aware_agent.colony.hook import HookRecord, HookState, Operation, scaled
 from aware_agent.colony.node import Status
 from aware_agent.colony.view import ColonyView
-from aware_agent.queen.hooks import PREFIX, describe
-from aware_agent.queen.ledger import Ledger, Line
+from aware_agent.queen.hooks import describe
+from aware_agent.queen.loop import Loop
+from aware_agent.queen.overview import HOOKS
 from aware_agent.queen.runner import Outcome
+from aware_agent.queen.writer import EventDraft, FencedWriter
 from aware_agent.store import ops
 from aware_agent.store.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 0.5
+RETRY_S, BROKEN_S = 0.5, 60.0
 LOOK_S = 0.5  # how often a join looks for its nodes
 JOIN_S = 900.0  # from the order on, whoever reigns meanwhile
 MAX_MESSAGE = 500
@@ -43,50 +44,41 @@ class Playbooks(Protocol):
 class HookWorker:
     """Two lanes, each one order at a time, oldest first."""
 
-    def __init__(self, ledger: Ledger, playbooks: Playbooks) -> None:
-        self._ledger = ledger
+    def __init__(self, writer: FencedWriter, playbooks: Playbooks) -> None:
+        self._writer = writer
         self._playbooks = playbooks
-        self._nudges = (asyncio.Event(), asyncio.Event())
+        self._lanes = (
+            self._lane("scaling", lambda operation: operation is Operation.SCALE, self._scale),
+            self._lane("orders", lambda operation: operation is not Operation.SCALE, self._play),
+        )
 
-    def nudge(self) -> None:
+    def refresh(self) -> None:
         """An order was accepted."""
-        for event in self._nudges:
-            event.set()
+        for lane in self._lanes:
+            lane.refresh()
 
     async def run(self) -> None:
-        """Work until cancelled; returns when deposed."""
-        spec, play = self._nudges
-        lanes = (
-            asyncio.ensure_future(self._lane(spec, lambda operation: operation is Operation.SCALE, self._scale)),
-            asyncio.ensure_future(self._lane(play, lambda operation: operation is not Operation.SCALE, self._play)),
-        )
+        """Work until cancelled or deposed (which it raises)."""
+        lanes = [asyncio.ensure_future(lane.run()) for lane in self._lanes]
         try:
             await asyncio.gather(*lanes)
-        except Deposed as error:
-            log.info("orders wait for the next queen: %s", error.message)
-        except Exception:
-            log.exception("orders are not carried out any more in this reign")
         finally:
             for lane in lanes:
                 lane.cancel()
             await asyncio.gather(*lanes, return_exceptions=True)
 
-    async def _lane(
-        self, nudged: asyncio.Event, mine: Callable[[Operation], bool], work: Callable[[HookRecord], Awaitable[None]]
-    ) -> None:
-        while True:
-            nudged.clear()
-            waiting = [r for r in self._ledger.reader.many(PREFIX, HookRecord).values() if r.open]
+    def _lane(
+        self, what: str, mine: Callable[[Operation], bool], work: Callable[[HookRecord], Awaitable[None]]
+    ) -> Loop:
+        async def once() -> float | None:
+            waiting = [r for r in self._writer.reader.many(HOOKS, HookRecord).values() if r.open]
             record = min((r for r in waiting if mine(r.order.operation)), key=lambda r: r.id, default=None)
             if record is None:
-                await nudged.wait()
-                continue
-            try:
-                await self._carry_out(record, work)
-            except (Conflict, StoreError) as error:
-                log.warning("order %s: %s; trying again", record.id, error.message)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(nudged.wait(), RETRY_S)
+                return None
+            await self._carry_out(record, work)
+            return 0.0
+
+        return Loop(what, once, retry_s=RETRY_S, broken_s=BROKEN_S)
 
     async def _carry_out(self, record: HookRecord, work: Callable[[HookRecord], Awaitable[None]]) -> None:
         """Run ``work``. An order that breaks it fails, so that it is not tried for ever."""
@@ -102,37 +94,37 @@ class HookWorker:
 
     async def _scale(self, record: HookRecord) -> None:
         """Change the spec and close the order in one transaction."""
-        async with self._ledger.writing():
-            data = self._ledger.reader.data()
+        async with self._writer.writing():
+            data = self._writer.reader.data()
             if data.spec is None:
                 raise Conflict("the colony has no spec yet")
-            key = self._ledger.key("spec")
+            key = self._writer.key("spec")
             try:
                 after = scaled(data.spec, record.order)
             except AwareError as error:  # it was possible when it was accepted
                 await self._close(record.id, Outcome(ok=False, message=str(error)))
                 return
             message = f"size {data.spec.size} became {after.size}"
-            line = Line("spec.changed", after.colony, f"{message}: {describe(record.order)}", Severity.NOTICE)
+            line = EventDraft("spec.changed", after.colony, f"{message}: {describe(record.order)}", Severity.NOTICE)
             change = ops.put(key, msgspec.json.encode(after))
             guard = ops.modified(key, data.spec_revision)
             await self._close(record.id, Outcome(ok=True, message=message), ([change], [line], [guard]))
 
     async def _play(self, record: HookRecord) -> None:
         """Wait if the order says so, then run the operation's playbook."""
-        async with self._ledger.writing():
+        async with self._writer.writing():
             await self._put(record, HookState.RUNNING, "")
         if record.order.operation is Operation.JOIN:
             await self._wait_for_nodes(record.created_at + JOIN_S)
-        outcome = await self._playbooks.run(record.order.operation, self._ledger.reader.view())
+        outcome = await self._playbooks.run(record.order.operation, self._writer.reader.view())
         await self._finish(record.id, outcome)
 
     async def _wait_for_nodes(self, until: float) -> None:
         """Return when as many nodes are ready as the spec wants. Raises AwareError after ``until`` (Unix seconds)."""
         while True:
-            data = self._ledger.reader.data()
+            data = self._writer.reader.data()
             wanted = data.spec.size if data.spec else 0
-            ready = sum(node.status is Status.READY for node in self._ledger.reader.view().nodes)
+            ready = sum(node.status is Status.READY for node in self._writer.reader.view().nodes)
             if ready >= wanted:
                 return
             if time.time() >= until:
@@ -142,22 +134,24 @@ class HookWorker:
             await asyncio.sleep(LOOK_S)
 
     async def _finish(self, hook_id: str, outcome: Outcome) -> None:
-        async with self._ledger.writing():
+        async with self._writer.writing():
             await self._close(hook_id, outcome)
 
     async def _close(
         self,
         hook_id: str,
         outcome: Outcome,
-        more: tuple[list[ops.Op], list[Line], list[ops.Compare]] = ([], [], []),
+        more: tuple[list[ops.Op], list[EventDraft], list[ops.Compare]] = ([], [], []),
     ) -> None:
         """Last state and event. Call it inside ``writing()``; an order closed meanwhile stays as it is."""
-        record = self._ledger.reader.many(PREFIX, HookRecord).get(hook_id)
+        record = self._writer.reader.many(HOOKS, HookRecord).get(hook_id)
         if record is None or not record.open:
             return
         state = HookState.DONE if outcome.ok else HookState.FAILED
         severity = Severity.INFO if outcome.ok else Severity.ERROR
-        line = Line(f"hook.{state}", hook_id, f"{describe(record.order)}: {outcome.message}"[:MAX_MESSAGE], severity)
+        line = EventDraft(
+            f"hook.{state}", hook_id, f"{describe(record.order)}: {outcome.message}"[:MAX_MESSAGE], severity
+        )
         await self._put(record, state, outcome.message[:MAX_MESSAGE], (more[0], [*more[1], line], more[2]))
 
     async def _put(
@@ -165,17 +159,17 @@ class HookWorker:
         record: HookRecord,
         state: HookState,
         message: str,
-        more: tuple[list[ops.Op], list[Line], list[ops.Compare]] = ([], [], []),
+        more: tuple[list[ops.Op], list[EventDraft], list[ops.Compare]] = ([], [], []),
     ) -> None:
-        key = self._ledger.key("hooks", record.id)
-        stored = self._ledger.projection.get(key)
+        key = self._writer.key("hooks", record.id)
+        stored = self._writer.projection.get(key)
         if stored is None:
             raise Conflict(f"order {record.id} is gone")
         after = msgspec.structs.replace(
-            record, state=state, term=self._ledger.term, message=message, changed_at=time.time()
+            record, state=state, term=self._writer.term, message=message, changed_at=time.time()
         )
         changes, lines, guards = more
-        await self._ledger.commit(
+        await self._writer.commit(
             [ops.put(key, msgspec.json.encode(after)), *changes],
             lines,
             record.actor,

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
-from aware_agent.colony.errors import AwareError, Conflict, NotFound
+from aware_agent.colony.errors import AwareError, Conflict
 from aware_agent.colony.event import Severity
 from aware_agent.colony.hook import HookRecord, HookState, Operation, Order, check_order, scaled
 from aware_agent.colony.ids import ulid
-from aware_agent.queen.ledger import Ledger, Line, Written
+from aware_agent.queen import overview
+from aware_agent.queen.commands import Accepted
+from aware_agent.queen.writer import EventDraft, FencedWriter
 from aware_agent.security.signed_url import Permit
 from aware_agent.store import ops
-from aware_agent.store.client import EtcdClient
+from aware_agent.store.protocol import Store
 
-PREFIX = "hooks/"
 MAX_OPEN = 16  # orders that wait or run
 KEEP = 200  # finished orders that are remembered
 FORGET_AT_ONCE = 20  # bounds one transaction
@@ -38,13 +39,6 @@ class Replayed(AwareError):
     status = 409
 
 
-class Accepted(NamedTuple):
-    """An order and whether it is new; else it is the one this caller gave before."""
-
-    record: HookRecord
-    new: bool
-
-
 class _Spent(NamedTuple):
     """What a use of a signed URL writes, guarded."""
 
@@ -56,12 +50,16 @@ class HookCommands:
     """Reads and writes of orders. ``require_runner`` raises for an operation this node cannot carry out."""
 
     def __init__(
-        self, ledger: Ledger, client: EtcdClient, require_runner: Callable[[Operation], None], nudge: Callable[[], None]
+        self,
+        writer: FencedWriter,
+        client: Store,
+        require_runner: Callable[[Operation], None],
+        refresh: Callable[[], None],
     ) -> None:
-        self._ledger = ledger
+        self._writer = writer
         self._client = client
         self._require_runner = require_runner
-        self._nudge = nudge
+        self._refresh = refresh
 
     async def accept_hook(self, order: Order, *, actor: str, permit: Permit | None) -> Accepted:
         """Take an order. What cannot succeed is refused here and costs no use of a signed URL.
@@ -69,7 +67,7 @@ class HookCommands:
         Raises Replayed, InvalidInput, Conflict and what ``require_runner`` does.
         """
         check_order(order)
-        async with self._ledger.writing():
+        async with self._writer.writing():
             given_before = self._given_before(order, permit)
             if given_before:
                 return Accepted(given_before, new=False)
@@ -79,54 +77,45 @@ class HookCommands:
                 id=ulid(now, os.urandom(10)),
                 order=order,
                 state=HookState.ACCEPTED,
-                term=self._ledger.term,
+                term=self._writer.term,
                 actor=actor,
                 created_at=now,
                 changed_at=now,
             )
-            key = self._ledger.key("hooks", record.id)
+            key = self._writer.key("hooks", record.id)
             changes, guards = [ops.put(key, msgspec.json.encode(record)), *self._forget()], [ops.absent(key)]
             if permit is not None:
                 spent = await self._spend(permit, order.reference, record.id, now)
                 changes.append(spent.op)
                 guards.append(spent.guard)
-            await self._ledger.commit(changes, [_accepted(record)], actor, guards)
-        self._nudge()
-        return Accepted(record, new=True)
+            accepted = Accepted(record, new=True)
+            await self._writer.commit(changes, [_accepted(record)], actor, guards, answer=accepted)
+        self._refresh()
+        return accepted
 
-    async def tell_signed(self, permit: Permit, *, actor: str) -> Written:
-        """Put on record that a URL was signed; the URL itself is kept nowhere."""
+    async def record_signed(self, permit: Permit, *, actor: str) -> Permit:
+        """Put on record that a URL is signed, and say which permit; the URL itself is kept nowhere."""
         order = permit.order
         check_order(order)
         times = "once" if permit.uses == 1 else f"{permit.uses} times"
-        line = Line(
+        line = EventDraft(
             "hook.signed",
             str(order.operation),
             f"{actor} signed a URL for {describe(order)}, to be used {times}",
             Severity.NOTICE,
             {"expires_at": permit.expires_at},
         )
-        async with self._ledger.writing():
-            return await self._ledger.commit([], [line], actor)
-
-    def list_hooks(self) -> Sequence[HookRecord]:
-        """All orders remembered, oldest first."""
-        return sorted(self._ledger.reader.many(PREFIX, HookRecord).values(), key=lambda record: record.id)
-
-    def hook(self, hook_id: str) -> HookRecord:
-        """One order. Raises :class:`NotFound`."""
-        record = self._ledger.reader.many(PREFIX, HookRecord).get(hook_id)
-        if record is None:
-            raise NotFound(f"no hook {hook_id[:40]!r}", hint="GET /v1/hooks lists them; old ones are forgotten")
-        return record
+        async with self._writer.writing():
+            await self._writer.commit([], [line], actor, answer=permit)
+        return permit
 
     def _given_before(self, order: Order, permit: Permit | None) -> HookRecord | None:
         """What this caller gave before under this URL. Raises :class:`Replayed` when the URL is used up."""
         if permit is None:
             return None
-        spent = self._ledger.reader.one(f"hook-nonces/{permit.nonce}", dict[str, str]) or {}
+        spent = self._writer.reader.vital(f"hook-nonces/{permit.nonce}", dict[str, str]) or {}
         again = [hook_id for hook_id, reference in spent.items() if reference and reference == order.reference]
-        record = self._ledger.reader.many(PREFIX, HookRecord).get(again[0]) if again else None
+        record = self._writer.reader.many(overview.HOOKS, HookRecord).get(again[0]) if again else None
         if record is not None and permit.uses > 1:
             return record
         if again or len(spent) >= permit.uses:
@@ -135,9 +124,9 @@ class HookCommands:
 
     def _check_possible(self, order: Order) -> None:
         self._require_runner(order.operation)
-        if sum(record.open for record in self.list_hooks()) >= MAX_OPEN:
+        if sum(record.open for record in overview.hooks(self._writer.reader)) >= MAX_OPEN:
             raise Conflict(f"{MAX_OPEN} orders wait already", hint="wait until some are done: aware hooks list")
-        spec = self._ledger.reader.data().spec
+        spec = self._writer.reader.data().spec
         if spec is None:
             raise Conflict("the colony has no spec yet", hint="aware spec apply FILE")
         if order.operation is Operation.SCALE:
@@ -145,20 +134,21 @@ class HookCommands:
 
     async def _spend(self, permit: Permit, reference: str, hook_id: str, now: float) -> _Spent:
         """One more use. The nonce's key lives on a lease until nobody can take the URL for valid any more."""
-        key = self._ledger.key("hook-nonces", permit.nonce)
-        stored = self._ledger.projection.get(key)
+        key = self._writer.key("hook-nonces", permit.nonce)
+        stored = self._writer.projection.get(key)
         if stored is None:
             lease = (await self._client.grant(int(permit.expires_at - now) + CLOCK_MARGIN_S)).id
             return _Spent(ops.put(key, msgspec.json.encode({hook_id: reference}), lease=lease), ops.absent(key))
-        spent = {**msgspec.json.decode(stored.value, type=dict[str, str]), hook_id: reference}
+        before = self._writer.reader.vital(f"hook-nonces/{permit.nonce}", dict[str, str]) or {}
+        spent = {**before, hook_id: reference}
         op = ops.put(key, msgspec.json.encode(spent), lease=stored.lease)
         return _Spent(op, ops.modified(key, stored.mod_revision))
 
     def _forget(self) -> list[ops.Op]:
         """Deletes of finished orders that are too many, the oldest first."""
-        finished = [record for record in self.list_hooks() if not record.open]
+        finished = [record for record in overview.hooks(self._writer.reader) if not record.open]
         surplus = finished[: max(0, len(finished) - KEEP + 1)][:FORGET_AT_ONCE]
-        return [ops.delete(self._ledger.key("hooks", record.id)) for record in surplus]
+        return [ops.delete(self._writer.key("hooks", record.id)) for record in surplus]
 
 
 def describe(order: Order) -> str:
@@ -169,8 +159,8 @@ def describe(order: Order) -> str:
     return f"scale by {order.delta:+d}{f' in caste {order.caste}' if order.caste else ''}{limit}"
 
 
-def _accepted(record: HookRecord) -> Line:
+def _accepted(record: HookRecord) -> EventDraft:
     order = record.order
     reference = f" for {order.reference}" if order.reference else ""
     message = f"{record.actor} asked for {describe(order)}{reference}"
-    return Line("hook.accepted", record.id, message, payload=msgspec.to_builtins(order))
+    return EventDraft("hook.accepted", record.id, message, payload=msgspec.to_builtins(order))

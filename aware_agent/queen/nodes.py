@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from aware_agent.colony.addresses import check_pinned
 from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.event import Severity
-from aware_agent.colony.node import Config, Record, Status
+from aware_agent.colony.names import MAX_LABELS, check_labels
+from aware_agent.colony.node import Config, Record, Status, check_config
+from aware_agent.queen.certificates import neighbours
 from aware_agent.queen.etcd_users import EtcdUsers
-from aware_agent.queen.ledger import Ledger, Line, Written, require_revision
+from aware_agent.queen.writer import EventDraft, FencedWriter, Written, require_revision
+from aware_agent.security.records import DeniedRecord
 from aware_agent.store import ops
 
-MAX_LABELS = 64
 MAX_CONFIG_BYTES = 64 * 1024
 
 
 class NodeCommands:
     """Writes about nodes; ids or names are both understood."""
 
-    def __init__(self, ledger: Ledger, me: str, users: EtcdUsers) -> None:
-        self._ledger = ledger
+    def __init__(self, writer: FencedWriter, me: str, users: EtcdUsers) -> None:
+        self._writer = writer
         self._me = me
         self._users = users
 
@@ -31,24 +35,28 @@ class NodeCommands:
         *,
         labels: Mapping[str, str | None] | None,
         cordoned: bool | None,
+        pinned: Sequence[str] | None = None,
         if_revision: int | None,
         actor: str,
     ) -> Written:
-        """Merge ``labels`` (None removes one) and set the cordon."""
-        async with self._ledger.writing():
-            record, revision = self._record(node_id)
+        """Merge ``labels`` (None removes one), set the cordon, replace the addresses ``pinned`` for its certificate."""
+        async with self._writer.writing():
+            record, revision = node_record(self._writer, node_id)
             require_revision(revision, if_revision)
             after = record
             if labels is not None:
                 after = msgspec.structs.replace(after, labels=_merged(record.labels, labels))
             if cordoned is not None:
                 after = msgspec.structs.replace(after, cordoned=cordoned)
+            if pinned is not None:
+                spelt = check_pinned(pinned, record.name, neighbours(self._writer, record.id))
+                after = msgspec.structs.replace(after, pinned=spelt)
             if after == record:
-                return self._ledger.unchanged()
-            after = msgspec.structs.replace(after, term=self._ledger.term)
-            key = self._ledger.key("nodes", record.id)
-            line = Line("node.changed", record.id, _tell(record, after), payload=_difference(record, after))
-            return await self._ledger.commit(
+                return self._writer.unchanged(revision)
+            after = msgspec.structs.replace(after, term=self._writer.term)
+            key = self._writer.key("nodes", record.id)
+            line = EventDraft("node.changed", record.id, _tell(record, after), payload=_difference(record, after))
+            return await self._writer.commit(
                 [ops.put(key, msgspec.json.encode(after))], [line], actor, [ops.modified(key, revision)]
             )
 
@@ -59,52 +67,81 @@ class NodeCommands:
             raise InvalidInput(
                 f"the configuration has {len(raw)} bytes", field="config", hint=f"at most {MAX_CONFIG_BYTES}"
             )
-        _check_config(config)
-        async with self._ledger.writing():
-            record, _ = self._record(node_id)
-            key = self._ledger.key("config", record.id)
-            stored = self._ledger.projection.get(key)
+        check_config(config)
+        async with self._writer.writing():
+            record, _ = node_record(self._writer, node_id)
+            key = self._writer.key("config", record.id)
+            stored = self._writer.projection.get(key)
             current = stored.mod_revision if stored else 0
             require_revision(current, if_revision)
             if stored is not None and stored.value == raw:
-                return self._ledger.unchanged()
-            line = Line("config.changed", record.id, f"configuration of {record.name} changed")
+                return self._writer.unchanged(current)
+            line = EventDraft("config.changed", record.id, f"configuration of {record.name} changed")
             guard = ops.modified(key, current) if stored else ops.absent(key)
-            return await self._ledger.commit([ops.put(key, raw)], [line], actor, [guard])
+            return await self._writer.commit([ops.put(key, raw)], [line], actor, [guard])
 
     async def remove_node(self, node_id: str, *, force: bool, actor: str) -> Written:
-        """Forget a node: its agent stops, its certificate is worth nothing.
+        """Forget a node: its agent stops, its certificate is not renewed and opens nothing in etcd, its key is denied.
 
-        A live node needs ``force``; the queen has to hand over first.
+        A live node needs ``force``; the queen has to hand over first. One whose record cannot be read is removed by
+        its id; which key it joined with is not known then, so that is not denied.
         """
-        async with self._ledger.writing():
-            record, revision = self._record(node_id)
+        async with self._writer.writing():
+            if node_id in self._writer.reader.unreadable_nodes():
+                return await self._remove_unreadable(node_id, actor)
+            record, revision = node_record(self._writer, node_id)
             if record.id == self._me:
-                raise Conflict(f"{record.name} is the queen", hint="transfer the throne first: aware queen transfer")
+                raise Conflict(f"{record.name} is the queen", hint="transfer the reign first: aware queen transfer")
             if record.status in (Status.READY, Status.SUSPECT) and not force:
                 raise Conflict(f"{record.name} is {record.status}", hint="stop its agent, or use force")
-            key = self._ledger.key("nodes", record.id)
-            gone = [key, self._ledger.key("config", record.id), self._ledger.key("presence", record.id)]
-            line = Line("node.removed", record.id, f"{record.name} was removed", Severity.NOTICE)
-            written = await self._ledger.commit(
-                [ops.delete(k) for k in gone], [line], actor, [ops.modified(key, revision)]
-            )
-            await self._users.dismiss(record.id)
-            return written
+            line = EventDraft("node.removed", record.id, f"{record.name} was removed", Severity.NOTICE)
+            denial = [self._deny(record, actor)] if record.key_pin else []
+            return await self._forget(record.id, revision, line, denial, actor)
 
-    def _record(self, id_or_name: str) -> tuple[Record, int]:
-        """The record and its revision. Raises :class:`NotFound`."""
-        for node, entry in self._ledger.reader.data().entries.items():
-            if id_or_name in (node, entry.record.name):
-                return entry.record, entry.revision
-        raise NotFound(f"no node {id_or_name!r} in this colony", hint="list them: aware nodes list")
+    async def _remove_unreadable(self, node: str, actor: str) -> Written:
+        if node == self._me:
+            raise Conflict("this node is the queen", hint="transfer the reign first: aware queen transfer")
+        said = f"{node} was removed; its record could not be read, so its key is not denied"
+        revision = self._writer.reader.unreadable[self._writer.key("nodes", node)]
+        line = EventDraft("node.removed", node, said, Severity.WARNING)
+        return await self._forget(node, revision, line, [], actor)
+
+    async def _forget(self, node: str, revision: int, line: EventDraft, more: list[ops.Op], actor: str) -> Written:
+        changes = [ops.delete(self._writer.key(kind, node)) for kind in ("nodes", "config", "presence")]
+        guard = ops.modified(self._writer.key("nodes", node), revision)
+        written = await self._writer.commit([*changes, *more], [line], actor, [guard])
+        await self._users.dismiss(node)
+        return written
+
+    async def allow_key(self, key_pin: str, *, actor: str) -> Written:
+        """Let a key of a removed node in again, with a token as everybody."""
+        async with self._writer.writing():
+            key = self._writer.key("denied", key_pin)
+            record = self._writer.reader.many("denied/", DeniedRecord).get(key_pin)
+            if record is None:
+                raise NotFound(f"no denied key {key_pin[:64]!r}", hint="list them: aware nodes denied")
+            line = EventDraft("node.allowed", record.node_id, f"{actor} lets the key of {record.name} in again")
+            return await self._writer.commit([ops.delete(key)], [line], actor)
+
+    def _deny(self, record: Record, actor: str) -> ops.Op:
+        denied = DeniedRecord(
+            key_pin=record.key_pin, node_id=record.id, name=record.name, removed_at=time.time(), removed_by=actor
+        )
+        return ops.put(self._writer.key("denied", record.key_pin), msgspec.json.encode(denied))
+
+
+def node_record(writer: FencedWriter, id_or_name: str) -> tuple[Record, int]:
+    """The record of a node and its revision. Raises :class:`NotFound`."""
+    for node, entry in writer.reader.data().entries.items():
+        if id_or_name in (node, entry.record.name):
+            return entry.record, entry.revision
+    raise NotFound(f"no node {id_or_name!r} in this colony", hint="list them: aware nodes list")
 
 
 def _merged(labels: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str, str]:
+    check_labels(patch)
     merged = dict(labels)
     for key, value in patch.items():
-        if not 0 < len(key) <= 63 or (value is not None and len(value) > 255):
-            raise InvalidInput(f"label {key[:63]!r} is too long or empty", field="labels", hint="63 and 255 characters")
         if value is None:
             merged.pop(key, None)
         else:
@@ -114,17 +151,11 @@ def _merged(labels: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[
     return merged
 
 
-def _check_config(config: Config) -> None:
-    interval = config.agent.beacon_interval_s
-    if interval is not None and not 0.2 <= interval <= 3600:
-        raise InvalidInput(
-            f"beacon_interval_s {interval} is out of range", field="agent.beacon_interval_s", hint="0.2 to 3600 seconds"
-        )
-
-
 def _tell(before: Record, after: Record) -> str:
     if before.cordoned != after.cordoned:
         return f"{after.name} is {'cordoned' if after.cordoned else 'open for work'}"
+    if before.pinned != after.pinned:
+        return f"addresses of {after.name} are {', '.join(after.pinned) or 'not pinned any more'}"
     return f"labels of {after.name} changed"
 
 
@@ -134,4 +165,6 @@ def _difference(before: Record, after: Record) -> dict[str, object]:
         changed["cordoned"] = after.cordoned
     if before.labels != after.labels:
         changed["labels"] = after.labels
+    if before.pinned != after.pinned:
+        changed["pinned"] = after.pinned
     return changed

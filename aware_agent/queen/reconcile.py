@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from aware_agent.colony.castes import assign
-from aware_agent.colony.errors import Conflict
 from aware_agent.colony.event import Severity
 from aware_agent.colony.liveness import Verdict, judge
 from aware_agent.colony.node import Status
 from aware_agent.colony.spec import Policies
 from aware_agent.queen.history import History
-from aware_agent.queen.ledger import Ledger, Line
+from aware_agent.queen.loop import Loop
+from aware_agent.queen.once import OnceBook
+from aware_agent.queen.present import Present
+from aware_agent.queen.writer import EventDraft, FencedWriter
 from aware_agent.store import ops
-from aware_agent.store.errors import StoreError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ACTOR = "colony"
 CHUNK = 40  # verdicts in one transaction; etcd takes 128 operations by default
 RETRY_S = 0.5
+SWEEP_S = 600.0  # between two looks at Idempotency-Keys that are too old
 FORMING_S = 15.0  # how long a new queen waits for others before she serves in a caste herself
 
 _SEVERITY = {
@@ -37,91 +40,125 @@ _SEVERITY = {
 
 
 class Reconciler:
-    """Runs for one reign. :meth:`nudge` it whenever something changed."""
+    """Runs for one reign. :meth:`refresh` it whenever something changed. ``wall`` shows Unix time."""
 
-    def __init__(self, ledger: Ledger, history: History, me: str) -> None:
-        self._ledger = ledger
+    def __init__(
+        self,
+        writer: FencedWriter,
+        history: History,
+        me: str,
+        present: Present,
+        requests: OnceBook,
+        *,
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._writer = writer
+        self._requests = requests
+        self._sweep_at = 0.0
         self._history = history
         self._me = me
-        self._nudged = asyncio.Event()
-        self._began = time.monotonic()
-        self.passes = 0
+        self._present = present
+        # A bug here goes up: a queen who reigns and does nothing is worse than the next one.
+        self._loop = Loop("reconcile", self.once, retry_s=RETRY_S, broken_s=None)
+        self._wall, self._clock = wall, clock
+        self._began = clock()
+        self._reported: dict[bytes, int] = {}  # records that cannot be read, and the revision that was complained of
 
-    def nudge(self) -> None:
+    def refresh(self) -> None:
         """Something changed: look again."""
-        self._nudged.set()
+        self._loop.refresh()
 
     async def run(self) -> None:
         """Reconcile until cancelled or deposed (which it raises)."""
-        while True:
-            self._nudged.clear()
-            try:
-                again_in = await self.once()
-            except (Conflict, StoreError) as error:
-                log.warning("reconcile: %s; trying again", error.message)
-                again_in = RETRY_S
-            with suppress(TimeoutError):
-                async with asyncio.timeout(again_in):
-                    await self._nudged.wait()
+        await self._loop.run()
 
     async def once(self) -> float | None:
         """One pass. Returns in how many seconds to look again though nothing changed, None for never."""
-        self.passes += 1
         policies = self._policies()
-        async with self._ledger.writing():
+        async with self._writer.writing():
             again_at = await self._liveness(policies)
+            await self._twins()
+            await self._unreadable()
             short = await self._castes()
             await self._trim(policies)
-        waits = [max(0.05, again_at - time.time())] if again_at is not None else []
+            await self._sweep()
+        waits = [max(0.05, again_at - self._wall())] if again_at is not None else []
+        if (settles_in := self._present.settles_in()) > 0:
+            waits.append(settles_in)
         if short and self._forming():
             waits.append(FORMING_S)
         return min(waits, default=None)
 
     def _policies(self) -> Policies:
-        spec = self._ledger.reader.data().spec
+        spec = self._writer.reader.data().spec
         return spec.policies if spec else Policies()
 
     async def _liveness(self, policies: Policies) -> float | None:
-        data = self._ledger.reader.data()
-        records = self._ledger.reader.records()
-        now = time.time()
-        judgement = judge(records, data.presence, now, policies.dead_after_s)
+        data = self._writer.reader.data()
+        records = self._writer.reader.records()
+        now = self._wall()
+        judgement = judge(records, self._present.reports(), now, policies.dead_after_s, self._present.expected)
         for chunk in _chunks(judgement.verdicts, CHUNK):
             changes, lines, compares = [], [], []
             for verdict in chunk:
-                key = self._ledger.key("nodes", verdict.node)
+                key = self._writer.key("nodes", verdict.node)
                 record = msgspec.structs.replace(
                     records[verdict.node],
                     status=verdict.status,
                     status_since=now if verdict.changed_status else records[verdict.node].status_since,
                     report=verdict.report,
-                    term=self._ledger.term,
+                    term=self._writer.term,
                 )
                 changes.append(ops.put(key, msgspec.json.encode(record)))
                 compares.append(ops.modified(key, data.entries[verdict.node].revision))
                 if verdict.changed_status:
                     lines.append(_line(verdict))
-                    log.info(verdict.sentence)
-            await self._ledger.commit(changes, lines, ACTOR, compares)
+                    log.info(verdict.message)
+            await self._writer.commit(changes, lines, ACTOR, compares)
         return judgement.again_at
 
+    async def _twins(self) -> None:
+        """The history tells of a disk that was copied; the copy itself is refused where it calls."""
+        records = self._writer.reader.records()
+        lines = [
+            EventDraft("node.duplicate", node, _duplicate(records[node].name, source), Severity.WARNING)
+            for node, source in self._present.twins().items()
+            if node in records
+        ]
+        for chunk in _chunks(lines, CHUNK):
+            await self._writer.commit([], chunk, ACTOR)
+
+    async def _unreadable(self) -> None:
+        """A record that nobody can decode stands for a node that nobody sees: told once for each of its writes."""
+        found = self._writer.reader.unreadable
+        nodes = [node for node in self._writer.reader.unreadable_nodes() if self._is_news(node, found)]
+        lines = [EventDraft("node.unreadable", node, _unreadable(node), Severity.ERROR) for node in nodes]
+        for chunk in _chunks(lines, CHUNK):
+            await self._writer.commit([], chunk, ACTOR)
+
+    def _is_news(self, node: str, found: Mapping[bytes, int]) -> bool:
+        key = self._writer.key("nodes", node)
+        before, self._reported[key] = self._reported.get(key), found[key]
+        return before != found[key]
+
     def _forming(self) -> bool:
-        return time.monotonic() - self._began < FORMING_S
+        return self._clock() - self._began < FORMING_S
 
     async def _castes(self) -> bool:
         """Assign; returns whether a caste stays short."""
-        data = self._ledger.reader.data()
+        data = self._writer.reader.data()
         if data.spec is None:
             return False
-        records = self._ledger.reader.records()
+        records = self._writer.reader.records()
         alive = sum(record.status is Status.READY for record in records.values())
         spare_queen = self._forming() and alive < data.spec.size
         outcome = assign(data.spec, records, data.castes, self._me, spare_queen=spare_queen)
         if outcome.castes == {name: list(members) for name, members in data.castes.items()}:
             return bool(outcome.missing)
-        lines = [Line("caste.assigned", data.colony, sentence) for sentence in outcome.sentences[:CHUNK]]
-        await self._ledger.commit(
-            [ops.put(self._ledger.key("castes"), msgspec.json.encode(outcome.castes))], lines, ACTOR
+        lines = [EventDraft("caste.assigned", data.colony, sentence) for sentence in outcome.sentences[:CHUNK]]
+        await self._writer.commit(
+            [ops.put(self._writer.key("castes"), msgspec.json.encode(outcome.castes))], lines, ACTOR
         )
         for sentence in outcome.sentences:
             log.info(sentence)
@@ -130,14 +167,32 @@ class Reconciler:
     async def _trim(self, policies: Policies) -> None:
         first_kept = self._history.cut(policies.keep_events)
         if first_kept is not None:
-            start, end = self._ledger.key("events", ""), self._ledger.key("events", first_kept)
-            await self._ledger.commit([ops.delete_range(start, end)], [], ACTOR)
+            start, end = self._writer.key("events", ""), self._writer.key("events", first_kept)
+            await self._writer.commit([ops.delete_range(start, end)], [], ACTOR)
+
+    async def _sweep(self) -> None:
+        """Forget Idempotency-Keys of yesterday, whoever used them: who writes on makes room for himself only."""
+        if self._clock() < self._sweep_at:
+            return
+        old = self._requests.old(self._wall())
+        if old:
+            await self._writer.commit(old, [], ACTOR)
+        else:
+            self._sweep_at = self._clock() + SWEEP_S
 
 
-def _line(verdict: Verdict) -> Line:
-    return Line(f"node.{verdict.status}", verdict.node, verdict.sentence, _SEVERITY[verdict.status])
+def _line(verdict: Verdict) -> EventDraft:
+    return EventDraft(f"node.{verdict.status}", verdict.node, verdict.message, _SEVERITY[verdict.status])
 
 
-def _chunks(verdicts: Sequence[Verdict], size: int) -> Iterator[Sequence[Verdict]]:
-    for start in range(0, len(verdicts), size):
-        yield verdicts[start : start + size]
+def _duplicate(name: str, source: str) -> str:
+    return f"a second process with the identity of {name} called from {source} and was refused: was its disk copied?"
+
+
+def _unreadable(node: str) -> str:
+    return f"the record of node {node} cannot be read; it counts for nothing until it is removed: aware nodes remove"
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

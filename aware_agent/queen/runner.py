@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -21,14 +22,15 @@ from typing import Any
 
 import msgspec
 
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.hook import Operation
 from aware_agent.colony.inventory import host_names
 from aware_agent.colony.node import Status
+from aware_agent.colony.urls import gateway_url
 from aware_agent.colony.view import ColonyView
 from aware_agent.queen import child
 from aware_agent.security.files import PUBLIC_MODE, make_directory, write_atomic
-from aware_agent.security.joining import is_node_url
 
 PLAYBOOKS = MappingProxyType({Operation.JOIN: "verify.yml", Operation.VERIFY: "verify.yml"})
 RUN_S = 600.0  # a playbook may take so long
@@ -64,9 +66,9 @@ def require_runner(operation: Operation) -> None:
 
 
 class PlaybookRunner:
-    """Runs one playbook at a time below ``directory``."""
+    """Runs one playbook at a time below ``directory``. ``ca_pem`` tells which CAs are believed now."""
 
-    def __init__(self, directory: Path, ca_pem: bytes) -> None:
+    def __init__(self, directory: Path, ca_pem: Callable[[], bytes]) -> None:
         self._directory = directory
         self._ca_pem = ca_pem
 
@@ -77,7 +79,7 @@ class PlaybookRunner:
         await asyncio.to_thread(_sweep, self._directory)
         private = Path(tempfile.mkdtemp(prefix="run-", dir=self._directory))  # 0700
         try:
-            await asyncio.to_thread(_furnish, private, PLAYBOOKS[operation], hosts(view), self._ca_pem)
+            await asyncio.to_thread(_furnish, private, PLAYBOOKS[operation], hosts(view), self._ca_pem())
             return await _play(private)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, private, ignore_errors=True))
@@ -89,7 +91,7 @@ def hosts(view: ColonyView) -> dict[str, dict[str, Any]]:
     return {
         names[node.id]: {"aware_url": unsafe(node.url)}
         for node in view.nodes
-        if node.status not in (Status.DEAD, Status.LEFT) and is_node_url(node.url)
+        if node.status not in (Status.DEAD, Status.LEFT) and gateway_url(node.url)
     }
 
 
@@ -131,10 +133,10 @@ async def _play(private: Path) -> Outcome:
         async with asyncio.timeout(RUN_S + END_S):
             answer = await _read(process.stdout)
             await process.wait()
-        return msgspec.json.decode(answer, type=Outcome)
+        return from_json(answer, Outcome)
     except TimeoutError:
         return Outcome(ok=False, message=f"the playbook took longer than {RUN_S:.0f} s")
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         return Outcome(ok=False, message="ansible-runner ended without an answer")
     finally:
         await child.end(process, END_S)

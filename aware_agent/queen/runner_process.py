@@ -42,7 +42,7 @@ class Failures:
             self.hosts.setdefault(str(data.get("host"))[:MAX_TEXT], reason)
         return False
 
-    def sentence(self) -> str:
+    def message(self) -> str:
         """All of it in one sentence."""
         shown = [f"{host}: {reason}" for host, reason in list(self.hosts.items())[:MAX_FAILURES]]
         more = len(self.hosts) - len(shown)
@@ -77,7 +77,7 @@ def main() -> int:
     )
     end_descendants(GONE_S)
     ok = done.status == "successful" and bool(hosts)
-    message = failures.sentence() or {"timeout": "the playbook took too long", "canceled": "cancelled"}.get(
+    message = failures.message() or {"timeout": "the playbook took too long", "canceled": "cancelled"}.get(
         done.status, f"{len(hosts)} nodes verified" if ok else f"the playbook ended as {done.status}"
     )
     sys.stdout.write(json.dumps({"ok": ok, "message": message}))

@@ -125,6 +125,7 @@ def _write_synced(path: Path, data: bytes, mode: int) -> None:
         path.unlink()  # left by a kill; O_EXCL below then never follows or reuses anything
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)  # the mode that was asked for, whatever the umask
         file.write(data)
         file.flush()
         os.fsync(descriptor)

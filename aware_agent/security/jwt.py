@@ -1,6 +1,6 @@
 """Access and refresh tokens for people and programs: JWT, HS256 with a key derived from the colony secret.
 
-Only the queen's gateway issues and verifies them. Revocation is by ``jti`` and is the caller's look-up: this module
+The gateways of council members issue and verify them. Revocation is by ``jti`` and is the caller's look-up: this module
 knows no store. Verifying takes tens of microseconds; a gateway may keep verified tokens until their ``exp``.
 """
 
@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from aware_agent.colony.decoding import from_plain
 from aware_agent.colony.errors import AwareError
 from aware_agent.security.derive import derive
 from aware_agent.security.roles import HUMAN_ROLES, Role
@@ -74,13 +75,16 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
 
 
-class TokenSigner:
-    """Issues tokens of one colony with ``secret``; verifies those made with it or one of the ``others``."""
+def token_key(colony: str, secret: bytes) -> bytes:
+    """The key of a colony's tokens, derived from a generation of its secret: of no use for anything else."""
+    return derive(secret, f"jwt/{colony}")
 
-    def __init__(self, colony: str, secret: bytes, *others: bytes) -> None:
-        self._colony = colony
-        self._key, *older = (derive(each, f"jwt/{colony}") for each in (secret, *others))
-        self._older = tuple(older)
+
+class TokenSigner:
+    """Issues tokens of one colony with ``key``; verifies those made with it or one of the ``older``."""
+
+    def __init__(self, colony: str, key: bytes, *older: bytes) -> None:
+        self._colony, self._key, self._older = colony, key, older
 
     def __repr__(self) -> str:
         """Without the key."""
@@ -140,10 +144,10 @@ class TokenSigner:
         for key in (self._key, *self._older):
             try:
                 payload = jwt.decode(token, key, algorithms=[_ALGORITHM], options=_SIGNATURE_ONLY)
-                return msgspec.convert(payload, _Claims)
+                return from_plain(payload, _Claims)
             except jwt.InvalidSignatureError:
                 continue
-            except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError) as error:
+            except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError, RecursionError) as error:
                 raise refused from error
         raise refused
 

@@ -9,10 +9,14 @@ import hashlib
 import hmac
 import os
 import re
+import secrets
+from pathlib import Path
 
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.security.files import read_secret, write_atomic
 from aware_agent.security.token import base64url, unbase64url
 
+_RANDOM_BYTES = 24
 MIN_LENGTH = 8
 MAX_LENGTH = 1024  # bytes; bounds the work a stranger can ask for
 # OWASP's equivalent of n=2^17,p=1 that needs 16 MiB instead of 128: log-ins must not double a queen's memory.
@@ -23,6 +27,14 @@ _FORMAT = re.compile(r"scrypt\$(\d{1,2})\$(\d{1,2})\$(\d{1,2})\$([A-Za-z0-9_-]{2
 _MAX_LOG2_N, _MAX_P, _MAX_MEMORY = 18, 16, 64 << 20
 # Verified when the user is unknown, so that a guess costs the same and tells nothing.
 _DUMMY = f"scrypt${_LOG2_N}${_R}${_P}${'A' * 22}${'A' * 43}"
+
+
+def ensure_password(path: Path) -> bool:
+    """Make a random password in ``path`` when there is none; returns whether it did."""
+    if read_secret(path) is not None:
+        return False
+    write_atomic(path, secrets.token_urlsafe(_RANDOM_BYTES).encode() + b"\n")
+    return True
 
 
 def hash_password(password: str, salt: bytes | None = None) -> str:

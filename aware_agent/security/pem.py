@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 MAX_CSR_BYTES = 8 * 1024
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _CURVES = frozenset({"secp256r1", "secp384r1"})
 
 
@@ -34,6 +35,20 @@ def make_key() -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     private = ec.generate_private_key(ec.SECP256R1())
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def derived_key(seed: bytes) -> bytes:
+    """The private key (P-256, PKCS #8 PEM) that ``seed`` stands for: always the same one. 48 bytes or more.
+
+    The seed is a third longer than a key, so that taking the rest of the division favours no key.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    if len(seed) < 48:
+        raise ValueError("a key is derived from 48 bytes or more")
+    private = ec.derive_private_key(int.from_bytes(seed, "big") % (_P256_ORDER - 1) + 1, ec.SECP256R1())
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

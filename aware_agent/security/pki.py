@@ -1,4 +1,8 @@
-"""The colony's own certificate authority: ECDSA P-256 throughout, PEM in and out.
+"""The colony's own certificate authorities: ECDSA P-256 throughout, PEM in and out.
+
+There are two. The *node CA* says who a node is, to everybody. The *council CA* is the only one etcd believes, of
+clients and of members: who has no certificate of it does not complete a handshake with etcd. Permissions in etcd would
+not do, because etcd asks for none where leases are made and kept alive.
 
 ``cryptography`` is imported inside the functions: only founding, joining and signing processes pay for it.
 """
@@ -8,10 +12,11 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.ids import ULID
+from aware_agent.colony.names import council_host, node_host
 from aware_agent.security.pem import CsrRefused, load_certificate, load_csr, load_key, make_key, spki_pin
 
 if TYPE_CHECKING:
@@ -25,8 +30,8 @@ __all__ = [
     "Pair",
     "ca_pin",
     "check_certificate",
-    "colony_host",
     "create_ca",
+    "create_council_ca",
     "csr_pin",
     "facts",
     "find_pinned",
@@ -42,6 +47,9 @@ __all__ = [
     "sign_csr",
 ]
 
+Use = Literal["server", "client"]
+SERVER: frozenset[Use] = frozenset({"server"})
+CLIENT: frozenset[Use] = frozenset({"client"})
 CA_DAYS = 3650
 NODE_DAYS = 1095
 # Certificates are valid from a little earlier, so that a newcomer whose clock is behind can use its own.
@@ -69,12 +77,20 @@ class Facts(NamedTuple):
 
 
 def create_ca(colony: str, now: float, *, key: bytes | None = None, days: float = CA_DAYS) -> Pair:
-    """A new self-signed CA for ``colony``, with ``key`` (PEM) when one was made before."""
+    """A new self-signed node CA for ``colony``, with ``key`` (PEM) when one was made before."""
+    return _create(_name(colony, organisation="AWARE colony CA"), now, key, days)
+
+
+def create_council_ca(colony: str, now: float, *, key: bytes | None = None, days: float = CA_DAYS) -> Pair:
+    """The same for the council CA. Its name differs, so that nobody takes one for the other."""
+    return _create(_name(colony, organisation="AWARE council CA"), now, key, days)
+
+
+def _create(subject: x509.Name, now: float, key: bytes | None, days: float) -> Pair:
     from cryptography import x509
 
     key_pem = key or make_key()
     private = load_key(key_pem)
-    subject = _name(colony, organisation="AWARE colony CA")
     public = private.public_key()
     builder = _builder(subject, subject, public, now=now, days=days)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -136,14 +152,9 @@ def make_csr(key: bytes, node_id: str, name: str, sans: Iterable[str] = ()) -> b
     return builder.sign(load_key(key), hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
-def node_sans(colony: str, name: str, addresses: Iterable[str]) -> list[str]:
-    """The names every node of ``colony`` answers to; ``queen.<colony>.aware`` proves membership to a client."""
-    return [name, "localhost", colony_host(colony), *addresses]
-
-
-def colony_host(colony: str) -> str:
-    """The name any member proves, whatever address it was reached at."""
-    return f"queen.{colony}.aware"
+def node_sans(colony: str, name: str, addresses: Iterable[str], *, eligible: bool) -> list[str]:
+    """What a node's certificate names: itself, its addresses and, when an admin let it in for that, the council."""
+    return [node_host(colony, name), *([council_host(colony)] if eligible else []), *addresses]
 
 
 def sign_csr(ca: Pair, csr: bytes, *, node_id: str, sans: Sequence[str], now: float, days: float = NODE_DAYS) -> bytes:
@@ -156,10 +167,19 @@ def sign_csr(ca: Pair, csr: bytes, *, node_id: str, sans: Sequence[str], now: fl
     return _issue(ca, load_csr(csr).public_key(), common_name=node_id, sans=sans, now=now, days=days)
 
 
-def issue(ca: Pair, key: bytes, *, common_name: str, sans: Sequence[str], now: float, days: float = NODE_DAYS) -> Pair:
-    """Certify a key of the caller's own (founding: etcd servers, the founder)."""
+def issue(
+    ca: Pair,
+    key: bytes,
+    *,
+    common_name: str,
+    sans: Sequence[str],
+    now: float,
+    days: float = NODE_DAYS,
+    uses: frozenset[Use] = SERVER | CLIENT,
+) -> Pair:
+    """Certify a key of the caller's own (founding: etcd servers, the founder; a member: its gateway)."""
     public = load_key(key).public_key()
-    return Pair(_issue(ca, public, common_name=common_name, sans=sans, now=now, days=days), key)
+    return Pair(_issue(ca, public, common_name=common_name, sans=sans, now=now, days=days, uses=uses), key)
 
 
 def check_certificate(certificate: bytes, *, key: bytes, ca: bytes, common_name: str) -> None:
@@ -225,7 +245,14 @@ def facts(certificate: bytes) -> Facts:
 
 
 def _issue(
-    ca: Pair, public: CertificatePublicKeyTypes, *, common_name: str, sans: Sequence[str], now: float, days: float
+    ca: Pair,
+    public: CertificatePublicKeyTypes,
+    *,
+    common_name: str,
+    sans: Sequence[str],
+    now: float,
+    days: float,
+    uses: frozenset[Use] = SERVER | CLIENT,
 ) -> bytes:
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -236,9 +263,10 @@ def _issue(
     builder = _builder(_name(common_name), issuer.subject, public, now=now, days=days, latest=latest)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(ca=False), critical=True)
-    # Both uses: nodes are servers and clients, and etcd's own gateway dials itself with its server certificate.
-    uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+    # Both uses by default: nodes are servers and clients, and etcd's own gateway dials itself with its server
+    # certificate. A gateway has one certificate for each, so that neither is good for the other.
+    known = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+    builder = builder.add_extension(x509.ExtendedKeyUsage([known[use] for use in sorted(uses)]), critical=False)
     if sans:
         builder = builder.add_extension(_alternative_names(sans), critical=False)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)

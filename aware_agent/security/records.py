@@ -1,14 +1,10 @@
-"""What the founder writes to etcd once, and users: values of ``colony``, ``ca`` and ``users/<name>``."""
+"""What the founder writes to etcd once, and users: ``colony``, ``ca``, ``council-ca`` and ``users/<name>``."""
 
 from __future__ import annotations
-
-import re
 
 import msgspec
 
 from aware_agent.security.roles import Role
-
-USER_NAME = re.compile(r"[a-z][a-z0-9._@-]{0,63}")
 
 
 class ColonyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,10 +17,36 @@ class ColonyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Value of ``ca``."""
+    """Value of ``ca`` and of ``council-ca``."""
 
     certificate: str  # PEM
     key: bytes  # PEM, sealed by the colony's sealer with the record's etcd key as context
+
+
+class CouncilAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """What an eligible node shows to etcd, and believes there; the key is the node's own. PEM."""
+
+    certificate: bytes  # of the council CA, CN = node id
+    ca: bytes  # bundle of council CAs
+
+    def __repr__(self) -> str:
+        """Short."""
+        return "CouncilAccess(certificate, ca)"
+
+
+def gateway_user(node_id: str) -> str:
+    """The common name of a member's gateway, which is its user at etcd: it never is a node's id."""
+    return f"gateway.{node_id}"
+
+
+class DeniedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Value of ``denied/<fingerprint of a node's key>``: no token lets that key in again until an admin allows it."""
+
+    key_pin: str
+    node_id: str
+    name: str  # it had when it was removed
+    removed_at: float  # Unix seconds
+    removed_by: str
 
 
 class UserRecord(msgspec.Struct, frozen=True, kw_only=True):

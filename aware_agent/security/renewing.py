@@ -10,16 +10,18 @@ import hmac
 
 import msgspec
 
+from aware_agent.colony.addresses import is_host_address
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.ids import ULID
 from aware_agent.security.joining import (
     MAX_CSR_CHARACTERS,
     MAX_REQUEST_BYTES,
+    check_signed,
     decode_checked,
-    is_host_address,
     require,
 )
-from aware_agent.security.pem import load_csr, load_key, spki_pin
+from aware_agent.security.pem import load_csr, spki_pin
+from aware_agent.security.signing import is_signed, sign
 
 RENEW_PATH = "/v1/renew"
 WINDOW_S = 60.0  # how old a request may be; longer than any way to the queen, shorter than a coffee break
@@ -46,20 +48,17 @@ class RenewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     colony: str
     node_id: str
-    address: str  # IP address, goes into the certificate
+    address: str  # IP address; a hint, see colony.addresses
     csr: str  # PEM, for the key the node joined with
     sent_at: float  # Unix seconds
     nonce: str  # never used twice
+    box_key: bytes  # X25519; secrets come back encrypted for it
     signature: bytes = b""  # ECDSA with SHA-256 over everything else
 
 
 def sign_request(request: RenewRequest, key: bytes) -> RenewRequest:
     """``request`` signed with the node's ``key`` (PEM)."""
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    signature = load_key(key).sign(_signed(request), ec.ECDSA(hashes.SHA256()))
-    return msgspec.structs.replace(request, signature=signature)
+    return sign(request, key, _CONTEXT)
 
 
 def parse_renew_request(raw: bytes) -> RenewRequest:
@@ -68,28 +67,18 @@ def parse_renew_request(raw: bytes) -> RenewRequest:
     request = decode_checked(raw, RenewRequest, "renewal request")
     require(ULID.fullmatch(request.node_id) is not None, "node_id", "is not a ULID")
     require(is_host_address(request.address), "address", "is not an IP address other nodes can reach")
+    check_signed(request.box_key, request.signature)
     require(len(request.csr) <= MAX_CSR_CHARACTERS, "csr", "is too long")
-    require(16 <= len(request.nonce) <= 64 and len(request.signature) <= 256, "nonce", "has the wrong length")
+    require(16 <= len(request.nonce) <= 64, "nonce", "has the wrong length")
     return request
 
 
 def check_request(request: RenewRequest, key_pin: str, now: float) -> None:
     """Raise :class:`RenewalRefused` unless the holder of the key with ``key_pin`` signed it just now."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    public = load_csr(request.csr.encode()).public_key()
-    assert isinstance(public, ec.EllipticCurvePublicKey)  # load_csr takes nothing else
-    if not key_pin or not hmac.compare_digest(spki_pin(public), key_pin):
+    pin = spki_pin(load_csr(request.csr.encode()).public_key())
+    if not key_pin or not hmac.compare_digest(pin, key_pin):
         raise RenewalRefused("this is not the key the node joined with", hint="join again with a token")
-    try:
-        public.verify(request.signature, _signed(request), ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature:
-        raise RenewalRefused("the signature of the renewal is wrong") from None
+    if not is_signed(request, request.csr.encode(), request.signature, _CONTEXT):
+        raise RenewalRefused("the signature of the renewal is wrong")
     if abs(now - request.sent_at) > WINDOW_S:
         raise RenewalRefused("the renewal is too old or from the future", hint="synchronise the clocks")
-
-
-def _signed(request: RenewRequest) -> bytes:
-    return _CONTEXT + msgspec.json.encode(msgspec.structs.replace(request, signature=b""))

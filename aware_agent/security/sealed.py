@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import AwareError
 from aware_agent.security.derive import derive
 from aware_agent.security.keyring import Keyring
@@ -61,8 +62,8 @@ class Sealer:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         try:
-            envelope = msgspec.json.decode(sealed, type=_Envelope)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            envelope = from_json(sealed, _Envelope)
+        except UNDECODABLE as error:
             raise SealBroken("a sealed value is damaged") from error
         key = self._keys.get(envelope.kid)
         if envelope.v != 1 or key is None:
@@ -90,8 +91,8 @@ def seal_key_id(secret: bytes) -> str:
 def sealed_with(sealed: bytes) -> str:
     """Id of the key a value is sealed with; empty when it is none of ours."""
     try:
-        return msgspec.json.decode(sealed, type=_Envelope).kid
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return from_json(sealed, _Envelope).kid
+    except UNDECODABLE:
         return ""
 
 

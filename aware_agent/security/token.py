@@ -65,6 +65,8 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float | None = None  # Unix seconds; None: never
     uses_left: int | None = None  # None: any number
     node_name: str | None = None  # the only node that may use it; None: any
+    addresses: tuple[str, ...] = ()  # pinned for the node that uses it
+    eligible: bool = False  # whether nodes it lets in may reign; without, they are workers
 
 
 def parse_token(text: str) -> JoinToken:

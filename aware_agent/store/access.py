@@ -5,13 +5,13 @@ Every step may be repeated: what exists already is left as it is.
 
 from __future__ import annotations
 
+from aware_agent.security.records import gateway_user
 from aware_agent.store import rpc
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.errors import StoreError
 from aware_agent.store.keys import Keys
 
 ROOT = "root"
-_Permission = tuple[bytes, bytes, bool]  # from, up to (empty: only this key), whether it may be written
 
 
 class Access:
@@ -81,17 +81,18 @@ class NodeAccess:
         self._access = Access(client)
         self._keys = keys
 
-    async def admit(self, node_id: str, *, whole: bool) -> None:
-        """Let a node in. ``whole``: one that may reign, and needs what a queen does; else only what a worker does."""
+    async def admit(self, node_id: str) -> None:
+        """Let an eligible node in: it may reign, and needs what a queen does. Workers are no users of etcd."""
         role = self._role(node_id)
         await self._access.add_user(node_id)
         await self._access.add_role(role)
-        for start, end, write in self._permissions(node_id, whole=whole):
-            await self._access.allow(role, start, end, write=write)
+        await self._access.allow(role, *self._keys.everything(), write=True)
         await self._access.assign(node_id, role)
+        await self._admit_gateway(gateway_user(node_id))
 
     async def dismiss(self, node_id: str) -> None:
         """Shut a node out, at once. What its certificate says does not matter any more."""
+        await self._access.delete_user(gateway_user(node_id))
         await self._access.delete_user(node_id)
         await self._access.delete_role(self._role(node_id))
 
@@ -100,15 +101,13 @@ class NodeAccess:
         prefix = self._role("")
         return {role.removeprefix(prefix) for role in await self._access.roles() if role.startswith(prefix)}
 
+    async def _admit_gateway(self, user: str) -> None:
+        """All gateways of a colony share one role: they read the colony's keys and write none."""
+        role = f"aware-gateways/{self._keys.colony}"
+        await self._access.add_user(user)
+        await self._access.add_role(role)
+        await self._access.allow(role, *self._keys.everything(), write=False)
+        await self._access.assign(user, role)
+
     def _role(self, node_id: str) -> str:
         return f"aware/{self._keys.colony}/{node_id}"
-
-    def _permissions(self, node_id: str, *, whole: bool) -> list[_Permission]:
-        keys = self._keys
-        if whole:
-            return [(*keys.everything(), True)]
-        return [
-            (*keys.worker_range(), False),
-            (keys.key("config", node_id), b"", False),
-            (keys.key("presence", node_id), b"", True),
-        ]

@@ -7,7 +7,7 @@ import asyncio
 import grpc.aio
 
 from aware_agent.store import rpc
-from aware_agent.store.lines import Credentials, Line
+from aware_agent.store.connections import Credentials, EtcdConnection
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -47,7 +47,7 @@ class Tokens:
         """Whether a new token could help at all."""
         return bool(self._user)
 
-    async def metadata(self, line: Line, timeout_s: float) -> Metadata:
+    async def metadata(self, line: EtcdConnection, timeout_s: float) -> Metadata:
         """What every request carries. ``timeout_s``: of a plain request; a login gets three times that.
 
         :raises AuthenticationFailed: etcd was not reached or refused us."""
@@ -64,7 +64,7 @@ class Tokens:
         if metadata is None or metadata is self._metadata:
             self._metadata = None
 
-    async def _authenticate(self, line: Line, timeout_s: float) -> Metadata:
+    async def _authenticate(self, line: EtcdConnection, timeout_s: float) -> Metadata:
         request = rpc.pb.AuthenticateRequest(name=self._user, password=self._password)
         try:
             answer = await line.unary(rpc.AUTHENTICATE)(request, timeout=max(0.05, timeout_s) * _LOGIN_FACTOR)

@@ -1,10 +1,49 @@
-"""From etcd's messages to the store's value types."""
+"""Between etcd's messages and the store's value types."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from aware_agent.store import ops
 from aware_agent.store.model import DeleteResult, KeyValue, OpResult, PutResult, RangeResult
+from aware_agent.store.rpc import pb
+
+_TARGETS = {
+    ops.Target.VERSION: (pb.Compare.VERSION, "version"),
+    ops.Target.CREATED: (pb.Compare.CREATE, "create_revision"),
+    ops.Target.MODIFIED: (pb.Compare.MOD, "mod_revision"),
+    ops.Target.LEASE: (pb.Compare.LEASE, "lease"),
+    ops.Target.VALUE: (pb.Compare.VALUE, "value"),
+}
+
+
+def compare_message(compare: ops.Compare) -> Any:
+    """A compare as etcd takes it."""
+    target, field = _TARGETS[compare.target]
+    result = pb.Compare.GREATER if compare.greater else pb.Compare.EQUAL
+    against = compare.value if compare.target is ops.Target.VALUE else compare.number
+    return pb.Compare(key=compare.key, target=target, result=result, **{field: against})
+
+
+def op_message(op: ops.Op) -> Any:
+    """An operation as etcd takes it."""
+    match op:
+        case ops.Put(key, value, lease):
+            return pb.RequestOp(request_put=pb.PutRequest(key=key, value=value, lease=lease))
+        case ops.Delete(key, end):
+            return pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=key, range_end=end))
+        case ops.Get(key):
+            return pb.RequestOp(request_range=pb.RangeRequest(key=key))
+
+
+def txn_message(compares: Sequence[ops.Compare], success: Sequence[ops.Op], failure: Sequence[ops.Op]) -> Any:
+    """A transaction as etcd takes it."""
+    return pb.TxnRequest(
+        compare=[compare_message(one) for one in compares],
+        success=[op_message(one) for one in success],
+        failure=[op_message(one) for one in failure],
+    )
 
 
 def key_value(kv: Any) -> KeyValue:

@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.errors import StoreError
 from aware_agent.store.etcd_binary import EtcdBinary, TlsFiles, etcd_argv, find_etcd
-from aware_agent.store.lines import Credentials
 
 __all__ = ["EmbeddedEtcd", "EtcdBinary", "EtcdMember", "TlsFiles", "etcd_argv", "find_etcd", "free_ports"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aware_agent.colony.errors import AwareError
+from collections.abc import Sequence
+
+from aware_agent.colony.errors import AwareError, Conflict
 
 
 class StoreError(AwareError):
@@ -55,7 +57,28 @@ class LeaseGone(StoreError):
         self.lease = lease
 
 
+class Changed(Conflict):
+    """Somebody else wrote a key that a transaction compared; nothing was written.
+
+    ``seen`` is how etcd has the compared keys now: key and revision of its last write, 0 for one that does not exist.
+    """
+
+    def __init__(self, seen: Sequence[tuple[bytes, int]] = ()) -> None:
+        super().__init__("it was changed meanwhile", hint="read it again and repeat")
+        self.seen = tuple(seen)
+
+
 class UnsupportedEtcd(StoreError):
     """This etcd release is known to lose or corrupt data."""
 
     code = "store-unsupported"
+
+
+class MembershipRefused(StoreError):
+    """etcd does not change its members so, and nothing was changed. ``later``: it may do so in a while."""
+
+    code = "store-membership"
+
+    def __init__(self, message: str, *, hint: str = "", later: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.later = later

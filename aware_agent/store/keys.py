@@ -4,33 +4,47 @@
 key                 value                                       written by
 ==================  ==========================================  ============================
 ``backups``         :class:`colony.backup.BackupLog`    queen
-``ca``              certificate, sealed private key             founder; queen in a rotation
+``ca``              node CA: certificate, sealed private key    founder; queen in a rotation
 ``ca-other``        the same of another generation, while       queen
                     it is believed as well
 ``castes``          ``{caste: [node id]}``                      queen
 ``colony``          name, founding time, CA pin                 founder, once
+``council``         :class:`colony.seats.CouncilRecord`         queen
+``council-ca``      council CA, as ``ca``; in a rotation there  founder; queen in a rotation
+                    is ``council-ca-other`` as well
+``council-move``    :class:`colony.seats.SeatMove`              queen
 ``config/<id>``     :class:`colony.node.Config`                 queen
+``denied/<pin>``    key of a node that was removed              queen
 ``events/<ulid>``   :class:`colony.event.Event`                 queen (or the winner's campaign)
 ``hooks/<ulid>``    :class:`colony.hook.HookRecord`             queen
 ``hook-nonces/<n>`` uses of a signed URL, on a lease            queen
+``idempotency/``    ``<user>/<hash>``:                          queen
+                    :class:`queen.once.KeptRecord`, what a
+                    request with an Idempotency-Key did
 ``nodes/<id>``      :class:`colony.node.Record`                 queen
 ``pki``             :class:`colony.rotation.Trust`, public       queen
 ``presence/<id>``   :class:`colony.node.Report`, on a lease     the node
-``queen``           :class:`colony.election.Crown`, on a lease  the winner of a campaign
+``queen``           :class:`colony.election.QueenRecord`, on a lease  the winner of a campaign
 ``queen-handover``  :class:`colony.election.Handover`           the queen that resigns
 ``secret-other``    another generation's secret, sealed         queen
+``seats/<id>``      :class:`colony.seats.SeatRecord`            queen
 ``spec``            :class:`colony.spec.Spec`                   queen
+``suspect/<t>/<m>`` member m suspects the queen of term t:      the member
+                    why, on the lease of its presence
 ``tokens/<id>``     join token, verifiers only                  queen
 ``users/<name>``    password hash, role                         queen
 ``revoked/<jti>``   revoked access token, on a lease            queen
 ==================  ==========================================  ============================
 
-A worker watches one range, :meth:`Keys.worker_range`: ``nodes/`` to ``queen-handover`` are neighbours on purpose.
+A council member watches one range, :meth:`Keys.member_range`: ``nodes/`` to ``queen-handover`` are neighbours on
+purpose.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from aware_agent.colony.errors import InvalidInput
 
 Range = tuple[bytes, bytes]
 
@@ -47,7 +61,9 @@ class Keys:
         return f"/aware/{self.colony}/".encode()
 
     def key(self, *parts: str) -> bytes:
-        """``key("nodes", id)`` is ``/aware/<colony>/nodes/<id>``."""
+        """``key("nodes", id)`` is ``/aware/<colony>/nodes/<id>``. Raises InvalidInput for a part with a slash."""
+        if any("/" in part for part in parts[1:]):
+            raise InvalidInput(f"{parts[-1][:80]!r} cannot be the name of anything in {parts[0]}")
         return self.root + "/".join(parts).encode()
 
     def relative(self, key: bytes) -> str:
@@ -64,12 +80,21 @@ class Keys:
         """Where a resigning queen names its successor."""
         return self.key("queen-handover")
 
+    def suspicions(self, term: int) -> bytes:
+        """What all keys start with by which members suspect the queen of ``term``."""
+        return self.key("suspect", str(term)) + b"/"
+
     def everything(self) -> Range:
         """Range of all keys of the colony."""
         return self.root, prefix_end(self.root)
 
-    def worker_range(self) -> Range:
-        """Range a worker needs: node records, presence, the queen key and the handover key."""
+    def below(self, kind: str) -> Range:
+        """Range of all keys of one kind."""
+        start = self.key(f"{kind}/")
+        return start, prefix_end(start)
+
+    def member_range(self) -> Range:
+        """Range a council member needs all the time: node records, presence, the queen key and the handover key."""
         return self.key("nodes/"), prefix_end(self.key("queen"))
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Callable
 
-from aware_agent.store import rpc
-from aware_agent.store.client import EtcdClient
 from aware_agent.store.errors import StoreError
+from aware_agent.store.failures import StreamBroken
 from aware_agent.store.model import Grant
-from aware_agent.store.stream import Pause, Stream, StreamBroken
+from aware_agent.store.pause import Jitter, Pause
+from aware_agent.store.protocol import KeepAlives, Store
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class HeldLease:
 
     def valid(self, margin: float | None = None) -> bool:
         """Whether the lease holds for at least ``margin`` (default: its own) more seconds. Reads the clock."""
-        left = self.deadline - time.monotonic()
+        left = self.deadline - self._keeper.clock()
         return not self.lost.is_set() and left > (self.margin if margin is None else margin)
 
     async def revoke(self, *, deadline_s: float = 1.0) -> None:
@@ -82,7 +83,7 @@ class HeldLease:
         self._keeper.drop(self)
 
     def _watch_deadline(self) -> None:
-        left = self.deadline - self.margin - time.monotonic()
+        left = self.deadline - self.margin - self._keeper.clock()
         if left <= 0:
             log.warning("lease %x is lost: its deadline passed without a keepalive", self.id)
             self.lose()
@@ -92,10 +93,17 @@ class HeldLease:
 
 
 class LeaseKeeper:
-    """Keeps all leases of a process over one stream. Close it before the client."""
+    """Keeps all leases of a process over one stream. Close it before the client.
 
-    def __init__(self, client: EtcdClient) -> None:
+    ``clock``: monotonic seconds, as the event loop counts them; ``jitter`` draws from a range.
+    """
+
+    def __init__(
+        self, client: Store, *, clock: Callable[[], float] = time.monotonic, jitter: Jitter = random.uniform
+    ) -> None:
         self.client = client
+        self.clock = clock
+        self._jitter = jitter
         self._leases: dict[int, HeldLease] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -114,7 +122,7 @@ class LeaseKeeper:
         etcd may grant more than ``ttl_s`` seconds. :raises StoreUnreachable: nothing is kept.
         """
         # Taken before the request leaves: an attempt that is repeated makes the deadline early, never late.
-        sent = time.monotonic()
+        sent = self.clock()
         grant = await self.client.grant(ttl_s)
         held = HeldLease(self, grant, sent=sent, margin=margin_s, on_renewed=on_renewed)
         if not held.lost.is_set():
@@ -139,13 +147,13 @@ class LeaseKeeper:
 
     async def _run(self) -> None:
         """Opens the stream while there are leases, and again whenever it breaks."""
-        pause = Pause()
+        pause = Pause(self._jitter)
         while True:
             if not self._leases:
                 self._wake.clear()
                 await self._wake.wait()
             try:
-                async with Stream(self.client, rpc.KEEPALIVE) as stream:
+                async with self.client.keepalives() as stream:
                     await self._keep(stream, pause)
             except StreamBroken as broken:
                 log.log(pause.log_level, "keepalive stream broke: %s", broken)
@@ -154,9 +162,9 @@ class LeaseKeeper:
                 return
             await pause.wait()
 
-    async def _keep(self, stream: Stream, pause: Pause) -> None:
+    async def _keep(self, stream: KeepAlives, pause: Pause) -> None:
         """Writes keepalives on an open stream until there are no leases. :raises StreamBroken: broken or silent."""
-        watchdog = _Watchdog(stream, pause.tries)
+        watchdog = _Watchdog(stream, pause.tries, self.clock)
         reader = asyncio.create_task(self._read(stream, pause, watchdog), name="lease-acks")
         reader.add_done_callback(lambda _: self._wake.set())
         try:
@@ -175,42 +183,42 @@ class LeaseKeeper:
                 held.unacked.clear()
                 held.next_send = 0.0  # a new stream proves itself at once
 
-    async def _send_due(self, stream: Stream, watchdog: _Watchdog) -> None:
-        now = time.monotonic()
+    async def _send_due(self, stream: KeepAlives, watchdog: _Watchdog) -> None:
+        now = self.clock()
         due = [held for held in self._leases.values() if held.next_send <= now]
         if not due:
             return
         due += [h for h in self._leases.values() if now < h.next_send <= now + h.interval * _TOGETHER]
         for held in due:
-            sent = time.monotonic()
+            sent = self.clock()
             held.unacked.append(sent)
             held.next_send = sent + held.interval
             watchdog.asked(sent, held.ttl)
-            await stream.write(rpc.pb.LeaseKeepAliveRequest(ID=held.id))
+            await stream.send(held.id)
 
     async def _sleep(self) -> None:
         """Until the next keepalive is due, a lease comes, or the reader ends."""
-        wait = min((held.next_send for held in self._leases.values()), default=0.0) - time.monotonic()
+        wait = min((held.next_send for held in self._leases.values()), default=0.0) - self.clock()
         timer = asyncio.get_running_loop().call_later(max(0.0, wait), self._wake.set)
         try:
             await self._wake.wait()
         finally:
             timer.cancel()
 
-    async def _read(self, stream: Stream, pause: Pause, watchdog: _Watchdog) -> None:
+    async def _read(self, stream: KeepAlives, pause: Pause, watchdog: _Watchdog) -> None:
         while True:
-            answer = await stream.read()
+            lease, ttl = await stream.receive()
             watchdog.answered()
             pause.reset()
-            held = self._leases.get(answer.ID)
+            held = self._leases.get(lease)
             if held is None:
                 continue
-            if answer.TTL <= 0:
-                log.warning("lease %x is lost: etcd does not know it", answer.ID)
+            if ttl <= 0:
+                log.warning("lease %x is lost: etcd does not know it", lease)
                 held.lose()
             elif held.unacked:
                 # Answers come in the order of the requests, so this one belongs to the oldest.
-                held.renewed(held.unacked.popleft(), answer.TTL)
+                held.renewed(held.unacked.popleft(), ttl)
 
 
 class _Watchdog:
@@ -219,8 +227,9 @@ class _Watchdog:
     It remembers what was asked by itself: the lease of an unanswered keepalive may be over before the silence counts.
     """
 
-    def __init__(self, stream: Stream, tries: int) -> None:
+    def __init__(self, stream: KeepAlives, tries: int, clock: Callable[[], float]) -> None:
         self._stream = stream
+        self._clock = clock
         # A new connection on a machine that starves needs longer than the first attempt gave it.
         self._patience_s = _MAX_SILENCE_S * 1.5 ** min(tries, 4)
         self._share = 1 / 2 if tries else 1 / 3
@@ -244,12 +253,12 @@ class _Watchdog:
 
     def _arm(self) -> None:
         if self._timer is None and self._due:
-            wait = max(0.0, min(self._due) - time.monotonic()) + 0.001
+            wait = max(0.0, min(self._due) - self._clock()) + 0.001
             self._timer = asyncio.get_running_loop().call_later(wait, self._check)
 
     def _check(self) -> None:
         self._timer = None
-        if self._due and min(self._due) <= time.monotonic():
+        if self._due and min(self._due) <= self._clock():
             self._stream.abort(f"no answer to a keepalive in time from {self._stream.endpoint}")
         else:
             self._arm()

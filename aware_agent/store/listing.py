@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aware_agent.store.client import EtcdClient
 from aware_agent.store.model import KeyValue
+from aware_agent.store.protocol import KeyRange, Store
 
 PAGE = 2000
 
-KeyRange = tuple[bytes, bytes]
-
 
 async def list_ranges(
-    client: EtcdClient, ranges: Sequence[KeyRange], *, page: int = 0
+    client: Store, ranges: Sequence[KeyRange], *, page: int = 0
 ) -> tuple[int, list[dict[bytes, KeyValue]]]:
     """The revision, and the keys of each range at exactly that revision. ``page``: keys per request (0: PAGE).
 

@@ -13,13 +13,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 
-from aware_agent.store.client import EtcdClient
 from aware_agent.store.errors import Compacted, StoreError
 from aware_agent.store.keys import prefix_end
-from aware_agent.store.listing import KeyRange, list_ranges
+from aware_agent.store.listing import list_ranges
 from aware_agent.store.model import Change, ChangeKind, KeyValue, WatchBatch
+from aware_agent.store.protocol import KeyRange, Store
 from aware_agent.store.subscription import ProjectionBatch, Subscription
-from aware_agent.store.watch import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ Listener = Callable[[ProjectionBatch], None]
 class Projection:
     """The ranges as of :attr:`revision`. Ranges must not overlap. Use one range where order across keys matters."""
 
-    def __init__(self, client: EtcdClient, ranges: Sequence[KeyRange]) -> None:
+    def __init__(self, client: Store, ranges: Sequence[KeyRange]) -> None:
         self._client = client
         self._ranges = tuple(ranges)
         self._kvs: dict[bytes, KeyValue] = {}
@@ -122,6 +121,22 @@ class Projection:
             return False
         return True
 
+    async def wait_key(self, key: bytes, mod_revision: int, timeout: float) -> bool:  # noqa: ASYNC109
+        """Waits until ``key`` is in the copy as of ``mod_revision`` or newer, 0: until it is gone; False in vain."""
+
+        def shows() -> bool:
+            kv = self._kvs.get(key)
+            return kv.mod_revision >= mod_revision > 0 if kv else mod_revision == 0
+
+        try:
+            async with asyncio.timeout(timeout):
+                while not shows():
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def _known_of(self, key: bytes) -> int:
         for (start, end), known in zip(self._ranges, self._known, strict=True):
             if key and start <= key < end:
@@ -129,7 +144,7 @@ class Projection:
         return self.revision
 
     async def _run(self) -> None:
-        while not self._client.ring.closed:
+        while not self._client.closed:
             try:
                 await self._follow()
             except Compacted as compacted:
@@ -140,8 +155,8 @@ class Projection:
 
     async def _follow(self) -> None:
         revision = min(self._known) + 1
-        watcher = Watcher(self._client, self._ranges, revision, on_contact=self._set_contact)
-        async with aclosing(watcher.batches()) as batches:
+        watching = self._client.watch(self._ranges, revision, on_contact=self._set_contact)
+        async with aclosing(watching) as batches:
             async for batch in batches:
                 if not batch.progress:
                     self._apply(batch)
@@ -166,7 +181,7 @@ class Projection:
         return Change(kind=change.kind, kv=change.kv, prev=prev)
 
     async def _relist_until_done(self) -> None:
-        while not self._client.ring.closed:
+        while not self._client.closed:
             try:
                 await self._relist(first=False)
                 break

@@ -65,6 +65,13 @@ KEEPALIVE = _method("Lease", "LeaseKeepAlive", "LeaseKeepAliveRequest", "LeaseKe
 WATCH = _method("Watch", "Watch", "WatchRequest", "WatchResponse")
 STATUS = _method("Maintenance", "Status", "StatusRequest", "StatusResponse")
 SNAPSHOT = _method("Maintenance", "Snapshot", "SnapshotRequest", "SnapshotResponse")
+MEMBER_LIST = _method("Cluster", "MemberList", "MemberListRequest", "MemberListResponse")
+MEMBER_ADD = _method("Cluster", "MemberAdd", "MemberAddRequest", "MemberAddResponse")
+MEMBER_PROMOTE = _method("Cluster", "MemberPromote", "MemberPromoteRequest", "MemberPromoteResponse")
+MEMBER_REMOVE = _method("Cluster", "MemberRemove", "MemberRemoveRequest", "MemberRemoveResponse")
+MOVE_LEADER = _method("Maintenance", "MoveLeader", "MoveLeaderRequest", "MoveLeaderResponse")
+DEFRAGMENT = _method("Maintenance", "Defragment", "DefragmentRequest", "DefragmentResponse")
+ALARM = _method("Maintenance", "Alarm", "AlarmRequest", "AlarmResponse")
 AUTHENTICATE = _method("Auth", "Authenticate", "AuthenticateRequest", "AuthenticateResponse")
 
 

@@ -16,9 +16,9 @@ from msgspec import Struct
 from aware_agent.store import rpc
 from aware_agent.store.auth import AuthenticationFailed, without_leader_check
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import EtcdConnection
 from aware_agent.store.errors import StoreError, StoreRefused, StoreUnreachable
 from aware_agent.store.failures import Verdict
-from aware_agent.store.lines import Line
 
 HASH_BYTES = hashlib.sha256().digest_size
 PAGE_BYTES = 512  # etcd's database is a whole number of these; what is left over is the hash
@@ -105,7 +105,7 @@ async def _blobs(call: Any) -> AsyncIterator[bytes]:
         call.cancel()
 
 
-async def _revision(client: EtcdClient, line: Line) -> int:
+async def _revision(client: EtcdClient, line: EtcdConnection) -> int:
     """The store's revision, read through the quorum at the member behind ``line``."""
     request = rpc.pb.RangeRequest(key=b"\0revision", count_only=True)
     try:
@@ -118,7 +118,7 @@ async def _revision(client: EtcdClient, line: Line) -> int:
     return int(answer.header.revision)
 
 
-def _error(client: EtcdClient, line: Line, code: str, details: str | None) -> StoreError:
+def _error(client: EtcdClient, line: EtcdConnection, code: str, details: str | None) -> StoreError:
     failure = client.note(line, None, code, details)
     if failure.error is not None:
         return failure.error

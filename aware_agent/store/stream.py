@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,26 +10,17 @@ import grpc
 import grpc.aio
 
 from aware_agent.store.auth import AuthenticationFailed, Metadata
-from aware_agent.store.client import EtcdClient, being_cancelled
-from aware_agent.store.failures import Failure, Verdict
+from aware_agent.store.failures import Failure, StreamBroken, Verdict
+from aware_agent.store.requests import EtcdRequests, being_cancelled
 from aware_agent.store.rpc import Method
 
-_SAY_AGAIN = 20  # attempts, some ten seconds
 _EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # grpc-stubs does not know it
-
-
-class StreamBroken(Exception):
-    """The stream is over; open another one. ``failure`` says why; endpoint and token were dealt with."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.details)
-        self.failure = failure
 
 
 class Stream:
     """One stream, as async context manager. Reads and writes raise :class:`StreamBroken`."""
 
-    def __init__(self, client: EtcdClient, method: Method) -> None:
+    def __init__(self, client: EtcdRequests, method: Method) -> None:
         self._client = client
         self._method = method
         self._stack = ExitStack()
@@ -106,30 +95,3 @@ class Stream:
         elif self._call.done() and (status := await self._call.code()) is not grpc.StatusCode.OK:
             code, details = status.name, await self._call.details()
         return StreamBroken(self._client.note(self._line, self._metadata, code, details))
-
-
-class Pause:
-    """Waits between attempts to open a stream: short at first, up to half a second, with jitter."""
-
-    def __init__(self) -> None:
-        self._tries = 0
-
-    @property
-    def log_level(self) -> int:
-        """The first failure is news, and that it goes on; each of the following ones is not."""
-        return logging.INFO if self._tries % _SAY_AGAIN == 0 else logging.DEBUG
-
-    @property
-    def tries(self) -> int:
-        """Attempts since it worked."""
-        return self._tries
-
-    def reset(self) -> None:
-        """The stream worked."""
-        self._tries = 0
-
-    async def wait(self) -> None:
-        """Sleeps 0 s, then growing times."""
-        step: float = 0.0 if not self._tries else min(0.5, 0.025 * 2.0 ** min(8, self._tries))
-        self._tries += 1
-        await asyncio.sleep(step * random.uniform(0.5, 1.0))  # noqa: S311

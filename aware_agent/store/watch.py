@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from aware_agent.store import rpc
-from aware_agent.store.client import EtcdClient, refused
 from aware_agent.store.convert import key_value
 from aware_agent.store.errors import Compacted
-from aware_agent.store.failures import Verdict, classify
+from aware_agent.store.failures import StreamBroken, Verdict, classify
 from aware_agent.store.model import Change, ChangeKind, WatchBatch
-from aware_agent.store.stream import Pause, Stream, StreamBroken
+from aware_agent.store.pause import Pause
+from aware_agent.store.protocol import KeyRange, OnContact
+from aware_agent.store.requests import EtcdRequests, refused
+from aware_agent.store.stream import Stream
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +30,12 @@ QUIET_S = 5.0
 ANSWER_S = 2.0
 _MAX_REFUSALS = 3
 
-KeyRange = tuple[bytes, bytes]
-
 
 class _Denied(Exception):
     """The watch was turned away for reasons of authentication."""
 
 
-def watch(client: EtcdClient, start: bytes, end: bytes, revision: int = 0) -> AsyncGenerator[WatchBatch, None]:
+def watch(client: EtcdRequests, start: bytes, end: bytes, revision: int = 0) -> AsyncGenerator[WatchBatch, None]:
     """Endless batches of what changes from ``revision`` on (0: from now) in ``start`` up to, without, ``end``.
 
     ``end`` empty: only the key ``start``. Batches with ``progress`` carry no events and say that the stream lives.
@@ -49,11 +49,11 @@ class Watcher:
 
     def __init__(
         self,
-        client: EtcdClient,
+        client: EtcdRequests,
         ranges: Sequence[KeyRange],
         revision: int = 0,
         *,
-        on_contact: Callable[[bool], None] | None = None,
+        on_contact: OnContact | None = None,
     ) -> None:
         self._client = client
         self._ranges = tuple(ranges)

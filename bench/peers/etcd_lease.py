@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from aware_agent.store import ops
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.keys import prefix_end
 from aware_agent.store.lease import LeaseKeeper
-from aware_agent.store.lines import Credentials
 from aware_agent.store.model import ChangeKind
 from aware_agent.store.watch import watch
 from bench.processes import Process, clean_environment
@@ -98,8 +98,10 @@ async def _campaign(client: EtcdClient, key: bytes, name: bytes, ttl_s: int, pla
 
 
 async def _main(options: argparse.Namespace) -> None:
-    read = {name: (Path(options.material) / name).read_bytes() for name in ("ca.crt", "founder.crt", "founder.key")}
-    credentials = Credentials(ca=read["ca.crt"], cert=read["founder.crt"], key=read["founder.key"])
+    read = {
+        name: (Path(options.material) / name).read_bytes() for name in ("council-ca.crt", "founder.crt", "founder.key")
+    }
+    credentials = Credentials(ca=read["council-ca.crt"], cert=read["founder.crt"], key=read["founder.key"])
     async with EtcdClient([options.endpoint], credentials) as client:
         placed = asyncio.Semaphore(0)
         async with asyncio.TaskGroup() as group:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 
 from bench.harness import Unavailable
 from bench.peers.tools import need_root, program
+
+_NEW_NET = 0x40000000  # CLONE_NEWNET
 
 
 class Net:
@@ -58,14 +62,52 @@ class Net:
         """Pull or plug the cable, at the switch's end."""
         self._run("-n", self._switch, "link", "set", f"p{host}", "up" if plugged else "down")
 
+    @contextmanager
+    def inside(self, host: int) -> Iterator[None]:
+        """This thread is on ``host``: sockets it opens, and processes and threads it starts. Raises OSError."""
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            there = os.open(f"/run/netns/{self.hosts[host]}", os.O_RDONLY)
+            try:
+                _move_to(there)
+            finally:
+                os.close(there)
+            try:
+                yield
+            finally:
+                _move_to(own)
+        finally:
+            os.close(own)
+
+    def filter(self, host: int, rules: Sequence[str]) -> None:
+        """Packets of ``host``: these rules of nftables decide, each with its chain ``in`` or ``out`` in front."""
+        nft = program("nft", "nftables")
+        table = ["add table inet faults", "delete table inet faults"]
+        if rules:
+            table.append("add table inet faults")
+            for chain, hook in (("in", "input"), ("out", "output")):
+                table.append(f"add chain inet faults {chain} {{ type filter hook {hook} priority 0; }}")
+            table += [f"add rule inet faults {rule}" for rule in rules]
+        script = "\n".join([*table, ""]).encode()
+        command = [*self.prefix(host), nft, "--file", "-"]
+        subprocess.run(command, input=script, capture_output=True, check=True, timeout=10)
+
     def _plug(self, number: int, name: str) -> None:
         self._run(
             "-n", self._switch, "link", "add", f"p{number}", "type", "veth", "peer", "name", "eth0", "netns", name
         )
         self._run("-n", self._switch, "link", "set", f"p{number}", "master", "br0", "up")
-        self._run("-n", name, "addr", "add", f"{self.address(number)}/24", "dev", "eth0")
+        self._run("-n", name, "addr", "add", f"{self.address(number)}/24", "brd", "+", "dev", "eth0")
         self._run("-n", name, "link", "set", "eth0", "up")
 
     def _run(self, *arguments: str) -> None:
         command: Sequence[str] = [self._ip, *arguments]
         subprocess.run(command, capture_output=True, check=True, timeout=10)
+
+
+def _move_to(descriptor: int) -> None:
+    """setns(2) for this thread; Python has it from 3.12 on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, _NEW_NET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -4,7 +4,10 @@
 #
 # Every value is a file of its own below AWARE_BOOTSTRAP, so that none is ever parsed by a shell:
 #   colony          name of the colony                          (needed)
-#   token           join token                                  (needed)
+#   token           join token                                  (needed without a founding key)
+#   founding        founding key: found a colony with the other servers that have it
+#   council         how many servers carry that colony          (needed with a founding key)
+#   etcd            URL of an etcd release, .tar.gz#sha256=...  (default: the distribution's, when none is here)
 #   source          what pip installs: a requirement, a URL or a wheel's path  (needed)
 #   index           package index for pip                       (default: pip's own)
 #   ca              certificates that pip trusts, PEM           (default: pip's own)
@@ -27,7 +30,12 @@ ETC=$ROOT/etc/aware
 STATE=$ROOT/var/lib/aware
 UNIT=$ROOT/etc/systemd/system/aware-agent.service
 GATEWAY_PORT=${AWARE_GATEWAY_PORT:-8443}
+CHANNEL_PORT=${AWARE_CHANNEL_PORT:-8444}
 DISCOVERY_PORT=${AWARE_DISCOVERY_PORT:-20100}
+ETCD_PORT=${AWARE_ETCD_PORT:-2379}
+ETCD_PEER_PORT=${AWARE_ETCD_PEER_PORT:-2380}
+# The agent would take them for slips of AWARE_GATEWAY__PORT and so on.
+unset AWARE_GATEWAY_PORT AWARE_CHANNEL_PORT AWARE_DISCOVERY_PORT AWARE_ETCD_PORT AWARE_ETCD_PEER_PORT
 NAME=
 ADDRESS=${AWARE_ADDRESS:-}
 
@@ -120,6 +128,41 @@ install_agent() {
     umask 077
 }
 
+# need_etcd: founders run etcd. The agent starts it; the distribution's own unit would take its ports.
+need_etcd() {
+    if [ ! -s "$IN/founding" ]; then return 0; fi
+    if "$PREFIX/venv/bin/python" -c 'from aware_agent.store.etcd_binary import find_etcd; find_etcd()' 2>/dev/null; then return 0; fi
+    if [ -n "$(value etcd)" ]; then
+        fetch_etcd || fail "etcd could not be fetched, or it is not what its sha256 says"
+    elif command -v apt-get >/dev/null 2>&1; then
+        say "installing etcd"
+        systemctl mask etcd.service || fail "systemd could not keep etcd's own unit from starting"
+        { DEBIAN_FRONTEND=noninteractive apt-get -q update && apt-get -qy install etcd-server; } ||
+            fail "etcd-server could not be installed"
+    else
+        fail "there is no etcd; use an image that has it, or give parameter etcd"
+    fi
+}
+
+fetch_etcd() {
+    "$PYTHON" - "$(value etcd)" "$ROOT/usr/local/bin" <<'PYTHON'
+import hashlib, io, os, pathlib, sys, tarfile, urllib.request
+url, _, digest = sys.argv[1].partition("#sha256=")
+with urllib.request.urlopen(url, timeout=60) as answer:
+    data = answer.read(256 * 1024 * 1024)
+if hashlib.sha256(data).hexdigest() != digest:
+    sys.exit(f"aware-bootstrap: {url} is not what its sha256 says")
+target = pathlib.Path(sys.argv[2])
+target.mkdir(mode=0o755, parents=True, exist_ok=True)
+with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+    found = next(member for member in archive if member.isfile() and member.name.rpartition("/")[2] == "etcd")
+    new = target / ".etcd.new"
+    new.write_bytes(archive.extractfile(found).read())
+new.chmod(0o755)
+os.replace(new, target / "etcd")
+PYTHON
+}
+
 # The host's name as a node's: lower-case letters, digits and -, from a letter on.
 node_name() {
     hostname | sed 's/\..*//' | tr '[:upper:]' '[:lower:]' | tr -c 'a-z0-9\n' '-' |
@@ -134,8 +177,14 @@ print(s.getsockname()[0])'
 }
 
 configure() {
-    check colony '[a-z][a-z0-9-]{0,62}'
-    check token '[A-Za-z0-9._-]+'
+    check colony '[a-z]([a-z0-9-]{0,46}[a-z0-9])?'
+    if [ -s "$IN/founding" ]; then
+        check founding 'aware-found1\.[a-z0-9-]+\.[A-Za-z0-9_-]{43}\.[a-z2-7]{8}'
+        check council '[1357]'
+        check etcd '(https?://[^[:space:]]+#sha256=[0-9a-f]{64})?'
+    else
+        check token '[A-Za-z0-9._-]+'
+    fi
     check seeds '(https://[A-Za-z0-9.:_-]+(,https://[A-Za-z0-9.:_-]+)*)?'
     check zone '[A-Za-z0-9._-]{0,63}'
     check wait '[0-9]{0,5}'
@@ -155,18 +204,34 @@ colony = "$colony"
 name = "$NAME"
 state_dir = "$STATE"
 address = "$ADDRESS"
-token_file = "$ETC/join-token"
 zone = "$zone"
+TOML
+    credential >>"$ETC/agent.toml"
+    cat >>"$ETC/agent.toml" <<TOML
 
 [gateway]
 port = $GATEWAY_PORT
+
+[channel]
+port = $CHANNEL_PORT
 
 [discovery]
 port = $DISCOVERY_PORT
 seeds = [$seeds]
 TOML
-    printf %s "$(value token)" >"$ETC/join-token"
     chown -R "$USER_NAME" "$ETC" "$STATE"
+}
+
+# credential: how the node comes into a colony, as settings. The agent deletes a founding key when it has served.
+credential() {
+    if [ -s "$IN/founding" ]; then
+        if [ ! -e "$STATE/colony.json" ]; then value founding >"$STATE/founding.key"; fi
+        printf 'founding_key_file = "%s"\n\n[council]\nsize = %s\n' "$STATE/founding.key" "$(value council)"
+        printf 'client_port = %s\npeer_port = %s\n' "$ETCD_PORT" "$ETCD_PEER_PORT"
+    else
+        printf %s "$(value token)" >"$ETC/join-token"
+        printf 'token_file = "%s"\n' "$ETC/join-token"
+    fi
 }
 
 start() {
@@ -181,8 +246,8 @@ User=$USER_NAME
 ExecStart=$PREFIX/venv/bin/aware-agent run --config $ETC/agent.toml
 Restart=on-failure
 RestartSec=2
-# Refused for good: settings, token, another colony, a name that is taken, removed.
-RestartPreventExitStatus=10 11 12 13 19 20
+# Refused for good: settings, state, token, another colony, removed, an identity that lives elsewhere.
+RestartPreventExitStatus=2 10 11 12 13 20 23
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=yes
@@ -257,6 +322,7 @@ trap finish EXIT
 need_python
 configure
 install_agent
+need_etcd
 start
 wait_ready
 call_hook

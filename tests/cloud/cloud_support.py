@@ -81,7 +81,7 @@ class Cloud:
 
     @contextmanager
     def project(self, **quota: int) -> Iterator[Project]:
-        """A fresh project, removed with all it has; ``quota`` are nova's limits (instances=3, cores=...)."""
+        """A fresh project, removed with all it has; ``quota`` are limits of nova (instances=3) other than stock."""
         project = self._make_project()
         try:
             if quota:
@@ -131,7 +131,21 @@ class Cloud:
         try:
             yield
         finally:
-            subprocess.run([HERE / "cloud", "up"], check=True, stdout=subprocess.DEVNULL)
+            self._up()
+
+    @contextmanager
+    def soft_deleting(self) -> Iterator[None]:
+        """The cloud with soft delete: a deleted server stays, SOFT_DELETED, with its ports, until ``forceDelete``."""
+        self._up(SOFT_DELETE="1")
+        try:
+            yield
+        finally:
+            self._up(SOFT_DELETE="0")
+
+    @staticmethod
+    def _up(**variables: str) -> None:
+        environment = {**os.environ, **variables}
+        subprocess.run([HERE / "cloud", "up"], env=environment, check=True, stdout=subprocess.DEVNULL)
 
     def hosts_of(self, servers: Mapping[str, Any] | list[Any]) -> list[str]:
         """On which host each server runs (only the administrator may know)."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import openstack
+import pytest
 
 RUNNER = Path(__file__).with_name("run_module.py")
 ADMIN = "aware-test-admin"
@@ -30,6 +31,14 @@ class Project:
     admin: Any
     colony: str = "bee"
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def seen_by(self, user: Project) -> Project:
+        """The same project, as the user of another one."""
+        domains = {"user_domain_id": "default", "project_domain_id": "default"}
+        auth = {**user.cloud["auth"], **domains, "project_name": self.cloud["auth"]["project_name"]}
+        cloud = {**self.cloud, "auth": auth}
+        connection = openstack.connect(**cloud, load_yaml_config=False, load_envvars=False)
+        return Project(cloud, self.id, connection, self.admin, self.colony)
 
     def options(self, size: int | None = None, **more: Any) -> dict[str, Any]:
         """Options for openstack_cluster."""
@@ -77,6 +86,11 @@ class Project:
     def info(self) -> dict[str, Any]:
         """What openstack_cluster_info says."""
         options = {"cloud": self.cloud, "colony": self.colony}
+        return result_of(self.start(options, "openstack_cluster_info"))
+
+    def info_at(self, network: str) -> dict[str, Any]:
+        """The same with an address_network."""
+        options = {"cloud": self.cloud, "colony": self.colony, "address_network": network}
         return result_of(self.start(options, "openstack_cluster_info"))
 
     def servers(self) -> list[dict[str, Any]]:
@@ -133,6 +147,23 @@ class Project:
         """Server groups of the project."""
         return list(self.connection.compute.get("/os-server-groups", microversion="2.64").json()["server_groups"])
 
+    def addresses(self) -> list[dict[str, Any]]:
+        """Floating addresses of the project."""
+        found = self.connection.network.get("/floatingips", params={"project_id": self.id}).json()["floatingips"]
+        return sorted(found, key=lambda one: str(one["id"]))
+
+    def everything(self) -> dict[str, Any]:
+        """All that a run could touch, as the cloud shows it, to compare before and after."""
+        ports = self.connection.network.get("/ports", params={"project_id": self.id}).json()["ports"]
+        return {
+            "servers": sorted(self.servers(), key=lambda one: str(one["id"])),
+            "groups": sorted(self.groups(), key=lambda one: str(one["id"])),
+            "server groups": self.server_groups(),
+            "addresses": self.addresses(),
+            "ports": sorted(ports, key=lambda one: str(one["id"])),
+            "keypairs": self.connection.compute.get("/os-keypairs", microversion="2.64").json()["keypairs"],
+        }
+
     def empty(self) -> None:
         """Nothing at all is left."""
         assert not self.servers()
@@ -143,6 +174,16 @@ class Project:
         """Set quotas of compute."""
         answer = self.admin.compute.put(f"/os-quota-sets/{self.id}", json={"quota_set": {"force": True, **limits}})
         assert answer.status_code == 200, answer.text
+
+    def network_quota(self, **limits: int) -> None:
+        """Set quotas of the network service."""
+        answer = self.admin.network.put(f"/quotas/{self.id}", json={"quota": limits})
+        assert answer.status_code == 200, answer.text
+
+    def stock_quotas(self) -> None:
+        """Back to what every project has."""
+        self.admin.compute.delete(f"/os-quota-sets/{self.id}")
+        self.admin.network.delete(f"/quotas/{self.id}")
 
 
 def result_of(process: subprocess.Popen[str], limit_s: float = 400) -> dict[str, Any]:
@@ -157,20 +198,20 @@ def result_of(process: subprocess.Popen[str], limit_s: float = 400) -> dict[str,
 
 
 @contextmanager
-def project() -> Iterator[Project]:
-    """Make a project with one member, and remove it with all that is in it."""
+def project(role: str = "member", colony: str = "bee") -> Iterator[Project]:
+    """Make a project with one user who has ``role`` in it, and remove it with all that is in it."""
     admin = openstack.connect(cloud=ADMIN)
     name = f"provision-{secrets.token_hex(4)}"
     password = secrets.token_hex(12)
     made = admin.identity.create_project(name=name, domain_id="default")
     user = admin.identity.create_user(name=name, password=password, domain_id="default", default_project_id=made.id)
-    admin.identity.assign_project_role_to_user(made.id, user, admin.identity.find_role("member"))
+    admin.identity.assign_project_role_to_user(made.id, user, admin.identity.find_role(role))
     auth = {**admin.config.config["auth"], "username": name, "password": password, "project_name": name}
     cloud = {"auth": {k: auth[k] for k in ("auth_url", "username", "password", "project_name")}}
     cloud["auth"].update(user_domain_id="default", project_domain_id="default")
     cloud["region_name"] = admin.config.region_name
     connection = openstack.connect(**cloud, load_yaml_config=False, load_envvars=False)
-    here = Project(cloud, made.id, connection, admin)
+    here = Project(cloud, made.id, connection, admin, colony)
     try:
         yield here
     finally:
@@ -184,6 +225,8 @@ def clean(here: Project) -> None:
     for one in here.servers():
         here.connection.compute.delete(f"/servers/{one['id']}")
     here.until(lambda: not here.servers(), 120)
+    for address in here.addresses():
+        here.connection.network.delete(f"/floatingips/{address['id']}")
     for group in here.server_groups():
         here.connection.compute.delete(f"/os-server-groups/{group['id']}")
     end = time.monotonic() + 60
@@ -192,8 +235,37 @@ def clean(here: Project) -> None:
             here.connection.network.delete(f"/security-groups/{group['id']}")
 
 
+@pytest.fixture(scope="module")
+def here() -> Iterator[Project]:
+    """One project for the tests of a file; each test says what it starts from."""
+    with project() as made:
+        yield made
+
+
+@pytest.fixture
+def colony(here: Project) -> Iterator[Project]:
+    """A project without servers, before and after."""
+    yield here
+    unlock(here)
+    here.good(state="absent", infrastructure={})
+    here.empty()
+
+
+def unlock(here: Project) -> None:
+    """Take every lock of Nova off."""
+    for one in here.servers():
+        here.connection.compute.post(f"/servers/{one['id']}/action", json={"unlock": None})
+
+
 def reachable() -> bool:
     """True inside the network of a test cloud."""
     return (
         bool(os.environ.get("OS_CLIENT_CONFIG_FILE")) and ADMIN in Path(os.environ["OS_CLIENT_CONFIG_FILE"]).read_text()
     )
+
+
+MARKS = [
+    pytest.mark.cloud,
+    pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
+    pytest.mark.filterwarnings("ignore"),
+]

@@ -71,8 +71,6 @@ class Site:
             "aware_agent_watchdog": 300,
             "aware_agent_room": 150,
             "etcd_min_free_mb": 100,
-            "etcd_wait": 600,
-            "etcd_settings": {"heartbeat-interval": 500, "election-timeout": 5000},
             "colony_wait": 900,
             **self.way(),
         }
@@ -145,6 +143,11 @@ class Site:
         """Names of nodes that are ready."""
         nodes = (self.aware("nodes", "list") or {}).get("nodes", [])
         return sorted(node["name"] for node in nodes if node["status"] == "ready")
+
+    def seats(self) -> list[str]:
+        """Names of the nodes whose etcd votes and answers."""
+        members = (self.aware("council", "list") or {}).get("members", [])
+        return sorted(one["name"] for one in members if one["healthy"] and not one["learner"])
 
     def queen(self) -> str:
         """Name of the queen, "" while nobody reigns or answers."""

@@ -1,4 +1,6 @@
-"""deploy/heat/cluster.yaml as a stack of a real Heat: created, grown and shrunk by signal, and the colony follows.
+"""The templates of deploy/heat as stacks of a real Heat.
+
+cluster.yaml is created, grown and shrunk by signal, and the colony follows; colony.yaml is a colony from nothing.
 
 The computes are fake, so nothing boots. In place of cloud-init the test takes each server's user data from Nova and
 runs what is in it: the real bootstrap, which installs the real agent, joins a real colony on loopback, calls the
@@ -10,33 +12,47 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from cloud_support import Cloud, Project
+from cloud_support import Cloud
 
+from aware_agent.security.founding_key import make_founding_key
 from bench.lab import Lab
+from tests.e2e.test_heat_colony import SIZE, beside_each_other, opened
 from tests.e2e.test_heat_node import at_home, signed, size
 from tests.heat_support import Guest, guest, wheel
 from tests.patience import eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.filterwarnings("default")]
 TEMPLATE = Path(__file__).resolve().parents[2] / "deploy" / "heat" / "cluster.yaml"
+WHOLE_COLONY = TEMPLATE.with_name("colony.yaml")
 USER_DATA = "OS-EXT-SRV-ATTR:user_data"
 
 
 class Stack:
     """The stack, and the servers of it that were booted."""
 
-    def __init__(self, cloud: Cloud, connection: Any, lab: Lab, directory: Path) -> None:
-        self.cloud, self.connection, self.lab, self.directory = cloud, connection, lab, directory
+    def __init__(
+        self, cloud: Cloud, connection: Any, lab: Lab | None, directory: Path, template: Path = TEMPLATE
+    ) -> None:
+        self.cloud, self.connection, self.directory, self.template = cloud, connection, directory, template
+        self._lab = lab
         self.guests: dict[str, Guest] = {}
         self.open = contextlib.ExitStack()
 
+    @property
+    def lab(self) -> Lab:
+        """The colony that was there before."""
+        assert self._lab is not None
+        return self._lab
+
     def create(self, **parameters: Any) -> None:
-        self.connection.create_stack("colony", template_file=str(TEMPLATE), wait=False, **parameters)
+        self.connection.create_stack("colony", template_file=str(self.template), wait=False, **parameters)
 
     def look(self) -> Any:
         return self.connection.orchestration.find_stack("colony")
@@ -64,15 +80,19 @@ class Stack:
         servers: dict[str, Any] = eventually(look, f"not {count} servers")
         return servers
 
-    async def boot(self, server: Any) -> Guest:
-        """What cloud-init would do with the user data."""
+    def guest_of(self, server: Any) -> Guest:
+        """The server with the files of its user data, as cloud-init would write them."""
         # Only an administrator may read another's user data.
         shown = self.cloud.admin.compute.get(f"/servers/{server.id}", microversion="2.3").json()["server"]
         config = yaml.safe_load(base64.b64decode(shown[USER_DATA]))
         values = {Path(file["path"]).name: file["content"] for file in config["write_files"]}
         assert config["runcmd"] == [["sh", "/run/aware-bootstrap/bootstrap.sh"]]
         assert values.pop("bootstrap.sh") == TEMPLATE.with_name("bootstrap.sh").read_text()
-        made = self.open.enter_context(guest(self.directory, shown["OS-EXT-SRV-ATTR:hostname"], values))
+        return self.open.enter_context(guest(self.directory, shown["OS-EXT-SRV-ATTR:hostname"], values))
+
+    async def boot(self, server: Any) -> Guest:
+        """What cloud-init would do with the user data."""
+        made = self.guest_of(server)
         at_home(self.lab, made)
         done = await asyncio.to_thread(made.boot)
         assert done.returncode == 0, done.stdout + done.stderr + made.log
@@ -87,10 +107,12 @@ class Stack:
 
 
 @pytest.fixture
-def stack_parts(cloud: Cloud, project: Project, connection: Any, tmp_path: Path) -> tuple[Cloud, Any, Path]:
-    made = connection.network.create_network(name="net")
-    connection.network.create_subnet(network_id=made.id, name="net", ip_version=4, cidr="10.51.0.0/24")
-    return cloud, connection, tmp_path
+def stack_parts(cloud: Cloud, tmp_path: Path) -> Iterator[tuple[Cloud, Any, Path]]:
+    """A project of the test's own: stacks have one name, and servers are counted."""
+    with cloud.project() as project, project.connect() as connection:
+        made = connection.network.create_network(name="net")
+        connection.network.create_subnet(network_id=made.id, name="net", ip_version=4, cidr="10.51.0.0/24")
+        yield cloud, connection, tmp_path
 
 
 async def test_a_stack_grows_by_signal_and_the_colony_follows(stack_parts: tuple[Cloud, Any, Path]) -> None:
@@ -141,6 +163,30 @@ async def test_a_stack_grows_by_signal_and_the_colony_follows(stack_parts: tuple
             stack.guests[gone].stop(15)
             name = stack.guests[gone].file("/etc/aware/agent.toml").read_text().split('name = "')[1].split('"')[0]
             await _departed(lab, name)
+
+
+async def test_a_stack_is_a_whole_colony_from_nothing(stack_parts: tuple[Cloud, Any, Path]) -> None:
+    cloud, connection, directory = stack_parts
+    key = directory / "founding.key"
+    key.write_text(make_founding_key("hive", os.urandom(32)).text())
+    stack = Stack(cloud, connection, None, directory, WHOLE_COLONY)
+    with stack.open:
+        stack.create(
+            colony="hive",
+            founding_key=key.read_text(),
+            image="tiny",
+            flavor="m1.nano",
+            network="net",
+            agent_source=str(wheel(directory / "wheel")),
+        )
+        servers = [stack.guest_of(server) for server in stack.servers(SIZE).values()]
+        gateways = beside_each_other(servers)
+        booted = await asyncio.gather(*(asyncio.to_thread(server.boot) for server in servers))
+        for done, server in zip(booted, servers, strict=True):
+            assert done.returncode == 0, done.stdout + done.stderr + server.log
+        stack.settled("CREATE_COMPLETE")
+        assert len(stack.outputs()["gateway_urls"]) == SIZE
+        await asyncio.to_thread(opened, key, gateways[0], directory / "home")
 
 
 def _changed(stack: Stack) -> dict[str, Any]:

@@ -14,20 +14,10 @@ pytest.importorskip("openstack")
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock
-from provisioning import Project, project, reachable, result_of
+from provisioning import MARKS, Project, here, result_of
 
-pytestmark = [
-    pytest.mark.cloud,
-    pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
-    pytest.mark.filterwarnings("ignore"),
-]
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Project]:
-    """One project for the tests of this file; they run in order and each says what it starts from."""
-    with project() as made:
-        yield made
+pytestmark = MARKS
+__all__ = ["here"]
 
 
 @pytest.fixture
@@ -184,6 +174,7 @@ def test_failed_servers_are_reported_with_the_reason_and_replaced_when_asked(col
     )
     colony.admin.compute.flavor_add_tenant_access(flavor, colony.id)
     castes = {"db": {"count": 1, "flavor": flavor.name}}
+    colony.quota(cores=-1)  # or its lack is said before the first server
     try:
         result = colony.run(2, castes=castes)
         assert result["failed"]
@@ -194,6 +185,7 @@ def test_failed_servers_are_reported_with_the_reason_and_replaced_when_asked(col
         assert "No valid host" in result["msg"]
     finally:
         colony.admin.compute.delete_flavor(flavor)
+        colony.stock_quotas()
     assert colony.good(2, replace_failed=True)["removed"]
     colony.check(2)
     victim = colony.server_id("bee-1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,11 @@ import yaml
 
 pytest.importorskip("openstack")
 
-from provisioning import Project, project, reachable, result_of
+from provisioning import MARKS, Project, here, result_of
 
-pytestmark = [
-    pytest.mark.cloud,
-    pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = MARKS
+__all__ = ["here"]
 Entry = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Project]:
-    """One project for the tests of this file."""
-    with project() as made:
-        yield made
 
 
 def password_by_ids(here: Project) -> Entry:

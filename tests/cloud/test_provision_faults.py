@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 pytest.importorskip("openstack")
 
 from faults import proxy
-from provisioning import Project, project, reachable
+from provisioning import MARKS, Project, here
 
-pytestmark = [
-    pytest.mark.cloud,
-    pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
-    pytest.mark.filterwarnings("ignore"),
-]
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Project]:
-    """One project for this file."""
-    with project() as made:
-        yield made
+pytestmark = MARKS
+__all__ = ["here"]
 
 
 @pytest.mark.parametrize("many", [True, False])

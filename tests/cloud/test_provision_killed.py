@@ -10,13 +10,9 @@ import pytest
 
 pytest.importorskip("openstack")
 
-from provisioning import project, reachable
+from provisioning import MARKS, project
 
-pytestmark = [
-    pytest.mark.cloud,
-    pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = MARKS
 KILLS = int(os.environ.get("AWARE_KILLS", "24"))
 SEED = int(os.environ.get("AWARE_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -11,28 +10,10 @@ import pytest
 pytest.importorskip("openstack")
 
 from faults import proxy
-from provisioning import Project, project, reachable
+from provisioning import MARKS, Project, colony, here
 
-pytestmark = [
-    pytest.mark.cloud,
-    pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
-    pytest.mark.filterwarnings("ignore"),
-]
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Project]:
-    """One project for the tests of this file."""
-    with project() as made:
-        yield made
-
-
-@pytest.fixture
-def colony(here: Project) -> Iterator[Project]:
-    """A project without servers, before and after."""
-    yield here
-    here.good(state="absent", infrastructure={})
-    here.empty()
+pytestmark = MARKS
+__all__ = ["colony", "here"]
 
 
 def lowered(colony: Project, at: int, to: int) -> dict:
@@ -143,35 +124,12 @@ def test_an_image_by_its_properties(colony: Project) -> None:
                 image.delete_image(one)
 
 
-def test_a_volume_where_there_is_no_volume_service(colony: Project) -> None:
-    """This cloud has no cinder, so that is all that can be seen here: a clear end and nothing that stays."""
-    result = colony.run(2, infrastructure={"boot_volume": {"size_gib": 1}})
-    assert result["failed"]
-    assert "bee-1" in result["msg"]
-    assert "\n" not in result["msg"]
-
-
 def test_existing_ports_are_too_few(colony: Project) -> None:
     result = colony.run(2, infrastructure={"networks": [], "ports": ["11111111-2222-3333-4444-555555555555"]})
     assert "infrastructure.ports has 1 ports for 2 servers" in result["msg"]
 
 
-def test_etcd_keeps_its_majority(colony: Project) -> None:
-    """The marks live with the servers, so a run from anywhere knows them."""
-    made = colony.good(4, etcd_size=3)
-    assert [host["aware_etcd_state"] for host in made["hosts"]] == ["wanted"] * 3 + [""]
-    assert [host["name"] for host in made["hosts"] if "aware_etcd" in host["groups"]] == ["bee-1", "bee-2", "bee-3"]
-    members = ["bee-1", "bee-2", "bee-3"]
-    marked = colony.good(4, etcd_size=3, etcd_members=members)
-    assert [host["aware_etcd_state"] for host in marked["hosts"]] == ["member"] * 3 + [""]
-    assert not colony.good(4, etcd_size=3, etcd_members=members)["changed"]
-    assert not colony.good(4, etcd_size=3)["changed"]
-
-    replaced = colony.good(4, etcd_size=3, replace=["bee-2"])
-    assert {host["name"]: host["aware_etcd_state"] for host in replaced["hosts"]}["bee-2"] == "wanted"
-    refused = colony.run(4, etcd_size=3, replace=["bee-3"])
-    assert "without bee-3 etcd would have no majority of its 3 members" in refused["msg"]
-    colony.good(4, etcd_size=3, etcd_members=members)
-    shrunk = colony.good(2, etcd_size=1)
-    assert [one["name"] for one in shrunk["removed"]] == ["bee-4", "bee-2"], "without etcd first, then the youngest"
-    assert "no majority" in colony.run(1, etcd_size=1)["msg"]
+def test_who_sits_in_the_council_goes_last(colony: Project) -> None:
+    colony.good(4)
+    shrunk = colony.good(2, council=["bee-3", "bee-4"])
+    assert sorted(one["name"] for one in shrunk["removed"]) == ["bee-1", "bee-2"]

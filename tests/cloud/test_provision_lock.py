@@ -12,13 +12,9 @@ import pytest
 
 pytest.importorskip("openstack")
 
-from provisioning import Project, project, reachable, result_of
+from provisioning import MARKS, Project, project, result_of
 
-pytestmark = [
-    pytest.mark.cloud,
-    pytest.mark.skipif(not reachable(), reason="no test cloud here: make test-cloud"),
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = MARKS
 LIFE_S = 8
 
 

@@ -48,7 +48,7 @@ def stack(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stac
     site.form()
     work = tmp_path_factory.mktemp("heat")
     token, hook = work / "token", work / "hook"
-    site.aware("tokens", "create", f"--uses={MORE}", f"--to-file={token}")
+    site.aware("tokens", "create", "--eligible", f"--uses={MORE}", f"--to-file={token}")
     limits = ("--operation=scale", "--delta=1", f"--max-size={SIZE + MORE}", f"--uses={MORE}")
     site.aware("hooks", "sign", *limits, f"--to-file={hook}")
     (key,) = site.connection.compute.keypairs()

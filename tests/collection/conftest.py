@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Before anything imports from ansible_collections: only then does Ansible's own loader find our plugins.
 init_plugin_loader([str(ROOT / "collections")])
 TOKEN = "access-token-of-a-test"
+COLONY = "demo"
 
 
 def free_port() -> int:
@@ -46,7 +47,12 @@ def free_port() -> int:
 
 def make_authority() -> tuple[Any, Any]:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test colony CA")])
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "AWARE colony CA"),
+            x509.NameAttribute(NameOID.COMMON_NAME, COLONY),
+        ]
+    )
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
@@ -57,7 +63,7 @@ def make_authority() -> tuple[Any, Any]:
     return key, builder.sign(key, hashes.SHA256())
 
 
-def make_server_pem(authority: tuple[Any, Any]) -> bytes:
+def make_server_pem(authority: tuple[Any, Any], *, worker: bool = False) -> bytes:
     ca_key, ca = authority
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
@@ -66,7 +72,8 @@ def make_server_pem(authority: tuple[Any, Any]) -> bytes:
     builder = builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(
         now + datetime.timedelta(days=1)
     )
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    council = [] if worker else [x509.DNSName(f"council.{COLONY}.aware")]
+    names = x509.SubjectAlternativeName([*council, x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     certificate = builder.add_extension(names, critical=False).sign(ca_key, hashes.SHA256())
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -135,18 +142,18 @@ class FakeColony:
         self.ca = folder / "ca.crt"
         self.ca.write_bytes(self.authority[1].public_bytes(serialization.Encoding.PEM))
 
-    def member(self, *, tls: bool = True, authority: tuple[Any, Any] | None = None) -> FakeMember:
+    def member(self, *, tls: bool = True, authority: tuple[Any, Any] | None = None, worker: bool = False) -> FakeMember:
         folder = self.folder / f"member-{len(self.members)}"
         folder.mkdir()
         if tls:
-            (folder / "server.pem").write_bytes(make_server_pem(authority or self.authority))
+            (folder / "server.pem").write_bytes(make_server_pem(authority or self.authority, worker=worker))
         member = FakeMember(folder)
         member.say(role="lost")
         member.start()
         self.members.append(member)
         return member
 
-    def inventory_file(self, endpoints: list[str], **options: Any) -> Path:
+    def inventory_file(self, endpoints: list[str] | None, **options: Any) -> Path:
         path = self.folder / "test.aware.yml"
         values = {
             "plugin": "aware.cluster.gateway",
@@ -207,7 +214,7 @@ def ansible(tmp_path: Path) -> Callable[..., Ran]:
             env=variables,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
             check=False,
         )
         # Older cores break lines of warnings wherever the terminal ends.
@@ -236,6 +243,7 @@ def make_document(names: list[str], *, revision: int = 10, term: int = 3, **chan
             "aware_ram_mib": 2048,
             "aware_disk_gib": 10,
             "aware_version": "0.1.0",
+            "aware_eligible": True,
             "aware_candidate": True,
         }
         for index, name in enumerate(names)

@@ -2,8 +2,8 @@
 
 ``python fake_gateway.py DIRECTORY PORT`` serves what DIRECTORY/state.json says, read anew for each request:
 ``role`` queen|worker|lost|torn|slow|broken, ``queen`` (base URL workers redirect to), ``routes`` ("GET /v1/x" ->
-[status, document]), ``etag``, ``inventory`` (name of a file with the document). Each request becomes a line in
-requests.log: method, path, whether a token came, If-None-Match, body.
+[status, document]), ``council`` (what it says at /v1/council), ``etag``, ``inventory`` (name of a file with the
+document). Each request becomes a line in requests.log: method, path, whether a token came, If-None-Match, body.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Member(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length).decode() if length else ""
         self._note(body)
+        if self.path == "/v1/council" and "council" in state:
+            return self._send(200, {"colony": "demo", "term": 1, **state["council"]}, {})
         role = state.get("role", "queen")
         if role == "worker":
             return self._send(307, {"title": "elsewhere"}, {"Location": state["queen"] + self.path})

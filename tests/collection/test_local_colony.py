@@ -19,20 +19,18 @@ from .conftest import ROOT, TOKEN, FakeColony, FakeMember
 
 AGENT = """#!/bin/sh
 [ "$1" = check ] && exit 0
+if [ -e founding.key ]; then
+    cp "${0%/*}/ca.crt" state/ca.crt && echo '{}' >state/colony.json && rm founding.key
+    case $PWD in *-1) (umask 077; echo secret >state/admin.password);; esac
+fi
 echo started
 exec sleep 600
 """
 AWARE = """#!/bin/sh
 case "$1 $2" in
-"colony material")
-    for word; do case $word in --directory=*) d=${word#*=};; esac; done
-    [ -e "$d/ca.crt" ] && { echo '{"changed": false}'; exit; }
-    mkdir -p "$d" && cp "$STAND_IN_CA" "$d/ca.crt" && echo '{"changed": true, "ca_pin": "x"}';;
-"etcd run") exec sleep 600;;
-"colony found")
-    for word; do case $word in --token-file=*) t=${word#*=};; esac; done
-    [ -e "$t" ] && { echo '{"changed": false}'; exit; }
-    (umask 077; echo join >"$t"); echo '{"changed": true}';;
+"colony key")
+    for word; do case $word in --to-file=*) k=${word#*=};; esac; done
+    (umask 077; echo key >"$k");;
 "login "*)
     for word; do case $word in --context=*) c=${word#*=};; esac; done
     t=$(dirname "$c")/token
@@ -40,6 +38,14 @@ case "$1 $2" in
     (umask 077; echo access-token-of-a-test >"$t"); echo '{"changed": true}';;
 esac
 """
+
+
+def token(number: int, *, eligible: bool) -> dict[str, Any]:
+    return {"id": f"{number:016x}", "expires_at": 9e9, "uses_left": None, "node_name": None, "eligible": eligible}
+
+
+def token_text(number: int) -> str:
+    return f"aware1.{number:016x}.{'s' * 43}.{'p' * 43}"
 
 
 class Bench:
@@ -51,6 +57,7 @@ class Bench:
         self.state = folder / "state"
         self.bin = folder / "bin"
         self.bin.mkdir()
+        (self.bin / "ca.crt").write_bytes(colony.ca.read_bytes())
         for name, text in (("aware", AWARE), ("aware-agent", AGENT)):
             (self.bin / name).write_text(text)
             (self.bin / name).chmod(0o755)
@@ -70,8 +77,10 @@ class Bench:
             "GET /v1/cluster": [200, cluster],
             "GET /v1/spec": [200, {"revision": 1}],
             "PUT /v1/spec?dry_run=true": [200, {"changed": False}],
-            "GET /v1/nodes/demo-3": [200, {"id": "ID3", "name": "demo-3"}],
-            "DELETE /v1/nodes/ID3?force=true": [200, {}],
+            "GET /v1/nodes/demo-4": [200, {"id": "ID4", "name": "demo-4"}],
+            "DELETE /v1/nodes/ID4?force=true": [200, {}],
+            "GET /v1/tokens": [200, {"tokens": [token(1, eligible=False), token(2, eligible=True)]}],
+            "POST /v1/tokens": [201, {**token(1, eligible=False), "token": token_text(1)}],
         }
         self.queen.say(routes=routes)
 
@@ -88,14 +97,10 @@ class Bench:
             inventory,
             ROOT / "playbooks" / f"{name}.yml",
             *more,
-            STAND_IN_CA=str(self.colony.ca),
         )
 
     def pids(self) -> dict[str, int]:
-        return {
-            path.parent.name: int(path.read_text())
-            for path in [*self.state.glob("nodes/*/agent.pid"), *self.state.glob("etcd.pid")]
-        }
+        return {path.parent.name: int(path.read_text()) for path in self.state.glob("nodes/*/agent.pid")}
 
 
 @pytest.fixture
@@ -113,24 +118,27 @@ def alive(pid: int) -> bool:
 
 
 def test_made_kept_grown_shrunk_and_removed(bench: Bench) -> None:
-    bench.spec(3)
+    bench.spec(4)
     first = bench.play("site")
     assert first.rc == 0, first.out + first.err
     before = bench.pids()
-    assert set(before) == {"demo-1", "demo-2", "demo-3", "state"}
+    assert set(before) == {"demo-1", "demo-2", "demo-3", "demo-4"}
     assert all(map(alive, before.values()))
     _check_files(bench)
+    made = [json.loads(line[-1]) for line in bench.queen.requests() if line[:2] == ["POST", "/v1/tokens"]]
+    assert [one["eligible"] for one in made] == [False, True]
+    (bench.state / "council-token").write_text(token_text(2))  # the stand-in gives all the same one
     again = bench.play("site")
     assert again.rc == 0, again.out
-    assert again.out.count("changed=0") >= 3
+    assert again.out.count("changed=0") >= 4
     assert not re.search(r"changed=[1-9]", again.out)
     assert bench.pids() == before
-    bench.spec(2)
+    bench.spec(3)
     shrunk = bench.play("site")
     assert shrunk.rc == 0, shrunk.out + shrunk.err
-    assert not (bench.state / "nodes" / "demo-3").exists()
-    assert not alive(before["demo-3"])
-    assert ["DELETE", "/v1/nodes/ID3?force=true"] in [line[:2] for line in bench.queen.requests()]
+    assert not (bench.state / "nodes" / "demo-4").exists()
+    assert not alive(before["demo-4"])
+    assert ["DELETE", "/v1/nodes/ID4?force=true"] in [line[:2] for line in bench.queen.requests()]
     down = bench.play("down")
     assert down.rc == 0, down.out
     assert not bench.state.exists()
@@ -145,14 +153,24 @@ def _check_files(bench: Bench) -> None:
     assert settings["name"] == "demo-2"
     assert settings["gateway"]["port"] == ports["gateway-demo-2"]
     assert settings["discovery"]["port"] == ports["discovery"]
-    assert settings["token_file"] == str(bench.state / "join-token")
+    assert settings["token_file"] == str(bench.state / "council-token")
+    assert settings["founding_key_file"] == str(bench.state / "nodes" / "demo-2" / "founding.key")
+    assert settings["council"] == {
+        "size": 3,
+        "client_port": ports["etcd-client-demo-2"],
+        "peer_port": ports["etcd-peer-demo-2"],
+    }
+    worker = tomllib.loads((bench.state / "nodes" / "demo-4" / "agent.toml").read_text())
+    assert worker["token_file"] == str(bench.state / "join-token")
+    assert "founding_key_file" not in worker
+    assert not (bench.state / "founding.key").exists(), "worth as much as the CA, and of no more use"
     context = json.loads((bench.state / "context.json").read_text())
     assert context["token_file"] == "token"
     for name in (
         ".",
         "nodes/demo-1",
         "nodes/demo-1/agent.toml",
-        "join-token",
+        "council-token",
         "token",
         "context.json",
         "nodes/demo-1/agent.log",
@@ -163,7 +181,7 @@ def _check_files(bench: Bench) -> None:
 def test_check_mode_makes_nothing(bench: Bench) -> None:
     bench.spec(2)
     ran = bench.play("site", "--check", "--diff", endpoints=False)
-    assert "https://127.0.0.1:" in ran.out
+    assert "/state/.local-colony" in ran.out
     assert ran.rc == 0, ran.out + ran.err
     assert not bench.state.exists()
 

@@ -21,6 +21,18 @@ def writes(queen: FakeMember) -> list[list[Any]]:
     ]
 
 
+def test_a_worker_as_endpoint_is_enough_and_is_shown_no_token(
+    colony: FakeColony, queen: FakeMember, module: Any
+) -> None:
+    worker = colony.member(worker=True)
+    worker.say(council={"queen": queen.url, "members": [queen.url]})
+    routes = {f"GET /v1/nodes/{known}": [200, NODE] for known in ("demo-3", "01J1")}
+    queen.say(routes={**routes, "PATCH /v1/nodes/01J1": [200, {}]})
+    assert module("node", {"endpoints": [worker.url], "node": "demo-3", "cordoned": True})[1]["changed"] is True
+    assert [line[1] for line in writes(queen)] == ["/v1/nodes/01J1"]
+    assert {(line[1], line[2]) for line in worker.requests()} == {("/v1/council", False)}
+
+
 def test_node_changes_what_differs(queen: FakeMember, module: Any) -> None:
     routes = {
         "GET /v1/nodes/demo-3": [200, NODE],
@@ -113,6 +125,10 @@ def test_refused_spec_is_one_clear_line(queen: FakeMember, module: Any) -> None:
     assert result["msg"] == "the gateway answered 422: spec: castes want 9 nodes, but size is 5 (raise size)"
 
 
+# Without a word about it in the spec nothing is asked of the council.
+NO_COUNCIL = {"GET /v1/council/members": [200, {"wanted": None, "members": []}]}
+
+
 def test_wait_says_what_is_missing(queen: FakeMember, module: Any) -> None:
     cluster = {
         "status": "forming",
@@ -121,7 +137,7 @@ def test_wait_says_what_is_missing(queen: FakeMember, module: Any) -> None:
         "size": {"wanted": 5, "ready": 4},
         "castes": [{"name": "web", "missing": 1}],
     }
-    queen.say(routes={"GET /v1/cluster": [200, cluster]})
+    queen.say(routes={**NO_COUNCIL, "GET /v1/cluster": [200, cluster]})
     ran, result = module("cluster_wait", {"wait_timeout": 0.6})
     assert ran.rc != 0
     assert "4 of 5 nodes are ready; caste web misses 1; status is forming (caste web misses 1)" in result["msg"]
@@ -131,8 +147,51 @@ def test_wait_says_what_is_missing(queen: FakeMember, module: Any) -> None:
         "size": {"wanted": 5, "ready": 5},
         "castes": [{"name": "web", "missing": 0}],
     }
-    queen.say(routes={"GET /v1/cluster": [200, formed]})
+    queen.say(routes={**NO_COUNCIL, "GET /v1/cluster": [200, formed]})
     assert module("cluster_wait", {"nodes": 5})[1]["changed"] is False
+
+
+def test_wait_wants_all_seats_of_the_council_taken(queen: FakeMember, module: Any) -> None:
+    cluster = {"status": "healthy", "queen": QUEEN, "size": {"wanted": 3, "ready": 3}, "castes": []}
+    nodes = [{"name": f"demo-{number}", "status": "ready" if number < 4 else "dead"} for number in (1, 2, 3, 4)]
+    members = [
+        {"name": "demo-1", "healthy": True, "learner": False},
+        {"name": "demo-2", "healthy": True, "learner": True},
+        {"name": "demo-4", "healthy": False, "learner": False},
+    ]
+    council = {"wanted": {"size": 3}, "members": members, "message": "demo-2 copies etcd's data", "trouble": ""}
+    routes = {"GET /v1/cluster": [200, cluster], "GET /v1/nodes": [200, {"revision": 1, "nodes": nodes}]}
+    queen.say(routes={**routes, "GET /v1/council/members": [200, council]})
+    ran, result = module("cluster_wait", {"wait_timeout": 0.3})
+    assert ran.rc != 0
+    assert "1 of 3 seats of the council are taken (demo-2 copies etcd's data)" in result["msg"]
+    assert module("cluster_wait", {"council": False})[1]["changed"] is False
+    assert module("cluster_wait", {"nodes": 3, "wait_timeout": 0.3, "without": ["demo-4"]})[0].rc != 0
+    members[1]["learner"] = False
+    queen.say(routes={**routes, "GET /v1/council/members": [200, council]})
+    assert module("cluster_wait", {"nodes": 3, "without": ["demo-4"]})[1]["changed"] is False
+    assert module("cluster_info", {"council": True})[1]["council"] == council
+    assert "council" not in module("cluster_info", {})[1]
+
+
+def test_wait_goes_on_without_those_who_are_known_to_be_away(queen: FakeMember, module: Any) -> None:
+    cluster = {
+        "status": "degraded",
+        "reason": "silent or dead: demo-4",
+        "queen": QUEEN,
+        "size": {"wanted": 3, "ready": 2},
+        "castes": [{"name": "web", "missing": 1}],
+    }
+    nodes = [{"name": f"demo-{number}", "status": "ready" if number < 4 else "dead"} for number in (2, 3, 4)]
+    routes = {"GET /v1/cluster": [200, cluster], "GET /v1/nodes": [200, {"revision": 1, "nodes": nodes}]}
+    queen.say(routes={**NO_COUNCIL, **routes})
+    assert module("cluster_wait", {"without": ["demo-4"]})[1]["changed"] is False
+    assert module("cluster_wait", {"nodes": 3, "without": ["demo-4"]})[1]["changed"] is False
+    # Another one that is ill, and one that is there after all, excuse nothing.
+    for without in (["demo-9"], ["demo-3"]):
+        ran, result = module("cluster_wait", {"without": without, "wait_timeout": 0.3})
+        assert ran.rc != 0
+        assert "demo-4" in result["msg"]
 
 
 def test_info_and_secrecy(queen: FakeMember, module: Any) -> None:

@@ -127,7 +127,7 @@ def test_sets_of_the_firewall_are_who_they_should_be(render: Render) -> None:
     assert sets["management4"] == "198.51.100.0/24"
     assert sets["members4"] == "192.0.2.11/32, 192.0.2.12/31"
     assert sets["members6"] == "2001:db8::4/128"
-    assert sets["etcd_peers4"] == "192.0.2.11/32, 192.0.2.12/32"
+    assert sets["etcd_peers4"] == sets["etcd_clients4"] == "192.0.2.11/32, 192.0.2.12/32", "workers have no etcd client"
     assert sets["discovery4"] == "192.0.2.0/24"
     assert sets["management6"] == ""
 
@@ -152,6 +152,13 @@ def test_haproxy_takes_its_configuration(render: Render, tmp_path: Path) -> None
     done = run(haproxy, "-c", "-f", path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WARNING" not in done.stdout + done.stderr
+
+
+def test_haproxy_says_whom_it_speaks_for_when_it_is_told_to(render: Render) -> None:
+    plain = render("loadbalancer", "haproxy.cfg.j2", **BALANCER)["haproxy.cfg.j2"]
+    assert "send-proxy" not in plain
+    telling = render("loadbalancer", "haproxy.cfg.j2", **BALANCER, loadbalancer_proxy_protocol=True)["haproxy.cfg.j2"]
+    assert "default-server send-proxy-v2 check-send-proxy" in telling
 
 
 @pytest.mark.netns
@@ -195,31 +202,37 @@ def test_promtool_takes_rules_and_configuration(render: Render, rules: Path, tmp
     done = run(promtool, "check", "rules", rules)
     assert done.returncode == 0, done.stdout + done.stderr
     (tmp_path / "targets").mkdir()
-    for name in ("ca.crt", "etcd.crt", "etcd.key", "token"):
+    for name in ("ca.crt", "etcd-ca.crt", "etcd.crt", "etcd.key", "token"):
         (tmp_path / name).write_text(_certificate())
     variables = {
         "monitoring_colony": "demo",
         "monitoring_directory": str(tmp_path),
         "monitoring_etcd_certificate": "given",
         "monitoring_etcd_key": "given",
+        "monitoring_etcd_asked": [{"name": "h1", "address": "2001:db8::1", "port": "2379"}],
         "monitoring_token": "t",
         "monitoring_alertmanagers": ["alerts.example:9093"],
         "monitoring_scrape_configs": [{"job_name": "mine", "static_configs": [{"targets": ["localhost:1"]}]}],
         "monitoring_external_labels": {"site": "here"},
     }
-    for name, port, members in (("nodes", 8443, "nodes"), ("etcd", 2379, "etcd_members")):
+    for name, port, members in (("nodes", 8443, "nodes"), ("etcd", 2379, "etcd_asked")):
         item = {"name": name, "port": port, "members": f"{{{{ monitoring_{members} }}}}"}
         text = render("monitoring", "targets.json.j2", item=item, **variables)["targets.json.j2"]
         (tmp_path / "targets" / f"{name}.json").write_text(text)
     nodes = json.loads((tmp_path / "targets" / "nodes.json").read_text())
     assert {"targets": ["[2001:db8::4]:8443"], "labels": {"colony": "demo", "node": "h4"}} in nodes
+    etcd = json.loads((tmp_path / "targets" / "etcd.json").read_text())
+    assert etcd == [{"targets": ["[2001:db8::1]:2379"], "labels": {"colony": "demo", "node": "h1"}}]
     config = tmp_path / "prometheus.yml.j2"
     render("monitoring", "prometheus.yml.j2", **variables)
     done = run(promtool, "check", "config", config)
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = {job["job_name"]: job for job in yaml.safe_load(config.read_text())["scrape_configs"]}
     assert set(jobs) == {"prometheus", "aware", "aware-etcd", "mine"}
-    assert jobs["aware"]["tls_config"]["server_name"] == "queen.demo.aware"
+    assert jobs["aware-etcd"]["tls_config"]["ca_file"] != jobs["aware"]["tls_config"]["ca_file"], (
+        "etcd has a CA of its own"
+    )
+    assert "server_name" not in jobs["aware"]["tls_config"], "each is known by its address"
     assert "insecure_skip_verify" not in config.read_text()
 
 

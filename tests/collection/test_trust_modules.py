@@ -22,7 +22,14 @@ def writes(queen: FakeMember) -> list[tuple[str, str, Any]]:
 
 
 def listed(**changes: Any) -> dict[str, Any]:
-    token = {"id": ID, "expires_at": time.time() + 3000, "uses_left": 1, "node_name": None, **changes}
+    token = {
+        "id": ID,
+        "expires_at": time.time() + 3000,
+        "uses_left": 1,
+        "node_name": None,
+        "eligible": False,
+        **changes,
+    }
     return {"GET /v1/tokens": [200, {"tokens": [token]}]}
 
 
@@ -35,9 +42,11 @@ def test_a_token_is_returned_once_and_goes_nowhere_else(queen: FakeMember, modul
     assert writes(queen) == []
     _, done = module("join_token", {"ttl": "90m", "uses": 10, "node": "web-7"})
     assert (done["changed"], done["id"], done["token"]) == (True, ID, JOIN)
-    assert writes(queen) == [("POST", "/v1/tokens", {"ttl_s": 5400, "uses": 10, "node_name": "web-7"})]
-    module("join_token", {"ttl": "never", "uses": 0})
-    assert writes(queen)[-1][2] == {"ttl_s": None, "uses": None, "node_name": None}
+    assert writes(queen) == [
+        ("POST", "/v1/tokens", {"ttl_s": 5400, "uses": 10, "node_name": "web-7", "eligible": False, "addresses": []})
+    ]
+    module("join_token", {"ttl": "never", "uses": 0, "eligible": True})
+    assert writes(queen)[-1][2] == {"ttl_s": None, "uses": None, "node_name": None, "eligible": True, "addresses": []}
 
 
 def test_a_token_in_a_file_is_kept_while_it_is_good(queen: FakeMember, module: Any, tmp_path: Path) -> None:
@@ -52,7 +61,14 @@ def test_a_token_in_a_file_is_kept_while_it_is_good(queen: FakeMember, module: A
     queen.say(routes={**NEW, **listed()})
     assert module("join_token", {"dest": str(path)})[1]["changed"] is False
     assert len(writes(queen)) == 1
-    for bad in ({"expires_at": time.time() + 10}, {"uses_left": 0}, {"id": OTHER}, {"node_name": "db-1"}):
+    for bad in (
+        {"expires_at": time.time() + 10},
+        {"uses_left": 0},
+        {"id": OTHER},
+        {"node_name": "db-1"},
+        {"eligible": True},
+        {"addresses": ["192.0.2.1"]},
+    ):
         queen.say(routes={**NEW, **listed(**bad)})
         assert module("join_token", {"dest": str(path)}, "--check")[1]["changed"] is True, bad
     assert len(writes(queen)) == 1
@@ -107,6 +123,10 @@ def says(queen: FakeMember, phase: str, **changes: Any) -> None:
         ("switched", "aborted", {"action": "abort"}),
         ("returning", "aborted", None),
         ("settled", "aborted", None),
+        ("finishing", "started", None),
+        ("finishing", "switched", None),
+        ("finishing", "finished", None),
+        ("finishing", "aborted", None),
     ],
 )
 def test_rotation_orders_what_leads_there(

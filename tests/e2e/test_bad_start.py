@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aware_agent.security.token import parse_token
+from bench.client import Connection, Unreachable
 from bench.lab import Agent, Lab
 
 pytestmark = pytest.mark.e2e
 
-QUICK = {"discovery": {"find_timeout_s": 4.0}, "store": {"startup_timeout_s": 2.0, "production": False}}
+QUICK = {"discovery": {"find_timeout_s": 4.0}, "store": {"startup_timeout_s": 8.0, "production": False}}
 
 
 @pytest.fixture
@@ -36,6 +41,21 @@ def complaint(agent: Agent, code: int) -> str:
     last = text.strip().splitlines()[-1]
     assert last.startswith("aware-agent: error: ")
     return last
+
+
+async def readiness(lab: Lab, agent: Agent, wanted: Callable[[Any], bool]) -> Any:
+    """What the agent says of itself as soon as that is ``wanted``."""
+    tls = ssl.create_default_context(cadata=lab.material.ca.certificate.decode())
+    connection = Connection(agent.url, tls)
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(Unreachable):
+                    if wanted(document := (await connection.exchange("GET", "/readyz")).json()):
+                        return document
+                await asyncio.sleep(0.05)
+    finally:
+        connection.close()
 
 
 async def unharmed(lab: Lab) -> None:
@@ -108,11 +128,13 @@ async def test_taken_name(lab: Lab) -> None:
 
 
 async def test_unreachable_etcd(lab: Lab) -> None:
-    """A member whose etcd does not answer gives up after its start-up timeout."""
+    """A member whose etcd does not answer says so to whoever asks, and gives up after its start-up timeout."""
     founder = lab.agent("lab-1")
     founder.stop()
     founder.write_settings(store={"endpoints": ["127.0.0.1:9"]})
     founder.start()
+    told = await readiness(lab, founder, lambda document: bool(document["store"]["trouble"]))
+    assert told["reason"].startswith("starting: etcd is unreachable from here: 127.0.0.1:9 (connection refused)")
     line = complaint(founder, 15)
     assert "127.0.0.1:9" in line
     founder.write_settings(store={"endpoints": []})

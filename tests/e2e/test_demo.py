@@ -26,7 +26,7 @@ class Checkout:
         self.root = root
         self.environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "NO_COLOR": "1"}
 
-    def run(self, *argv: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """Run a program in the checkout."""
         return subprocess.run(
             argv, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False

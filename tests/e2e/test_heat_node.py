@@ -49,9 +49,11 @@ async def size(lab: Lab) -> int:
 
 
 def at_home(lab: Lab, server: Guest) -> None:
-    """Fit the guest into the lab: a port of its own, and the lab's etcd, which production would refuse."""
+    """Fit the guest into the lab: ports of its own, and the lab's etcd, which production would refuse."""
+    gateway, channel = free_ports(2)
     server.environment |= {
-        "AWARE_GATEWAY_PORT": str(free_ports(1)[0]),
+        "AWARE_GATEWAY_PORT": str(gateway),
+        "AWARE_CHANNEL_PORT": str(channel),
         "AWARE_DISCOVERY_PORT": str(lab.discovery_port),
         "AWARE_STORE__PRODUCTION": "false",
     }

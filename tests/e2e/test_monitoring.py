@@ -79,8 +79,8 @@ async def test_rules_and_dashboards_name_only_what_agents_and_etcd_tell() -> Non
         known = {"up"}
         for agent in lab.agents.values():
             known |= told(await asyncio.to_thread(fetch, f"{agent.url}/metrics", context))
-        pair = lab.material_dir / "etcd.crt", lab.material_dir / "etcd.key"
-        context.load_cert_chain(*pair)
+        context = ssl.create_default_context(cafile=str(lab.material_dir / "council-ca.crt"))
+        context.load_cert_chain(lab.material_dir / "etcd.crt", lab.material_dir / "etcd.key")
         known |= told(await asyncio.to_thread(fetch, f"https://{lab.etcd.endpoints[0]}/metrics", context))
     wanted = set().union(*map(names, expressions()))
     assert {"aware_node_queen", "aware_healthy", "etcd_server_has_leader", "up"} <= wanted
@@ -109,7 +109,6 @@ def prometheus(lab: Lab, directory: Path) -> Iterator[str]:
         **yaml.safe_load((ROLE / "defaults" / "main.yml").read_text()),
         "monitoring_mark": "",
         "monitoring_directory": str(directory),
-        "monitoring_server_name": f"queen.{lab.colony}.aware",
         "monitoring_interval": "1s",
         "monitoring_listen": f"127.0.0.1:{port}",
         "monitoring_with_etcd": False,

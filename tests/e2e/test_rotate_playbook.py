@@ -26,6 +26,6 @@ def test_a_local_colony_is_rotated_and_goes_on_as_before(checkout: Checkout) -> 
     again = checkout.must("ansible-playbook", "playbooks/site.yml", "-i", "inventories/local")
     assert set(changes(again)) == {0}, again
     assert checkout.inventory()["hosts"] == hosts
-    spec.write_text(spec.read_text().replace("size: 3", "size: 4"))
+    spec.write_text(spec.read_text().replace("\nsize: 3", "\nsize: 4"))
     checkout.must("ansible-playbook", "playbooks/site.yml", "-i", "inventories/local")
     assert len(checkout.inventory()["hosts"]) == 4  # type: ignore[arg-type]

@@ -13,17 +13,18 @@ from typing import Any
 
 import pytest
 
-from aware_agent.agent.dates import not_after
-from aware_agent.agent.guard import guard
+from aware_agent.agent.certificate_fields import not_after
+from aware_agent.agent.etcd_auth import enable_auth
 from aware_agent.agent.material import make_material
+from aware_agent.agent.member.etcd_access import etcd_credentials
 from aware_agent.agent.state import StateDir
 from aware_agent.cli.rotation_files import prepare_next, sync
 from aware_agent.colony.spec import CasteSpec, Policies, Spec
 from aware_agent.store.access import Access, NodeAccess
 from aware_agent.store.client import EtcdClient
-from aware_agent.store.errors import StoreError, StoreRefused
+from aware_agent.store.connections import Credentials
+from aware_agent.store.errors import StoreError, StoreRefused, StoreUnreachable
 from aware_agent.store.keys import prefix_end
-from aware_agent.store.lines import Credentials
 from bench.client import ColonyClient, Unreachable
 from bench.lab import Lab
 
@@ -50,10 +51,12 @@ async def until(what: str, condition: Callable[[], Any], lab: Lab | None = None,
 
 
 def credentials(lab: Lab, name: str) -> Credentials:
-    """What the node shows to etcd now."""
+    """What the node shows to etcd now; a worker has nothing better than the certificate it shows everybody."""
     state = StateDir(lab.agent(name).state_dir).load()
     assert state is not None
-    return Credentials(ca=state.ca, cert=state.certificate, key=state.key)
+    if state.council is not None:
+        return etcd_credentials(state)
+    return Credentials(ca=lab.material.council_ca.certificate, cert=state.certificate, key=state.key)
 
 
 def expiry(lab: Lab, name: str) -> float:
@@ -72,6 +75,52 @@ async def shown_expiry(lab: Lab, name: str) -> float:
     with contextlib.suppress(OSError, ssl.SSLError):
         await writer.wait_closed()
     return ssl.cert_time_to_seconds(shown["notAfter"])
+
+
+async def answers_as(lab: Lab, name: str, host: str) -> bool:
+    """Whether the node's gateway proves to be ``host``, as a client does that was told to reach it there."""
+    context = ssl.create_default_context(cafile=str(lab.ca_file))
+    port = lab.agent(name).settings["gateway"]["port"]
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=host)
+    except (ssl.SSLCertVerificationError, ConnectionError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError, ssl.SSLError):
+        await writer.wait_closed()
+    return True
+
+
+async def test_a_node_proves_the_address_an_admin_pinned() -> None:
+    """The founder and one that joined get such an address while they run: each is trusted at it, and at its own."""
+    async with Lab(2, spec=wish(2)) as lab:
+        await lab.form()
+        for number in (1, 2):
+            name, outside = f"lab-{number}", f"203.0.113.{number}"
+            assert not await answers_as(lab, name, outside)
+            assert (await lab.ask("PATCH", f"/v1/nodes/{name}", {"pinned": [outside]})).ok
+            await until(f"{name} answers as {outside}", lambda n=name, o=outside: answers_as(lab, n, o), lab)
+            assert await answers_as(lab, name, "127.0.0.1")
+        assert (await lab.ask("PATCH", "/v1/nodes/lab-1", {"pinned": ["203.0.113.2"]})).status == 422
+
+
+async def test_a_node_whose_address_changed_renews_before_it_is_announced() -> None:
+    """Nobody is led to an address that the certificate shown there does not name."""
+    async with Lab(2, spec=wish(2)) as lab:
+        await lab.form()
+        moved = lab.agent("lab-2")
+        await asyncio.to_thread(moved.stop)
+        moved.write_settings(address="127.0.0.2")
+        moved.start()
+
+        async def seen() -> bool:
+            node = (await lab.ask("GET", "/v1/nodes/lab-2")).json()
+            return bool(node["address"] == "127.0.0.2" and node["status"] == "ready")
+
+        await until("lab-2 is seen at 127.0.0.2", seen, lab)
+        state = StateDir(moved.state_dir).load()
+        assert state is not None
+        assert state.membership.addresses == ("127.0.0.2",)
 
 
 async def test_certificates_of_seconds_renew_themselves_and_nobody_notices() -> None:
@@ -119,33 +168,31 @@ async def test_a_node_that_slept_past_its_certificate_comes_back() -> None:
 
 
 async def test_a_guarded_etcd_lets_in_members_only_and_each_only_where_it_works() -> None:
-    """Users by certificate: a candidate writes the colony, a bystander its presence, a removed node nothing."""
+    """Users by certificate: a candidate writes the colony, a worker nothing at all."""
     async with Lab(3, spec=wish(3), etcd_auth=True) as lab:
-        lab.agent("lab-3").write_settings(candidate=False)
+        lab.agent("lab-1").start()
+        await lab.queen()
+        lab.agent("lab-3").write_settings(token_file=str(await lab.make_token()))
         await lab.form()
         nodes = {node["name"]: node["id"] for node in (await lab.ask("GET", "/v1/nodes")).json()["nodes"]}
         queen = await lab.queen()
         candidate = next(name for name in ("lab-1", "lab-2") if name != queen["name"])
-        bystander = StateDir(lab.agent("lab-3").state_dir).load()
-        assert bystander is not None
-        assert not bystander.membership.whole
-        assert bystander.membership.secret != lab.material.secret, "a bystander is not given the secret"
+        worker = StateDir(lab.agent("lab-3").state_dir).load()
+        assert worker is not None
+        assert not worker.membership.whole
+        assert worker.membership.secret != lab.material.secret, "a worker is not given the secret"
         elsewhere = b"/aware/other/queen"
-        async with EtcdClient(lab.etcd.endpoints, credentials(lab, "lab-3"), deadline_s=10.0) as client:
-            assert await client.get(lab.keys.queen) is not None
-            for key in (lab.keys.queen, lab.keys.key("presence", nodes[candidate]), elsewhere):
-                with pytest.raises(StoreRefused):
-                    await client.put(key, b"mine")
-            for name in ("ca", "users/admin", "spec"):
-                with pytest.raises(StoreRefused):
-                    await client.get(lab.keys.key(name))
+        assert worker.council is None
+        async with EtcdClient(lab.etcd.endpoints, credentials(lab, "lab-3"), deadline_s=3.0) as client:
+            with pytest.raises(StoreUnreachable):  # not even a handshake
+                await client.get(lab.keys.queen)
         async with EtcdClient(lab.etcd.endpoints, credentials(lab, candidate), deadline_s=10.0) as client:
             assert await client.get(lab.keys.key("ca")) is not None
             with pytest.raises(StoreRefused):
                 await client.put(elsewhere, b"mine")
             with pytest.raises(StoreRefused):
                 await Access(client).add_user("friend")
-        # The throne changes hands as in any colony.
+        # The reign changes hands as in any colony.
         lab.agent(queen["name"]).kill()
         assert (await lab.new_queen(queen["term"]))["name"] == candidate
         lab.agent(queen["name"]).start()
@@ -154,10 +201,9 @@ async def test_a_guarded_etcd_lets_in_members_only_and_each_only_where_it_works(
         stolen = credentials(lab, "lab-3")
         assert (await lab.ask("DELETE", "/v1/nodes/lab-3?force=true")).ok
         assert await asyncio.to_thread(lab.agent("lab-3").wait, 30) == 20
-        async with EtcdClient(lab.etcd.endpoints, stolen, deadline_s=10.0) as client:
-            for attempt in (client.get(lab.keys.queen), client.put(lab.keys.key("presence", nodes["lab-3"]), b"")):
-                with pytest.raises(StoreError):
-                    await attempt
+        async with EtcdClient(lab.etcd.endpoints, stolen, deadline_s=3.0) as client:
+            with pytest.raises(StoreError):
+                await client.get(lab.keys.queen)
         lab.agent("lab-3").start()
         assert await asyncio.to_thread(lab.agent("lab-3").wait, 60) == 20, lab.agent("lab-3").tail()
         async with lab.etcd_client() as client:
@@ -171,11 +217,11 @@ async def test_a_colony_is_guarded_while_it_lives_and_a_forgotten_user_goes() ->
         await lab.form()
         queen = await lab.queen()
         async with lab.etcd_client() as client:
-            assert await guard(client, lab.keys)
-            assert not await guard(client, lab.keys), "the second time nothing is new"
+            assert await enable_auth(client, lab.keys)
+            assert not await enable_auth(client, lab.keys), "the second time nothing is new"
             orphan = "01K0000000000000000000000A"
             users = NodeAccess(client, lab.keys)
-            await users.admit(orphan, whole=True)
+            await users.admit(orphan)
             await lab.wait_ready(2)
             assert (await lab.queen())["term"] == queen["term"]
             lab.add_agent("lab-3").start()
@@ -237,12 +283,13 @@ class Rotating:
             generation=state["generation"],
             settled=state["phase"] == "settled",
             bundle=bundle,
+            council_bundle=state["council_ca"].encode(),
         )
         for client in (await self.lab.admin(), *self.clients):
             client.believe(bundle)
         root = self.lab.material_dir / "founder.crt"
         key = root.with_suffix(".key").read_bytes()
-        self.lab.etcd.credentials = Credentials(ca=bundle, cert=root.read_bytes(), key=key)
+        self.lab.etcd.credentials = Credentials(ca=state["council_ca"].encode(), cert=root.read_bytes(), key=key)
         return outcome.believes_others
 
     async def restart_etcd(self) -> None:
@@ -336,7 +383,7 @@ async def test_ca_and_secret_are_rotated_under_a_client_that_reads_and_writes() 
         assert (await lab.ask("GET", "/v1/tokens")).json()["tokens"] == [], "the founding token pinned the old CA"
 
         # Newcomers come in with a new token; a restarted node is what it was.
-        made = (await lab.ask("POST", "/v1/tokens", {"uses": 1})).json()["token"]
+        made = (await lab.ask("POST", "/v1/tokens", {"uses": 1, "eligible": True})).json()["token"]
         assert made.rpartition(".")[2] != old_join.strip().rpartition(".")[2]
         lab.token_file.write_text(made)
         lab.add_agent("lab-4").start()
@@ -361,6 +408,7 @@ async def test_ca_and_secret_are_rotated_under_a_client_that_reads_and_writes() 
             "rotation.released",
             "rotation.switched",
             "rotation.released",
+            "rotation.finishing",
             "rotation.settled",
         ]
 
@@ -377,7 +425,7 @@ async def test_an_abort_at_any_time_leaves_all_working() -> None:
         assert (await lab.ask("POST", "/v1/rotation", {"action": "start"})).status == 409
         state = await rotating.state()
         assert not state["complete"]
-        assert "does not accept certificates of the new CA" in state["etcd"][0]
+        assert "does not accept certificates of the new council CA" in state["etcd"][0]
         await rotating.order(action="continue")  # allowed, and still it waits for etcd
         await asyncio.sleep(2)
         assert (await rotating.state())["phase"] == "distributing"
@@ -434,7 +482,7 @@ async def test_queens_are_killed_in_mid_rotation_and_a_node_is_left_behind() -> 
         lab.agent(sleeper).write_settings(store={"startup_timeout_s": 3.0})
         lab.agent(sleeper).start()
         assert await asyncio.to_thread(lab.agent(sleeper).wait, 60) == 15, lab.agent(sleeper).tail()
-        lab.token_file.write_text((await lab.ask("POST", "/v1/tokens", {"uses": 1})).json()["token"])
+        lab.token_file.write_text((await lab.ask("POST", "/v1/tokens", {"uses": 1, "eligible": True})).json()["token"])
         rejoin = [sys.executable, "-m", "aware_agent.daemon", "rejoin", "--config", str(lab.agent(sleeper).config)]
         done = await asyncio.to_thread(subprocess.run, rejoin, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr

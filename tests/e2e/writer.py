@@ -10,16 +10,24 @@ from bench.lab import Lab
 
 
 @dataclass
-class Ledger:
+class Acknowledged:
     """What one writer did."""
 
     acknowledged: list[tuple[int, int, int]] = field(default_factory=list)  # number, revision, term
     refused: list[str] = field(default_factory=list)
 
+    async def acknowledged_under(self, term: int) -> None:
+        """Wait, for half a minute, until something was acknowledged under ``term``."""
+        async with asyncio.timeout(30):
+            while term not in {term for _, _, term in self.acknowledged}:
+                await asyncio.sleep(0.05)
 
-async def write_until(lab: Lab, node: str, stop: asyncio.Event, pause_s: float = 0.02) -> Ledger:
+
+async def write_until(
+    lab: Lab, node: str, stop: asyncio.Event, pause_s: float = 0.02, written: Acknowledged | None = None
+) -> Acknowledged:
     """Put ``vars.number`` = 1, 2, 3... on ``node``; a number counts as acknowledged only after a 2xx."""
-    ledger = Ledger()
+    written = written if written is not None else Acknowledged()
     number = 0
     client = lab.client((await lab.admin()).token)
     try:
@@ -29,15 +37,15 @@ async def write_until(lab: Lab, node: str, stop: asyncio.Event, pause_s: float =
             try:
                 answer = await client.call("PUT", f"/v1/nodes/{node}/config", body, deadline_s=15)
             except Unreachable as error:
-                ledger.refused.append(str(error))
+                written.refused.append(str(error))
                 continue
             if answer.ok:
                 document = answer.json()
                 term = int(answer.headers.get("x-aware-term", document.get("term", 0)))
-                ledger.acknowledged.append((number, document["revision"], term))
+                written.acknowledged.append((number, document["revision"], term))
             else:
-                ledger.refused.append(f"{answer.status} {answer.body[:200]!r}")
+                written.refused.append(f"{answer.status} {answer.body[:200]!r}")
             await asyncio.sleep(pause_s)
     finally:
         client.close()
-    return ledger
+    return written

@@ -22,7 +22,7 @@ from aware_agent.colony.ids import ulid
 from aware_agent.discovery.beacon import MAC_SIZE, MAX_SIZE, Beacon, Kind, announce_key, encode
 from aware_agent.discovery.interfaces import choose_links
 from aware_agent.discovery.seek import SeekSettings, _Seeker
-from aware_agent.discovery.service import AnnounceKeys, BeaconService, Portrait
+from aware_agent.discovery.service import AnnounceKeys, BeaconService, NodeAnnouncement
 from aware_agent.discovery.udp import BroadcastSocket
 from aware_agent.security.token import beacon_key, make_token
 
@@ -32,7 +32,12 @@ COUNT = int(os.environ.get("AWARE_FUZZ_DATAGRAMS", "1000000"))
 SEED = int(os.environ.get("AWARE_FUZZ_SEED", "1"))
 COLONY = "demo"
 TOKEN = make_token("p" * 43, bytes(range(40)))
-KEYS = {Kind.ANNOUNCE: announce_key(b"s" * 32), Kind.SEEK: beacon_key(TOKEN), Kind.OFFER: beacon_key(TOKEN)}
+KEYS = {
+    Kind.ANNOUNCE: announce_key(b"s" * 32),
+    Kind.SEEK: beacon_key(TOKEN),
+    Kind.OFFER: beacon_key(TOKEN),
+    Kind.FOUND: b"f" * 32,
+}
 START = 1_700_000_000.0
 STEP_S = 0.0001  # passes with each datagram
 
@@ -65,9 +70,10 @@ def samples() -> list[tuple[bytes, bytes]]:
                 address="127.0.0.1",
                 url=url,
                 queen_id=node_id(8),
-                queen_url=url,
+                queen_url="" if kind is Kind.FOUND else url,
                 term=3,
                 size=4,
+                founders=(node_id(7), node_id(8)) if kind is Kind.FOUND else (),
             )
             found.append((encode(beacon, key, COLONY), key))
     return found
@@ -148,7 +154,9 @@ class Target:
 
     def __init__(self) -> None:
         self.now = START
-        me = Portrait(id=node_id(1), name="q", address="127.0.0.1", url="https://127.0.0.1:1", queen_id=node_id(1))
+        me = NodeAnnouncement(
+            id=node_id(1), name="q", address="127.0.0.1", url="https://127.0.0.1:1", queen_id=node_id(1)
+        )
         links = choose_links("127.0.0.1")
         self.queen = BeaconService(
             colony=COLONY,

@@ -1,16 +1,18 @@
-"""A queen's gateway over a colony in memory: in process, and behind real uvicorn on loopback."""
+"""A gateway over a colony in memory: in process, and behind real uvicorn on loopback."""
 
 from __future__ import annotations
 
+import asyncio
+import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import httpx
 import pytest
 
-from aware_agent.gateway.app import QueenApp, create_queen_app
+from aware_agent.gateway.app import GatewayApp, create_gateway
+from aware_agent.gateway.asgi import App
 from aware_agent.gateway.server import GatewayServer
-from aware_agent.gateway.switch import GatewaySwitch
-from aware_agent.gateway.worker import WorkerApp
 from aware_agent.security.roles import Role
 from tests.gateway.memory import MemoryContext
 
@@ -25,12 +27,12 @@ def context() -> MemoryContext:
 
 
 @pytest.fixture
-async def app(context: MemoryContext) -> QueenApp:
-    return create_queen_app(context)
+async def app(context: MemoryContext) -> GatewayApp:
+    return create_gateway(context)
 
 
 @pytest.fixture
-def as_(app: QueenApp) -> As:
+def as_(app: GatewayApp) -> As:
     """Headers of a user with that role."""
 
     def headers(role: Role) -> Headers:
@@ -42,14 +44,14 @@ def as_(app: QueenApp) -> As:
 
 
 @pytest.fixture
-async def anonymous(app: QueenApp) -> AsyncIterator[httpx.AsyncClient]:
+async def anonymous(app: GatewayApp) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="https://queen") as client:
         yield client
 
 
 @pytest.fixture
-async def admin(app: QueenApp, as_: As) -> AsyncIterator[httpx.AsyncClient]:
+async def admin(app: GatewayApp, as_: As) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app)
     headers = as_(Role.ADMIN)
     async with httpx.AsyncClient(transport=transport, base_url="https://queen", headers=headers) as client:
@@ -59,8 +61,7 @@ async def admin(app: QueenApp, as_: As) -> AsyncIterator[httpx.AsyncClient]:
 class Live:
     """A gateway behind a real server."""
 
-    def __init__(self, switch: GatewaySwitch, server: GatewayServer) -> None:
-        self.switch = switch
+    def __init__(self, server: GatewayServer) -> None:
         self.server = server
 
     @property
@@ -77,14 +78,11 @@ async def serve() -> AsyncIterator[Callable[..., Awaitable[Live]]]:
     """Start servers; all are stopped at the end."""
     servers: list[GatewayServer] = []
 
-    async def start(context: MemoryContext, reign: QueenApp | None = None) -> Live:
-        switch = GatewaySwitch(WorkerApp(context))
-        if reign is not None:
-            switch.begin(reign)
-        server = GatewayServer(switch, "127.0.0.1", 0, grace_s=1.0)
+    async def start(app: App) -> Live:
+        server = GatewayServer(app, "127.0.0.1", 0, grace_s=1.0)
         await server.start()
         servers.append(server)
-        return Live(switch, server)
+        return Live(server)
 
     yield start
     for server in servers:
@@ -92,5 +90,41 @@ async def serve() -> AsyncIterator[Callable[..., Awaitable[Live]]]:
 
 
 @pytest.fixture
-async def live(context: MemoryContext, app: QueenApp, serve: Callable[..., Awaitable[Live]]) -> Live:
-    return await serve(context, app)
+async def live(app: GatewayApp, serve: Callable[..., Awaitable[Live]]) -> Live:
+    return await serve(app)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    chain, private = tmp_path / "node.crt", tmp_path / "node.key"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return chain, private
+
+
+async def eventually(done: Callable[[], object], limit_s: float = 30.0) -> None:
+    """Wait until ``done``; while it is asked it may push the matter on."""
+    async with asyncio.timeout(limit_s):
+        while not done():
+            await asyncio.sleep(0.01)

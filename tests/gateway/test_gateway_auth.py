@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from aware_agent.gateway import authority as authority_module
-from aware_agent.gateway.app import QueenApp
+from aware_agent.gateway.app import GatewayApp
 from aware_agent.security.jwt import TokenSigner, Unauthenticated
 from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Role
 from tests.gateway.conftest import As
-from tests.gateway.memory import COLONY, PASSWORD, MemoryContext
+from tests.gateway.memory import COLONY, PASSWORD, SECRET, MemoryContext
+from tests.memory_colony import join_request
 
 LOGIN = {"username": "otto", "password": PASSWORD}
 
@@ -30,7 +31,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(app: QueenApp) -> Clock:
+def clock(app: GatewayApp) -> Clock:
     clock = Clock(app.gateway.authority.now())
     app.gateway.authority._clock = clock
     return clock
@@ -106,16 +107,7 @@ async def test_guesses_sent_at_once_are_counted_each(anonymous: httpx.AsyncClien
 
 
 async def test_wrong_join_tokens_lock_their_source_out(anonymous: httpx.AsyncClient) -> None:
-    body = {
-        "colony": COLONY,
-        "token_id": "0" * 16,
-        "secret": "x" * 43,
-        "csr": "c",
-        "node_id": "01HF7YAT000000000000000009",
-        "name": "new",
-        "address": "127.0.0.1",
-        "url": "https://127.0.0.1:1",
-    }
+    body = msgspec.to_builtins(join_request("0" * 16, "x" * 43))
     for _ in range(5):
         refused = await anonymous.post("/v1/join", json=body)
         assert refused.status_code == 403
@@ -126,20 +118,11 @@ async def test_wrong_join_tokens_lock_their_source_out(anonymous: httpx.AsyncCli
 
 async def test_a_good_join_token_joins(admin: httpx.AsyncClient, anonymous: httpx.AsyncClient) -> None:
     token = (await admin.post("/v1/tokens", json={})).json()["token"].split(".")
-    body = {
-        "colony": COLONY,
-        "token_id": token[1],
-        "secret": token[2],
-        "csr": "c",
-        "node_id": "01HF7YAT000000000000000009",
-        "name": "new",
-        "address": "127.0.0.1",
-        "url": "https://127.0.0.1:1",
-    }
+    body = msgspec.to_builtins(join_request(token[1], token[2]))
     answer = await anonymous.post("/v1/join", json=body)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.json()["etcd"] == ["127.0.0.1:2379"]
+    assert answer.json()["etcd"] == [], "a worker is not even told where etcd is"
 
 
 async def test_a_token_ends_with_its_time(admin: httpx.AsyncClient, clock: Clock) -> None:
@@ -165,7 +148,7 @@ async def test_a_higher_role_does_not_raise_tokens_given_before(
 
 
 async def test_a_changed_password_ends_all_tokens_given_before(
-    anonymous: httpx.AsyncClient, app: QueenApp, context: MemoryContext, clock: Clock
+    anonymous: httpx.AsyncClient, app: GatewayApp, context: MemoryContext, clock: Clock
 ) -> None:
     tokens = (await anonymous.post("/v1/auth/token", json=LOGIN)).json()
     anonymous.headers["authorization"] = f"Bearer {tokens['access_token']}"
@@ -174,7 +157,7 @@ async def test_a_changed_password_ends_all_tokens_given_before(
     assert user is not None
     clock.now += 5
     changed = msgspec.structs.replace(user, password_at=clock.now)
-    context.projection.put(app.gateway.keys.key("users", "otto"), changed)
+    context.put(app.gateway.keys.key("users", "otto"), changed)
     assert (await anonymous.get("/v1/cluster")).status_code == 401
     refused = await anonymous.post("/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
     assert refused.status_code == 401
@@ -185,21 +168,21 @@ async def test_a_changed_password_ends_all_tokens_given_before(
 
 async def test_a_deleted_user_is_out_at_once(admin: httpx.AsyncClient, context: MemoryContext) -> None:
     assert (await admin.get("/v1/cluster")).status_code == 200
-    context.projection.delete(context.keys.key("users", "ada"))
+    context.delete(context.keys.key("users", "ada"))
     for path in ("/v1/cluster", "/v1/auth/me"):
         assert (await admin.get(path)).status_code == 401
 
 
-async def test_tokens_of_another_colony_or_secret_are_refused(anonymous: httpx.AsyncClient, app: QueenApp) -> None:
+async def test_tokens_of_another_colony_or_secret_are_refused(anonymous: httpx.AsyncClient, app: GatewayApp) -> None:
     now = app.gateway.authority.now()
-    for signer in (TokenSigner("other", b"s" * 32), TokenSigner(COLONY, b"t" * 32)):
+    for signer in (TokenSigner("other", SECRET), TokenSigner(COLONY, b"t" * 32)):
         token = signer.issue("ada", Role.ADMIN, now=now).token
         header = {"authorization": f"Bearer {token}"}
         assert (await anonymous.get("/v1/cluster", headers=header)).status_code == 401
 
 
 async def test_memory_for_tokens_and_tickets_is_bounded(
-    app: QueenApp, as_: As, monkeypatch: pytest.MonkeyPatch
+    app: GatewayApp, as_: As, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(authority_module, "MAX_CACHED", 8)
     monkeypatch.setattr(authority_module, "MAX_TICKETS", 8)
@@ -215,7 +198,7 @@ async def test_memory_for_tokens_and_tickets_is_bounded(
         authority.redeem(tickets[0])
 
 
-async def test_a_ticket_works_once_and_not_for_long(app: QueenApp, as_: As, clock: Clock) -> None:
+async def test_a_ticket_works_once_and_not_for_long(app: GatewayApp, as_: As, clock: Clock) -> None:
     authority = app.gateway.authority
     principal = authority.authenticate(as_(Role.VIEWER)["authorization"].encode())
     ticket = authority.ticket(principal)
@@ -233,4 +216,4 @@ def _change(context: MemoryContext, name: str, role: Role) -> None:
     stored = context.projection.get(key)
     assert stored
     record = msgspec.json.decode(stored.value, type=UserRecord)
-    context.projection.put(key, msgspec.structs.replace(record, role=role))
+    context.put(key, msgspec.structs.replace(record, role=role))

@@ -7,7 +7,7 @@ import msgspec
 
 from aware_agent.colony.backup import Backup, BackupLog, BackupPolicy
 from aware_agent.colony.spec import Policies, Spec
-from aware_agent.gateway.app import QueenApp
+from aware_agent.gateway.app import GatewayApp
 from tests.gateway.memory import COLONY, MemoryContext
 
 MADE = Backup(
@@ -24,9 +24,9 @@ MADE = Backup(
 
 def with_policy(context: MemoryContext, log: BackupLog | None = None) -> None:
     spec = Spec(colony=COLONY, size=5, policies=Policies(backup=BackupPolicy(every="6h")))
-    context.projection.put(context.keys.key("spec"), spec)
+    context.put(context.keys.key("spec"), spec)
     if log:
-        context.projection.put(context.keys.key("backups"), log)
+        context.put(context.keys.key("backups"), log)
 
 
 async def test_without_a_policy_there_is_nothing(admin: httpx.AsyncClient) -> None:
@@ -35,7 +35,7 @@ async def test_without_a_policy_there_is_nothing(admin: httpx.AsyncClient) -> No
     assert "aware_backup" not in (await admin.get("/metrics")).text
 
 
-async def test_the_record_and_its_metrics(admin: httpx.AsyncClient, context: MemoryContext, app: QueenApp) -> None:
+async def test_the_record_and_its_metrics(admin: httpx.AsyncClient, context: MemoryContext, app: GatewayApp) -> None:
     with_policy(context, BackupLog(made=[MADE], failed=3))
     document = (await admin.get("/v1/backups")).json()
     assert document["backups"][0] == {
@@ -59,4 +59,4 @@ async def test_asking_is_put_on_record_with_the_name_of_who_asked(
     answer = await admin.post("/v1/backups")
     assert answer.status_code == 202
     assert answer.json()["requested_at"] > 0
-    assert context.commands.calls == [("request_backup", "ada")]
+    assert context.commands.calls == [("RequestBackup", "ada")]

@@ -11,7 +11,8 @@ import pytest
 
 from aware_agent.colony.errors import Conflict
 from aware_agent.colony.hook import Operation, Order
-from aware_agent.gateway.app import QueenApp
+from aware_agent.gateway.app import GatewayApp
+from aware_agent.queen import commands as do
 from aware_agent.queen.runner import RunnerMissing
 from aware_agent.security.roles import Role
 from aware_agent.security.signed_url import Permit
@@ -124,7 +125,7 @@ async def test_forged_and_foreign_urls_are_refused(
 
 
 async def test_it_expires(
-    anonymous: httpx.AsyncClient, app: QueenApp, as_: As, monkeypatch: pytest.MonkeyPatch
+    anonymous: httpx.AsyncClient, app: GatewayApp, as_: As, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = await _signed(anonymous, as_, ttl_s=60)
     monkeypatch.setattr(app.gateway.authority, "_clock", lambda: time.time() + 61)
@@ -137,9 +138,9 @@ async def test_it_holds_only_while_its_signer_may(
     anonymous: httpx.AsyncClient, context: MemoryContext, as_: As
 ) -> None:
     path = await _signed(anonymous, as_)
-    await context.commands.put_user("otto", password_hash=None, role="viewer", actor="ada")
+    await context.commands.run(do.PutUser(name="otto", password_hash=None, role="viewer"), actor="ada")
     demoted = await anonymous.post(path)
-    await context.commands.delete_user("otto", actor="ada")
+    await context.commands.run(do.DeleteUser(name="otto"), actor="ada")
     gone = await anonymous.post(path)
     assert demoted.status_code == gone.status_code == 401
     assert context.commands.orders == []
@@ -148,7 +149,7 @@ async def test_it_holds_only_while_its_signer_may(
 async def test_a_revoked_nonce_ends_it(anonymous: httpx.AsyncClient, context: MemoryContext, as_: As) -> None:
     path = await _signed(anonymous, as_)
     nonce = next(part for part in path.partition("?")[2].split("&") if part.startswith("nonce="))[6:]
-    await context.commands.revoke_access(nonce, time.time() + 600, actor="ada")
+    await context.commands.run(do.RevokeAccess(jti=nonce, expires_at=time.time() + 600), actor="ada")
     assert (await anonymous.post(path)).status_code == 401
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from aware_agent.gateway.idempotency import WITHOUT
 from tests.gateway.memory import MemoryContext
 from tests.gateway.test_gateway_roles import TABLE, _path
 
@@ -96,3 +99,36 @@ async def test_static_pages_fetch_nothing_elsewhere(anonymous: httpx.AsyncClient
             assert danger not in text
         again = await anonymous.get(path, headers={"if-none-match": response.headers["etag"]})
         assert again.status_code == 304
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+def _listed() -> set[str]:
+    """The paths in the table of docs/api.md, the short forms after a comma written out."""
+    paths = set()
+    for cell in re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE):
+        base = ""
+        for path in re.findall(r"/[\w/-]*(?:\{[^}]*\}[\w/-]*)*", cell):
+            whole = path if path.startswith("/v1/") else base + path
+            base = whole.rsplit("/", 1)[0]
+            paths.add(re.sub(r"\{[^}]*\}", "{}", whole))
+    return paths
+
+
+def test_the_page_lists_what_is_there_and_nothing_else(description: dict[str, Any]) -> None:
+    there = {re.sub(r"\{[^}]*\}", "{}", path) for path in description["paths"]}
+    assert _listed() - there - {"/v1/events/ws"} == set()  # OpenAPI knows no WebSockets; test_gateway_streams does
+    assert len(_listed()) > 20
+
+
+def test_the_page_names_the_writes_that_read_if_match_and_idempotency_key(description: dict[str, Any]) -> None:
+    (writing,) = re.findall(r"^- \*\*Writing\.\*\*.*?(?=^- )", PAGE, re.MULTILINE | re.DOTALL)
+    reading = {
+        f"{method.upper()} {path}"
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+        if any(one["name"].lower() == "if-match" for one in operation.get("parameters", ()))
+    }
+    assert reading == set(re.findall(r"`((?:PATCH|PUT|POST|DELETE) [^`]*)`", writing))
+    assert set(WITHOUT) == set(re.findall(r"`(/v1/[^`]*)`", writing))

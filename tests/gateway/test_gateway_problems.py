@@ -77,3 +77,40 @@ def test_only_known_members_leave_the_node() -> None:
     error = StoreUnreachable("no")
     error.password = "hunter2"  # type: ignore[attr-defined]
     assert b"hunter2" not in problems.encode(error)[2]
+
+
+DEEP = [b"[" * 30_000, b'{"a":' * 10_000, b"[" * 30_000 + b"]" * 30_000]
+ODD = [*DEEP, b"\xff", b'{"a": "\\ud800"}', b"9" * 30_000, b'{"a": 1e999}', b"NaN", b"\x00", b'"', b"{}{}"]
+
+
+@pytest.mark.parametrize("body", ODD, ids=range(len(ODD)))
+async def test_no_body_however_odd_is_a_bug(admin: httpx.AsyncClient, body: bytes) -> None:
+    """Every route that takes a body refuses what is none, in a problem document, before anything is done."""
+    asked = 0
+    document = (await admin.get("/openapi.json")).json()
+    for path, operations in document["paths"].items():
+        for method in ("post", "put", "patch"):
+            if "requestBody" not in operations.get(method, {}):
+                continue
+            where = path.replace("{node}", "demo-1").replace("{name}", "vera").replace("{", "").replace("}", "")
+            response = await admin.request(method, where, content=body)
+            assert 400 <= response.status_code < 500, (method, where, response.text)
+            assert response.headers["content-type"] == "application/problem+json"
+            asked += 1
+    assert asked >= 10
+
+
+@pytest.mark.parametrize(
+    "word", ["A" * 20, "eyJ" + "W1tb" * 1500, "W1tb" * 1900 + ".e30.e30", ".".join(["W" * 900] * 3)]
+)
+async def test_no_token_however_odd_is_a_bug(anonymous: httpx.AsyncClient, word: str) -> None:
+    response = await anonymous.get("/v1/cluster", headers={"authorization": f"Bearer {word}"})
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("depth", [18, 25, 200, 500, 800, 950, 1000, 1500])
+async def test_variables_are_nested_to_a_bound(admin: httpx.AsyncClient, depth: int) -> None:
+    """What one decoder takes and the next one on its way would not."""
+    body = b'{"config": {"vars": {"a": ' + b"[" * depth + b"]" * depth + b"}}}"
+    response = await admin.put("/v1/nodes/demo-1/config", content=body)
+    assert response.status_code == (200 if depth == 18 else 422), response.text

@@ -7,7 +7,8 @@ import gzip
 import httpx
 import pytest
 
-from aware_agent.gateway.app import QueenApp
+from aware_agent.colony.event import EventDraft
+from aware_agent.gateway.app import GatewayApp
 from aware_agent.gateway.reads import HOT
 from aware_agent.security.roles import Role
 from tests.gateway.conftest import As
@@ -17,7 +18,7 @@ PLAIN = {"accept-encoding": "identity"}
 
 
 @pytest.mark.parametrize("path", [*sorted(HOT), "/v1/nodes/demo-2", "/v1/nodes/demo-2/config"])
-async def test_fast_path_and_route_answer_alike(admin: httpx.AsyncClient, app: QueenApp, path: str) -> None:
+async def test_fast_path_and_route_answer_alike(admin: httpx.AsyncClient, app: GatewayApp, path: str) -> None:
     """The first request with a token goes through FastAPI, the next past it."""
     authorization = admin.headers["authorization"].encode()
     assert app.gateway.authority.recall(authorization) is None
@@ -61,7 +62,7 @@ async def test_a_change_of_the_picture_changes_the_tag(admin: httpx.AsyncClient,
 
 
 @pytest.mark.parametrize("nodes", [5, 400])
-async def test_gzip_only_when_asked(app: QueenApp, context: MemoryContext, as_: As, nodes: int) -> None:
+async def test_gzip_only_when_asked(app: GatewayApp, context: MemoryContext, as_: As, nodes: int) -> None:
     """400 nodes are long enough to be compressed in a thread."""
     for number in range(5, nodes):
         context.add_node(number)
@@ -101,7 +102,7 @@ async def test_cluster_document(admin: httpx.AsyncClient) -> None:
 
 async def test_without_a_queen_key_the_queen_resource_says_so(admin: httpx.AsyncClient, context: MemoryContext) -> None:
     await admin.get("/v1/queen")  # the token is known from here on: both ways are tried
-    context.projection.delete(context.keys.queen)
+    context.delete(context.keys.queen)
     response = await admin.get("/v1/queen")
     assert response.status_code == 503
     assert response.json()["code"] == "no-queen"
@@ -138,9 +139,8 @@ async def test_events_page_by_page_and_by_type(admin: httpx.AsyncClient, context
 
 
 async def test_a_page_never_cuts_a_revision(admin: httpx.AsyncClient, context: MemoryContext) -> None:
-    revision = context.emit("node.dead", node_id(1), "first of three")
-    for text in ("second", "third"):
-        context.emit("caste.assigned", node_id(2), text, revision=revision)
+    followers = [EventDraft("caste.assigned", node_id(2), text) for text in ("second", "third")]
+    revision = context.memory.emit(EventDraft("node.dead", node_id(1), "first of three"), *followers)
     for _ in range(6):
         context.emit("node.ready", node_id(1), "after")
     for limit in (1, 2, 3):
@@ -153,9 +153,25 @@ async def test_a_page_never_cuts_a_revision(admin: httpx.AsyncClient, context: M
 
 
 async def test_trimmed_history_is_gone(admin: httpx.AsyncClient, context: MemoryContext) -> None:
-    context.trimmed = 50
+    context.trim(50)
     response = await admin.get("/v1/events", params={"since": 7})
     assert response.status_code == 410
     assert response.json()["oldest"] == 50
     assert (await admin.get("/v1/events", params={"since": 49})).status_code == 200
     assert (await admin.get("/v1/events")).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["1_000", "+5", " 5", "5 ", "05", "5.0", "1e3", "-1", "", "nan", str(2**63)])
+@pytest.mark.parametrize("name", ["since", "limit"])
+async def test_numbers_in_a_query_have_one_spelling(admin: httpx.AsyncClient, name: str, text: str) -> None:
+    for path in ("/v1/events", "/v1/events/stream") if name == "since" else ("/v1/events",):
+        response = await admin.get(path, params={name: text})
+        assert response.status_code == 422
+        assert response.json()["field"] == name
+
+
+@pytest.mark.parametrize("text", ["1_000", "+5", "05", "\xb2", str(2**63)])
+async def test_revisions_in_headers_too(admin: httpx.AsyncClient, text: str) -> None:
+    last = await admin.get("/v1/events/stream", headers={"Last-Event-ID": text.encode("latin-1")})
+    match = await admin.put("/v1/spec", headers={"If-Match": text.encode("latin-1")}, json={})
+    assert (last.status_code, match.status_code) == (422, 422)

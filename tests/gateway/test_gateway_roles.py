@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from aware_agent.colony.backup import BackupPolicy
+from aware_agent.colony.spec import Policies
 from aware_agent.security.roles import Role
 from tests.gateway.conftest import As
 from tests.gateway.memory import MemoryContext
@@ -24,6 +26,10 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("DELETE", "/v1/nodes/{node}", GOVERN, None),
     ("GET", "/v1/nodes/{node}/config", VIEW, None),
     ("PUT", "/v1/nodes/{node}/config", CHANGE, {"config": {"vars": {"a": 1}}}),
+    ("GET", "/v1/denied-keys", GOVERN, None),
+    ("DELETE", "/v1/denied-keys/{key}", GOVERN, None),
+    ("POST", "/v1/nodes/{node}/commands", CHANGE, {"command": {"type": "log-level", "level": "debug"}}),
+    ("GET", "/v1/nodes/{node}/channel", VIEW, None),
     ("GET", "/v1/queen", VIEW, None),
     ("POST", "/v1/queen/step-down", GOVERN, None),
     ("POST", "/v1/queen/transfer", GOVERN, {"node": "demo-2"}),
@@ -57,13 +63,16 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/readyz/queen", None, None),
     ("GET", "/metrics", None, None),
     ("GET", "/v1/ca", None, None),
+    ("GET", "/v1/council", None, None),
+    ("GET", "/v1/council/members", VIEW, None),
+    ("POST", "/v1/council/move", GOVERN, {"from": "demo-2"}),
 ]
 GUARDED = [row for row in TABLE if row[2] is not None]
 
 
 def _path(path: str) -> str:
     return (
-        path.format(node="demo-2", name="vera", token_id="0" * 16, cluster="demo", hook_id="0" * 26)
+        path.format(node="demo-2", name="vera", token_id="0" * 16, cluster="demo", hook_id="0" * 26, key="p" * 43)
         if "{" in path
         else path
     )
@@ -102,13 +111,19 @@ async def test_lower_roles_are_refused_and_change_nothing(
 
 
 @pytest.mark.parametrize("row", [row for row in GUARDED if "stream" not in row[1]], ids=_name)
-async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, as_: As, row: Any) -> None:
+async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: MemoryContext, as_: As, row: Any) -> None:
     method, path, needed, body = row
+    context.memory.put_spec(size=5, policies=Policies(backup=BackupPolicy(every="6h")))
     response = await anonymous.request(method, _path(path), json=body, headers=as_(needed))
-    # Join token and hook do not exist and a living node is removed by force only: all say that the role let us pass.
-    expected = {"/v1/tokens/{token_id}": (404,), "/v1/nodes/{node}": (200, 409), "/v1/hooks/{hook_id}": (404,)}.get(
-        path, (200, 201, 202)
-    )
+    # Join token and hook do not exist, a living node is removed by force only, and the spec has no council: all say
+    # that the role let us pass.
+    expected = {
+        "/v1/tokens/{token_id}": (404,),
+        "/v1/denied-keys/{key}": (404,),
+        "/v1/nodes/{node}": (200, 409),
+        "/v1/hooks/{hook_id}": (404,),
+        "/v1/council/move": (409,),
+    }.get(path, (200, 201, 202))
     assert response.status_code in expected
 
 
@@ -124,3 +139,17 @@ async def test_open_routes_ask_for_no_token(anonymous: httpx.AsyncClient, row: A
         "/v1/hooks/heat/{cluster}": 401,
     }
     assert response.status_code == expected.get(path, 200)
+
+
+@pytest.mark.parametrize("order", ["restart", "diagnostics"])
+async def test_what_interrupts_a_node_or_tells_much_of_it_is_for_admins(
+    anonymous: httpx.AsyncClient, as_: As, order: str
+) -> None:
+    path, body = "/v1/nodes/demo-2/commands", {"command": {"type": order}}
+    refused = await anonymous.post(path, json=body, headers=as_(CHANGE))
+    assert refused.status_code == 403
+    assert refused.json()["code"] == "forbidden"
+    done = await anonymous.post(path, json=body, headers=as_(GOVERN))
+    assert done.status_code == 200
+    assert done.json()["node"]["name"] == "demo-2"
+    assert done.json()["answer"]["did"] in ("RestartAgent", "CollectDiagnostics")

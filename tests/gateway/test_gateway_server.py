@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import signal
 import socket
 import ssl
@@ -12,9 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.errors import AddressMissing, InvalidInput, PortInUse
 from aware_agent.gateway.asgi import Receive, Scope, Send, answer
-from aware_agent.gateway.errors import PortInUse
 from aware_agent.gateway.server import GatewayServer
 
 
@@ -22,35 +20,6 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/slow":
         await asyncio.sleep(60)
     await answer(send, 200, [(b"content-length", b"5")], b"hello")
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    chain, private = tmp_path / "node.crt", tmp_path / "node.key"
-    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return chain, private
 
 
 async def test_a_port_in_use_is_one_clear_line() -> None:
@@ -65,10 +34,15 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("host", ["not an address", "192.0.2.1"])
-async def test_an_address_that_is_not_ours(host: str) -> None:
+async def test_what_is_no_address() -> None:
     with pytest.raises(InvalidInput):
-        await GatewayServer(hello, host, 0).start()
+        await GatewayServer(hello, "not an address", 0).start()
+
+
+async def test_an_address_that_is_not_here_yet_may_come() -> None:
+    with pytest.raises(AddressMissing) as missing:
+        await GatewayServer(hello, "192.0.2.1", 0).start()
+    assert missing.value.exit_code == 17, "the service manager tries again"
 
 
 async def test_it_leaves_signals_alone_and_stops_twice() -> None:

@@ -13,8 +13,9 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection
 
+from aware_agent.colony.event import EventDraft
 from aware_agent.gateway import hub, sse, websocket
-from aware_agent.gateway.app import QueenApp
+from aware_agent.gateway.app import GatewayApp
 from aware_agent.security.roles import Role
 from tests.gateway.conftest import As, Live
 from tests.gateway.memory import MemoryContext, node_id
@@ -65,14 +66,14 @@ async def events(live: Live, headers: dict[str, str], **parameters: Any) -> Asyn
         yield reader
 
 
-async def _open(app: QueenApp, streams: int) -> None:
+async def _open(app: GatewayApp, streams: int) -> None:
     """Wait until so many streams are open."""
     async with asyncio.timeout(LIMIT_S):
         while len(app.gateway.hub) != streams:
             await asyncio.sleep(0.005)
 
 
-async def test_sse_resumes_without_gap_or_repeat(live: Live, context: MemoryContext, app: QueenApp, as_: As) -> None:
+async def test_sse_resumes_without_gap_or_repeat(live: Live, context: MemoryContext, app: GatewayApp, as_: As) -> None:
     for number in range(3):
         context.emit("node.ready", node_id(number), f"old {number}")
     async with events(live, as_(Role.VIEWER), since=0) as reader:
@@ -91,7 +92,7 @@ async def test_sse_resumes_without_gap_or_repeat(live: Live, context: MemoryCont
     assert [json.loads(message["data"])["message"] for message in first[-3:]] == ["new 0", "while away", "back"]
 
 
-async def test_sse_without_a_start_begins_now(live: Live, context: MemoryContext, app: QueenApp, as_: As) -> None:
+async def test_sse_without_a_start_begins_now(live: Live, context: MemoryContext, app: GatewayApp, as_: As) -> None:
     async with events(live, as_(Role.VIEWER), type="node.") as reader:
         await _open(app, 1)
         context.emit("spec.changed", "demo", "not wanted")
@@ -100,16 +101,16 @@ async def test_sse_without_a_start_begins_now(live: Live, context: MemoryContext
 
 
 async def test_events_of_one_revision_move_the_resume_point_together(
-    live: Live, context: MemoryContext, app: QueenApp, as_: As
+    live: Live, context: MemoryContext, app: GatewayApp, as_: As
 ) -> None:
-    revision = context.emit("node.dead", node_id(1), "one", tell=False)
-    context.emit("caste.assigned", node_id(2), "two", revision=revision, tell=False)
+    drafts = EventDraft("node.dead", node_id(1), "one"), EventDraft("caste.assigned", node_id(2), "two")
+    revision = context.memory.emit(*drafts)
     async with events(live, as_(Role.VIEWER), since=revision - 1) as reader:
         messages = [await reader.message() for _ in range(2)]
     assert ["id" in message for message in messages] == [False, True]
 
 
-async def test_a_client_that_leaves_is_forgotten(live: Live, app: QueenApp, as_: As) -> None:
+async def test_a_client_that_leaves_is_forgotten(live: Live, app: GatewayApp, as_: As) -> None:
     async with events(live, as_(Role.VIEWER)):
         await _open(app, 1)
     await _open(app, 0)
@@ -122,14 +123,58 @@ async def test_sse_refuses_a_bad_resume_point(live: Live, as_: As, last: str) ->
 
 
 async def test_sse_of_trimmed_history(live: Live, context: MemoryContext, as_: As) -> None:
-    context.trimmed = 100
+    context.trim(100)
     async with events(live, as_(Role.VIEWER), since=5) as reader:
         assert reader.response.status_code == 410
         assert json.loads(await reader.response.aread())["oldest"] == 100
 
 
-async def test_the_end_of_a_reign_ends_streams_with_a_resume_point(
-    live: Live, context: MemoryContext, app: QueenApp, as_: As
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events/stream"])
+async def test_a_revision_that_never_was_is_410(live: Live, context: MemoryContext, as_: As, path: str) -> None:
+    """After a restore a client would wait in silence until etcd has caught up, and miss all until then."""
+    since = context.projection.revision
+    async with httpx.AsyncClient(base_url=live.url, headers=as_(Role.VIEWER), timeout=LIMIT_S) as client:
+        async with client.stream("GET", path, params={"since": since}) as response:
+            assert response.status_code == 200
+        async with client.stream("GET", path, params={"since": since + 1}) as response:
+            assert response.status_code == 410
+            problem = json.loads(await response.aread())
+            assert problem["code"] == "revision-ahead"
+            assert "etcd was restored" in problem["detail"]
+    async with _connect(live, as_(Role.VIEWER), f"?since={since + 1}") as socket:
+        assert await _closed(socket) == hub.TRIMMED
+
+
+async def test_streams_end_when_etcd_went_back(live: Live, context: MemoryContext, app: GatewayApp, as_: As) -> None:
+    """With the first event that is older than one that was sent."""
+    headers = as_(Role.VIEWER)
+    async with events(live, headers) as reader, _connect(live, headers) as socket:
+        await _open(app, 2)
+        sent = context.emit("node.ready", node_id(1), "before")
+        assert (await reader.message())["id"] == str(sent)
+        context.restore(sent - 2)
+        context.emit("node.ready", node_id(1), "restored")
+        end = await reader.message()
+        assert end["event"] == "aware.end"
+        assert "restored from a backup" in end["data"]
+        assert await _closed(socket) == hub.TRIMMED
+
+
+async def test_a_quiet_stream_ends_when_etcd_went_back(
+    live: Live, context: MemoryContext, app: GatewayApp, as_: As
+) -> None:
+    """Where nothing is sent any more it is found at the next sign of life."""
+    app.gateway.hub._heartbeat_s = 0.02
+    async with events(live, as_(Role.VIEWER)) as reader:
+        await _open(app, 1)
+        sent = context.emit("node.ready", node_id(1), "before")
+        assert (await reader.message())["id"] == str(sent)
+        context.restore(sent - 1)
+        assert "restored from a backup" in (await reader.message())["data"]
+
+
+async def test_a_gateway_that_stops_ends_streams_with_a_resume_point(
+    live: Live, context: MemoryContext, app: GatewayApp, as_: As
 ) -> None:
     headers = as_(Role.VIEWER)
     async with events(live, headers) as reader, _connect(live, headers) as socket:
@@ -137,29 +182,43 @@ async def test_the_end_of_a_reign_ends_streams_with_a_resume_point(
         revision = context.emit("node.ready", node_id(1), "last words")
         assert (await reader.message())["id"] == str(revision)
         assert json.loads(await socket.recv())["revision"] == revision
-        await live.switch.end("term 12 ended")
+        await app.close("this gateway stops")
         last = await reader.message()
         assert last["event"] == "aware.end"
-        assert json.loads(last["data"]) == {"reason": "term 12 ended", "resume": revision}
+        assert json.loads(last["data"]) == {"reason": "this gateway stops", "resume": revision}
         with pytest.raises(EOFError):
             await reader.message()
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await socket.recv()
         assert closed.value.rcvd
-        assert closed.value.rcvd.code == hub.REIGN_ENDED
-        assert closed.value.rcvd.reason == f"resume after {revision}: term 12 ended"
+        assert closed.value.rcvd.code == hub.STOPPED
+        assert closed.value.rcvd.reason == f"resume after {revision}: this gateway stops"
     assert len(app.gateway.hub) == 0
-    assert context.subscribers == []
+    assert context.subscribers == 0
+
+
+async def test_streams_live_on_through_a_change_of_queen(
+    live: Live, context: MemoryContext, app: GatewayApp, as_: As
+) -> None:
+    headers = as_(Role.VIEWER)
+    async with events(live, headers) as reader, _connect(live, headers) as socket:
+        await _open(app, 2)
+        context.delete(context.keys.queen)
+        told = [context.emit("queen.stepped-down", context.me, "she hands over")]
+        context.memory.begin_reign(1)
+        told.append(context.emit("queen.elected", node_id(1), "demo-2 is queen"))
+        assert [int((await reader.message())["id"]) for _ in told] == told
+        assert [json.loads(await socket.recv())["revision"] for _ in told] == told
 
 
 async def test_streams_are_alive_and_end_with_their_token(
-    context: MemoryContext, app: QueenApp, as_: As, live: Live
+    context: MemoryContext, app: GatewayApp, as_: As, live: Live
 ) -> None:
     app.gateway.hub._heartbeat_s = 0.05
     async with events(live, as_(Role.VIEWER)) as reader, _connect(live, as_(Role.ADMIN)) as socket:
         assert await reader.comment() == ": alive"
-        context.projection.delete(context.keys.key("users", "vera"))
-        context.projection.delete(context.keys.key("users", "ada"))
+        context.delete(context.keys.key("users", "vera"))
+        context.delete(context.keys.key("users", "ada"))
         assert "token" in json.loads((await reader.message())["data"])["reason"]
         assert await _closed(socket) == hub.TOKEN_ENDED
 
@@ -186,7 +245,7 @@ async def _read_on(socket: ClientConnection) -> list[dict[str, Any]]:
             return seen
 
 
-async def test_websocket_resumes(live: Live, context: MemoryContext, app: QueenApp, as_: As) -> None:
+async def test_websocket_resumes(live: Live, context: MemoryContext, app: GatewayApp, as_: As) -> None:
     async with _connect(live, as_(Role.VIEWER), "?since=0") as socket:
         seen = [json.loads(await socket.recv()) for _ in range(2)]
         context.emit("node.ready", node_id(1), "live")
@@ -195,7 +254,7 @@ async def test_websocket_resumes(live: Live, context: MemoryContext, app: QueenA
     assert seen[-1]["message"] == "live"
 
 
-async def test_websocket_takes_a_ticket_once(live: Live, app: QueenApp, as_: As) -> None:
+async def test_websocket_takes_a_ticket_once(live: Live, app: GatewayApp, as_: As) -> None:
     async with httpx.AsyncClient(base_url=live.url, headers=as_(Role.VIEWER)) as client:
         ticket = (await client.post("/v1/auth/ticket")).json()["ticket"]
     async with _connect(live, {}, f"?since=0&ticket={ticket}") as socket:
@@ -224,7 +283,7 @@ async def test_websocket_does_not_wait_for_a_token_for_ever(live: Live, monkeypa
 
 
 async def test_websocket_says_what_is_wrong_with_the_start(live: Live, context: MemoryContext, as_: As) -> None:
-    context.trimmed = 100
+    context.trim(100)
     async with _connect(live, as_(Role.VIEWER), "?since=5") as socket:
         assert await _closed(socket) == hub.TRIMMED
     async with _connect(live, as_(Role.VIEWER), "?since=x") as socket:
@@ -232,7 +291,7 @@ async def test_websocket_says_what_is_wrong_with_the_start(live: Live, context: 
 
 
 async def test_no_more_streams_than_there_is_room_for(
-    live: Live, app: QueenApp, as_: As, monkeypatch: pytest.MonkeyPatch
+    live: Live, app: GatewayApp, as_: As, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "MAX_STREAMS", 1)
     async with events(live, as_(Role.VIEWER)):
@@ -244,7 +303,7 @@ async def test_no_more_streams_than_there_is_room_for(
 
 
 async def test_a_client_that_does_not_read_is_dropped(
-    live: Live, context: MemoryContext, app: QueenApp, as_: As, monkeypatch: pytest.MonkeyPatch
+    live: Live, context: MemoryContext, app: GatewayApp, as_: As, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It fills its socket and then its queue; others go on, memory stays bounded, it learns where to resume."""
     monkeypatch.setattr(websocket, "SEND_TIMEOUT_S", 0.3)
@@ -271,7 +330,7 @@ async def test_a_client_that_does_not_read_is_dropped(
     assert sent > 1
 
 
-async def test_a_queue_that_overflows_ends_the_stream(context: MemoryContext, app: QueenApp) -> None:
+async def test_a_queue_that_overflows_ends_the_stream(context: MemoryContext, app: GatewayApp) -> None:
     items = app.gateway.hub.follow(0, "", lambda: True)
     first = await anext(items)
     assert first

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 
 import httpx
+import msgspec
 import pytest
 import websockets
 
-from aware_agent.gateway.app import QueenApp
-from aware_agent.gateway.switch import GatewaySwitch
+from aware_agent.colony.council_document import CouncilDocument
 from aware_agent.gateway.worker import WorkerApp
-from tests.gateway.conftest import As, Live
-from tests.gateway.memory import CA, MemoryContext, node_id
+from aware_agent.store.health import MemberState, StoreState, judge
+from aware_agent.telemetry import Family, gauge
+from tests.gateway.conftest import Live
+from tests.gateway.memory import CA, COLONY, MemoryContext, node_id
 
 QUEEN = "https://10.0.0.7:20101"
 
 
 class WorkerContext(MemoryContext):
     queen_at: str | None = QUEEN
+
+    def ready(self) -> tuple[bool, str]:
+        return self.is_ready, "reigns" if self.is_ready else "is starting"
+
+    def families(self) -> list[Family]:
+        return [gauge("aware_up", "Always 1.", 1)]
+
+    def council(self) -> CouncilDocument:
+        return CouncilDocument(colony=COLONY, term=1, queen=self.queen_at, members=(QUEEN,))
 
     def queen_url(self) -> str | None:
         return self.queen_at
@@ -75,9 +88,30 @@ async def test_without_a_queen_it_says_retry(client: httpx.AsyncClient, worker: 
     assert response.json()["code"] == "no-queen"
 
 
+async def test_without_a_queen_for_want_of_etcd_it_says_so_and_not_retry(
+    client: httpx.AsyncClient, worker: WorkerContext
+) -> None:
+    worker.queen_at = None
+    gone = MemberState(endpoint="10.0.0.2:2379", answers=False, reason="connection refused")
+    left = MemberState(endpoint="10.0.0.1:2379", answers=True, reason="it answers, but knows no leader")
+    worker.store_state = judge([left, gone], StoreState(), time.time() - 90)
+    response = await client.get("/v1/cluster")
+    problem = response.json()
+    assert (response.status_code, problem["code"], response.headers["retry-after"]) == (503, "no-queen", "5")
+    assert "etcd has no majority" in problem["detail"]
+    assert "10.0.0.2:2379 (connection refused)" in problem["detail"]
+    assert re.search(r"for 9\d s now", problem["detail"])
+    assert "election" not in response.text
+    assert "start its members" in problem["hint"]
+    assert (problem["store"]["quorum"], problem["store"]["reachable"]) == (False, True)
+    for path in ("/healthz", "/readyz", "/readyz/queen"):
+        assert (await client.get(path)).json()["store"]["trouble"] == "no-quorum"
+
+
 async def test_what_a_worker_answers_itself(client: httpx.AsyncClient, worker: WorkerContext) -> None:
-    assert (await client.get("/healthz")).json() == {"status": "ok"}
-    assert (await client.get("/readyz")).json() == {"ready": True, "reason": "reigns"}
+    store = msgspec.json.decode(msgspec.json.encode(worker.store_state))
+    assert (await client.get("/healthz")).json() == {"status": "ok", "store": store}
+    assert (await client.get("/readyz")).json() == {"ready": True, "reason": "reigns", "store": store}
     worker.is_ready = False
     assert (await client.get("/readyz")).status_code == 503
     assert (await client.get("/v1/ca")).content == CA
@@ -92,7 +126,7 @@ async def test_a_websocket_is_told_where_the_queen_is(
     serve: Callable[..., Awaitable[Live]], worker: WorkerContext, queen: str | None, code: int, reason: str
 ) -> None:
     worker.queen_at = queen
-    live = await serve(worker)
+    live = await serve(WorkerApp(worker))
     async with websockets.connect(f"{live.ws}/v1/events/ws", proxy=None) as socket:
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await socket.recv()
@@ -100,62 +134,24 @@ async def test_a_websocket_is_told_where_the_queen_is(
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (code, reason)
 
 
-async def test_the_switch_changes_rooms(
-    serve: Callable[..., Awaitable[Live]], worker: WorkerContext, app: QueenApp, as_: As
-) -> None:
-    live = await serve(worker)
-    async with httpx.AsyncClient(base_url=live.url) as client:
-        assert (await client.get("/v1/cluster")).status_code == 307
-        live.switch.begin(app)
-        assert live.switch.reigning
-        assert (await client.get("/v1/cluster")).status_code == 401
-        with pytest.raises(RuntimeError):
-            live.switch.begin(app)
-        await live.switch.end("over")
-        await live.switch.end("over")
-        assert (await client.get("/v1/cluster")).status_code == 307
+async def test_a_load_balancer_does_not_take_a_worker_for_the_queen(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/readyz")).status_code == 200
+    no = await client.get("/readyz/queen")
+    assert (no.status_code, no.json()["ready"], no.json()["reason"]) == (503, False, "not the queen")
 
 
-async def test_a_load_balancer_finds_the_queen(
-    serve: Callable[..., Awaitable[Live]], worker: WorkerContext, app: QueenApp
-) -> None:
-    live = await serve(worker)
-    async with httpx.AsyncClient(base_url=live.url) as client:
-        assert (await client.get("/readyz")).status_code == 200
-        assert (await client.get("/readyz/queen")).status_code == 503
-        live.switch.begin(app)
-        assert (await client.get("/readyz/queen")).status_code == 200
-        app.gateway.context.is_ready = False  # type: ignore[misc]
-        assert (await client.get("/readyz/queen")).status_code == 503
-        await live.switch.end("over")
-        assert (await client.get("/readyz/queen")).json() == {"ready": False, "reason": "not the queen"}
-
-
-async def test_counters_go_on_through_a_reign(worker: WorkerContext) -> None:
-    from aware_agent.gateway.app import create_queen_app
-
-    signpost = WorkerApp(worker)
-    switch = GatewaySwitch(signpost)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=switch), base_url="https://n") as client:
-        await client.get("/v1/cluster")
-        switch.begin(create_queen_app(worker, signpost.public))
-        await client.get("/v1/cluster")
-        reigning = (await client.get("/metrics")).text
-        await switch.end("over")
-        after = (await client.get("/metrics")).text
-    assert 'aware_gateway_requests_total{resource="redirect",status="3xx"} 1' in reigning
-    assert 'aware_gateway_requests_total{resource="/v1/cluster",status="4xx"} 1' in reigning
-    assert 'aware_nodes{status="ready"} 5' in reigning
-    assert "aware_nodes_wanted 5" in reigning
-    assert 'aware_gateway_requests_total{resource="/v1/cluster",status="4xx"} 1' in after
-    assert "aware_nodes{" not in after
+async def test_what_a_worker_answers_is_counted(client: httpx.AsyncClient) -> None:
+    await client.get("/v1/cluster")
+    text = (await client.get("/metrics")).text
+    assert 'aware_gateway_requests_total{resource="redirect",status="3xx"} 1' in text
+    assert "aware_nodes{" not in text
 
 
 def test_a_worker_imports_nothing_heavy() -> None:
-    """In a process of its own: the server, the switch and the signpost, as the agent loads them."""
+    """In a process of its own: the server and the signpost, as the agent loads them."""
     program = (
         "import sys\n"
-        "import aware_agent.gateway.worker, aware_agent.gateway.switch, aware_agent.gateway.server\n"
+        "import aware_agent.gateway.worker, aware_agent.gateway.server\n"
         "import aware_agent.gateway.context\n"
         "heavy = {'fastapi', 'starlette', 'pydantic', 'jwt', 'cryptography', 'jinja2', 'websockets', 'grpc'}\n"
         "print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))\n"

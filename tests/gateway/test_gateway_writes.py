@@ -22,7 +22,7 @@ async def test_labels_are_merged_and_removed(admin: httpx.AsyncClient, context: 
     assert second["revision"] == second["node"]["revision"]
     same = (await admin.patch("/v1/nodes/demo-2", json={"cordoned": True})).json()
     assert same["changed"] is False
-    assert context.commands.calls == [("change_node", "ada")] * 3
+    assert context.commands.calls == [("ChangeNode", "ada")] * 3
 
 
 @pytest.mark.parametrize("tag", ["{0}", '"{0}"', 'W/"{0}"', '"{0}-abcdef"', '"1", "{0}-x"', "*"])
@@ -102,13 +102,18 @@ async def test_spec_dry_run_changes_nothing(admin: httpx.AsyncClient, context: M
     assert (await admin.get("/v1/spec")).json() == {"revision": real["revision"], "spec": SPEC}
 
 
-async def test_config_is_versioned(admin: httpx.AsyncClient) -> None:
+async def test_config_is_versioned(admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     path = "/v1/nodes/demo-2/config"
     assert (await admin.get(path)).json()["version"] == 0
     first = (await admin.put(path, json={"config": {"agent": {"priority": 5}, "vars": {"x": [1]}}})).json()
     assert (first["changed"], first["version"]) == (True, 1)
     same = (await admin.put(path, json={"config": {"agent": {"priority": 5}, "vars": {"x": [1]}}})).json()
     assert (same["changed"], same["version"], same["revision"]) == (False, 1, first["revision"])
+    # A gateway whose copy has not come so far says what the queen wrote, not what it sees.
+    with monkeypatch.context() as lagging:
+        lagging.setattr("aware_agent.gateway.routes.config.revision_of", lambda _gateway, _key: 1)
+        late = (await admin.put(path, json={"config": {"agent": {"priority": 5}, "vars": {"x": [1]}}})).json()
+    assert (late["version"], late["revision"]) == (0, first["revision"])
     read = (await admin.get(path)).json()
     assert read["config"] == {"agent": {"priority": 5}, "vars": {"x": [1]}}
     assert read["applied"] is False
@@ -131,7 +136,7 @@ async def test_config_is_versioned(admin: httpx.AsyncClient) -> None:
         ("POST", "/v1/queen/transfer", {}, "node"),
         ("PUT", "/v1/users/nina", {"role": "node", "password": "long enough"}, "role"),
         ("PUT", "/v1/users/nina", {"role": "viewer", "password": "short"}, "password"),
-        ("POST", "/v1/tokens", {"node_name": "Not A Name"}, "name"),
+        ("POST", "/v1/tokens", {"node_name": "Not A Name"}, "node_name"),
         ("GET", "/v1/events?since=-1", None, "since"),
         ("GET", "/v1/events?limit=100000", None, "limit"),
     ],
@@ -173,14 +178,69 @@ async def test_transfer_names_both(admin: httpx.AsyncClient, context: MemoryCont
 async def test_an_idempotency_key_runs_once(admin: httpx.AsyncClient, context: MemoryContext) -> None:
     headers = {"idempotency-key": "abc-1"}
     first = await admin.patch("/v1/nodes/demo-2", json={"cordoned": True}, headers=headers)
+    assert "idempotency-replayed" not in first.headers
     second = await admin.patch("/v1/nodes/demo-2", json={"cordoned": True}, headers=headers)
     assert second.content == first.content
     assert second.json()["changed"] is True
     assert second.headers["idempotency-replayed"] == "true"
-    assert len(context.commands.calls) == 1
     other = await admin.patch("/v1/nodes/demo-2", json={"cordoned": False}, headers=headers)
     assert other.status_code == 409
-    assert (await admin.patch("/v1/nodes/demo-2", json={}, headers={"idempotency-key": "x" * 200})).status_code == 422
+    for bad in ("x" * 200, "", "no\x7fdelete"):
+        refused = await admin.patch("/v1/nodes/demo-2", json={}, headers={"idempotency-key": bad})
+        assert (refused.status_code, refused.json()["field"]) == (422, "Idempotency-Key")
+
+
+# Every write that takes a key; what proves itself does not.
+KEYED = [
+    ("PATCH", "/v1/nodes/demo-2", {"cordoned": True}),
+    ("PUT", "/v1/nodes/demo-2/config", {"config": {"vars": {"a": 2}}}),
+    ("POST", "/v1/nodes/demo-2/commands", {"command": {"type": "diagnostics"}}),
+    ("DELETE", "/v1/nodes/demo-5?force=true", None),
+    ("PUT", "/v1/spec", SPEC),
+    ("PUT", "/v1/users/nina", {"role": "viewer", "password": "long enough"}),
+    ("DELETE", "/v1/users/vera", None),
+    ("POST", "/v1/tokens", {"uses": 1}),
+    ("POST", "/v1/hooks/sign", {"operation": "verify", "ttl_s": 60}),
+    ("POST", "/v1/queen/step-down", None),
+    ("POST", "/v1/queen/transfer", {"node": "demo-2"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), KEYED, ids=[f"{method} {path}" for method, path, _ in KEYED])
+async def test_the_answer_of_a_repeated_write_is_the_first_ones(
+    admin: httpx.AsyncClient, context: MemoryContext, method: str, path: str, body: Any
+) -> None:
+    headers = {"idempotency-key": "a/slash and a space", "if-match": "*"}
+    first = await admin.request(method, path, json=body, headers=headers)
+    assert first.is_success
+    before = context.memory.etcd.revision
+    second = await admin.request(method, path, json=body, headers=headers)
+    assert second.status_code == first.status_code
+    # What was done is as before; what else an answer shows is as it is now, and a spec has no steps left.
+    now = {"steps", "before", "missing_nodes", "surplus_nodes"} if path == "/v1/spec" else set()
+    assert _without(second.json(), now) == _without(first.json(), now)
+    assert second.headers["idempotency-replayed"] == "true"
+    assert context.memory.etcd.revision == before, "nothing was written"
+
+
+def _without(document: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in names}
+
+
+async def test_with_a_key_a_precondition_is_that_of_the_first(admin: httpx.AsyncClient, context: MemoryContext) -> None:
+    node = context.view().find("demo-2")
+    assert node
+    headers = {"idempotency-key": "k", "if-match": str(node.revision)}
+    first = await admin.patch("/v1/nodes/demo-2", json={"cordoned": True}, headers=headers)
+    second = await admin.patch("/v1/nodes/demo-2", json={"cordoned": True}, headers=headers)
+    assert (first.status_code, second.status_code) == (200, 200)
+    late = {"idempotency-key": "another", "if-match": str(node.revision)}
+    assert (await admin.patch("/v1/nodes/demo-2", json={"cordoned": True}, headers=late)).status_code == 412
+
+
+async def test_a_node_that_is_not_there_is_not_there_with_a_key_either(admin: httpx.AsyncClient) -> None:
+    missing = await admin.delete("/v1/nodes/nobody", headers={"idempotency-key": "k"})
+    assert missing.status_code == 404
 
 
 async def test_a_failed_write_may_be_tried_again_with_its_key(admin: httpx.AsyncClient, context: MemoryContext) -> None:
@@ -209,7 +269,7 @@ async def test_users_and_join_tokens(admin: httpx.AsyncClient) -> None:
     assert [token["uses_left"] for token in listed.json()["tokens"]] == [3]
     assert made.json()["token"].split(".")[2] not in listed.text
     assert set(listed.json()["tokens"][0]) == {
-        "id", "created_at", "created_by", "expires_at", "uses_left", "node_name",
+        "id", "created_at", "created_by", "expires_at", "uses_left", "node_name", "eligible", "addresses",
     }  # fmt: skip
     assert (await admin.delete(f"/v1/tokens/{made.json()['id']}")).status_code == 200
     assert (await admin.get("/v1/tokens")).json() == {"tokens": []}

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from aware_agent.agent.settings import load_settings
+from aware_agent.security.founding_key import make_founding_key
 from tests.heat_support import BOOTSTRAP, Guest, Signals, guest, wheel
 from tests.package_index import package_index
 from tests.unit.cli_support import Authority, free_port
@@ -23,7 +30,10 @@ STUB = """
 import http.server, pathlib, shutil, ssl, sys, tomllib
 def main():
     settings = tomllib.loads(pathlib.Path(sys.argv[3]).read_text())
-    assert pathlib.Path(settings["token_file"]).read_text() == "the-token"
+    if "founding_key_file" in settings:
+        assert pathlib.Path(settings["founding_key_file"]).read_text().startswith("aware-found1.demo.")
+    else:
+        assert pathlib.Path(settings["token_file"]).read_text() == "the-token"
     tls = pathlib.Path(TLS)
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -213,7 +223,7 @@ def test_the_playbook_of_the_software_config_does_the_same(make: Make, heat: Sig
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr + server.log
@@ -246,3 +256,69 @@ def test_it_is_a_clean_shell_script() -> None:
         pytest.skip("shellcheck is not installed")
     done = subprocess.run([program, str(BOOTSTRAP)], capture_output=True, text=True, check=False)
     assert done.stdout == ""
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """Where a release of etcd is served, and its sha256."""
+    archive = tmp_path / "release" / "etcd.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("etcd-v3/README.md", "etcd-v3/etcd", "etcd-v3/etcdctl"):
+            member = tarfile.TarInfo(name)
+            member.size = len(name)
+            tar.addfile(member, io.BytesIO(name.encode()))
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(archive.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        yield f"http://127.0.0.1:{server.server_address[1]}/etcd.tar.gz", digest
+        server.shutdown()
+        thread.join()
+
+
+def founding() -> dict[str, str]:
+    return {"founding": make_founding_key("demo", os.urandom(32)).text(), "council": "3"}
+
+
+def test_a_founder_fetches_the_release_of_etcd_it_is_told(make: Make, release: tuple[str, str]) -> None:
+    server = make(**founding(), etcd="#sha256=".join(release))
+    done = server.boot()
+    assert done.returncode == 0, done.stdout + done.stderr + server.log
+    etcd = server.file("/usr/local/bin/etcd")
+    assert etcd.read_text() == "etcd-v3/etcd"
+    assert etcd.stat().st_mode & 0o777 == 0o755
+    settings = tomllib.loads(server.file("/etc/aware/agent.toml").read_text())
+    assert settings["council"]["size"] == 3
+    assert server.file("/var/lib/aware/founding.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_release_that_is_not_what_its_sha256_says_is_not_installed(
+    make: Make, heat: Signals, release: tuple[str, str]
+) -> None:
+    server = make(**founding(), etcd=f"{release[0]}#sha256={'0' * 64}")
+    assert server.boot().returncode == 1
+    assert "not what its sha256 says" in _why(heat)
+    assert not server.file("/usr/local/bin/etcd").exists()
+
+
+def test_the_distributions_etcd_is_installed_and_does_not_start_by_itself(make: Make) -> None:
+    server = make(**founding())
+    apt = server.directory / "bin" / "apt-get"
+    apt.write_text('#!/bin/sh\necho "apt-get $*" >>"$SANDBOX/systemctl.log"\n')
+    apt.chmod(0o700)
+    done = server.boot()
+    assert done.returncode == 0, done.stdout + done.stderr + server.log
+    did = (server.directory / "systemctl.log").read_text().splitlines()
+    assert did[:3] == ["mask etcd.service", "apt-get -q update", "apt-get -qy install etcd-server"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"founding": "aware-found1.demo.x.y"}, {"council": "2"}, {"etcd": "https://h/etcd.tar.gz"}]
+)
+def test_values_of_a_founder_that_mean_nothing_are_refused(make: Make, heat: Signals, wrong: dict[str, str]) -> None:
+    server = make(**{**founding(), **wrong})
+    assert server.boot().returncode == 1
+    (name,) = wrong
+    assert _why(heat) == f"parameter {name} is missing or malformed"

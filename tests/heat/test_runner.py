@@ -34,7 +34,7 @@ def gateway(tmp_path: Path) -> Iterator[FakeGateway]:
 
 @pytest.fixture
 def playbooks(tmp_path: Path, gateway: FakeGateway) -> PlaybookRunner:
-    return PlaybookRunner(tmp_path / "runs", (tmp_path / "tls" / "ca.crt").read_bytes())
+    return PlaybookRunner(tmp_path / "runs", (tmp_path / "tls" / "ca.crt").read_bytes)
 
 
 def view_of(**urls: str) -> ColonyView:
@@ -50,7 +50,7 @@ def view_of(**urls: str) -> ColonyView:
         revision=1,
         spec=None,
         spec_revision=0,
-        crown=None,
+        queen_record=None,
         term=0,
         entries=entries,
         presence={},

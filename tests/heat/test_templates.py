@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
-from aware_agent.agent.settings import DiscoverySettings, GatewaySettings
+from aware_agent.agent.settings import ChannelSettings, CouncilSettings, DiscoverySettings, GatewaySettings
+from aware_agent.security.founding_key import make_founding_key
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAT = ROOT / "deploy" / "heat"
-TEMPLATES = ("cluster.yaml", "software-config.yaml")
-SECRETS = {"join_token", "hook", "pip_index"}
+TEMPLATES = ("cluster.yaml", "colony.yaml", "software-config.yaml")
+OF_SERVERS = ("cluster.yaml", "colony.yaml")
+SECRETS = {"join_token", "founding_key", "hook", "pip_index"}
 HEAT_PYTHON = Path(os.environ.get("VENV_HEAT") or ROOT / ".venv-heat") / "bin" / "python"
 needs_heat = pytest.mark.skipif(not HEAT_PYTHON.exists(), reason=f"no {HEAT_PYTHON}: run scripts/heat-venv")
 
@@ -58,42 +60,51 @@ def test_secrets_are_hidden_and_never_put_out(name: str) -> None:
     document = load(name)
     hidden = {key for key, parameter in document["parameters"].items() if parameter.get("hidden")}
     assert hidden == SECRETS & set(document["parameters"])
-    assert "join_token" in hidden
+    assert hidden & {"join_token", "founding_key"}
     assert not SECRETS & set(uses(document["outputs"], "get_param"))
 
 
 def test_nothing_is_pasted_into_a_script() -> None:
-    """Every value is a file of its own; the script reads exactly those that the template writes."""
-    config = load("cluster.yaml")["resources"]["boot"]["properties"]["cloud_config"]
-    files = {Path(file["path"]).name: file for file in config["write_files"]}
-    assert all(file["permissions"] == "0600" for file in files.values())
-    assert config["runcmd"] == [["sh", "/run/aware-bootstrap/bootstrap.sh"]]
+    """Every value is a file of its own; the script reads exactly those that the templates write."""
+    files: set[str] = set()
+    for name in OF_SERVERS:
+        config = load(name)["resources"]["boot"]["properties"]["cloud_config"]
+        files |= {Path(file["path"]).name for file in config["write_files"]}
+        assert all(file["permissions"] == "0600" for file in config["write_files"])
+        assert config["runcmd"] == [["sh", "/run/aware-bootstrap/bootstrap.sh"]]
+        # Heat's only way to make a string of a number; whatever the value is, it is the whole of the file.
+        assert all(replace["template"] in replace["params"] for replace in uses(config, "str_replace"))
     script = (HEAT / "bootstrap.sh").read_text()
     shell = set(re.findall(r"(?:value|check) ([a-z]+)\b", script))
-    assert {"colony", "token", "seeds", "zone", "source", "index"} <= shell
+    assert {"colony", "token", "founding", "council", "etcd", "seeds", "zone", "source", "index"} <= shell
     named = {key for key in ("endpoint", "auth", "hook", "ca") if f"$IN/{key}" in script or f'read("{key}")' in script}
-    assert (shell & set(files)) | {"bootstrap.sh"} | named == set(files)
-    # Heat's only way to make a string of a number; whatever the value is, it is the whole of the file.
-    assert all(replace["template"] in replace["params"] for replace in uses(config, "str_replace"))
+    assert (shell & files) | {"bootstrap.sh"} | named == files
 
 
-def test_the_firewall_opens_what_agents_use() -> None:
-    resources = load("cluster.yaml")["resources"]
-    rules = [r["properties"] for r in resources.values() if r["type"] == "OS::Neutron::SecurityGroupRule"]
-    among = {(r["protocol"], r["port_range_min"]) for r in rules if r.get("remote_group")}
-    gateway, beacon = GatewaySettings().port, DiscoverySettings().port
-    assert among == {("udp", beacon), ("tcp", gateway), ("tcp", 2379)}
-    outside = [r for r in resources["firewall"]["properties"]["rules"] if r.get("remote_ip_prefix")]
-    assert [r["port_range_min"] for r in outside] == [gateway]
+@pytest.mark.parametrize("name", OF_SERVERS)
+def test_the_firewall_opens_what_agents_use(name: str) -> None:
+    rules = load(name)["resources"]["firewall"]["properties"]["rules"]
+    among = {
+        (rule["protocol"], port)
+        for rule in rules
+        if rule.get("remote_mode") == "remote_group_id"
+        for port in range(rule["port_range_min"], rule["port_range_max"] + 1)
+    }
+    gateway, channel, beacon = GatewaySettings().port, ChannelSettings().port, DiscoverySettings().port
+    client, peer = CouncilSettings().client_port, CouncilSettings().peer_port
+    assert among == {("udp", beacon), *(("tcp", port) for port in (gateway, channel, client, peer))}
+    outside = [r for r in rules if r.get("remote_ip_prefix")]
+    assert [(r["port_range_min"], r["port_range_max"]) for r in outside] == [(gateway, gateway)]
     script = (HEAT / "bootstrap.sh").read_text()
-    assert f"AWARE_GATEWAY_PORT:-{gateway}" in script
-    assert f"AWARE_DISCOVERY_PORT:-{beacon}" in script
+    ports = {"GATEWAY": gateway, "CHANNEL": channel, "DISCOVERY": beacon, "ETCD": client, "ETCD_PEER": peer}
+    assert all(f"AWARE_{what}_PORT:-{port}}}" in script for what, port in ports.items())
 
 
 def test_running_servers_survive_an_update_of_the_template() -> None:
     """Changed user data would otherwise replace every server, the queen's among them."""
     member = load("cluster.yaml")["resources"]["nodes"]["properties"]["resource"]["properties"]
-    assert member["user_data_update_policy"] == "IGNORE"
+    founder = load("colony.yaml")["resources"]["founders"]["properties"]["resource_def"]["properties"]
+    assert member["user_data_update_policy"] == founder["user_data_update_policy"] == "IGNORE"
 
 
 def test_the_playbook_takes_what_the_config_gives() -> None:
@@ -103,6 +114,13 @@ def test_the_playbook_takes_what_the_config_gives() -> None:
     assert set(joined["input_values"]) == inputs
     wanted = set(re.findall(r"{{ (aware_[a-z_]+) }}", str(play["vars"]["aware_values"])))
     assert wanted | {"ansible_python_interpreter"} == inputs
+
+
+def test_the_template_takes_the_keys_that_the_command_makes() -> None:
+    (constraint,) = load("colony.yaml")["parameters"]["founding_key"]["constraints"]
+    for colony in ("demo", "a-1"):
+        assert re.fullmatch(constraint["allowed_pattern"], make_founding_key(colony, os.urandom(32)).text())
+    assert not re.fullmatch(constraint["allowed_pattern"], "aware-found1.demo.x.y")
 
 
 @pytest.mark.parametrize("pattern", ["join_token", "seeds", "colony"])

@@ -16,6 +16,20 @@ from typing import Any
 from hosts_support import CHECKOUT, PROGRAM, HostsLab, Play
 
 STATE = "/var/lib/aware"
+# Of a release: what others than its owner can write, or what the services' users cannot read.
+WRONG = "find /opt/aware ! -type l ! -path '*/__pycache__/*' \\( -perm /022 -o ! -perm -004 -o -type d ! -perm -005 \\)"
+UMASKS = {"h1": "0077", "h2": "0027", "h3": "0002"}
+
+
+def give_umasks(lab: HostsLab) -> None:
+    """sudo of a hardened host gives root another umask on each host."""
+    for host, umask in UMASKS.items():
+        lab.sh(host, f"sed -i 's/umask=[0-9]*/umask={umask}/' /etc/sudoers.d/hardened")
+
+
+def has_sound_modes(lab: HostsLab, host: str) -> bool:
+    """Whether nobody but the owner can write a release, and its user can read it."""
+    return lab.sh(host, f"{WRONG} | head -n 5") == ""
 
 
 def build_wheels(
@@ -100,6 +114,11 @@ class Colony:
     def versions(self) -> dict[str, str]:
         """What each node says it is."""
         return {node["name"]: node["version"] for node in self.ask("/v1/nodes")["nodes"]}
+
+    def seats(self) -> list[str]:
+        """Names of the nodes whose etcd votes and answers, as the queen saw them last."""
+        members = self.ask("/v1/council/members")["members"]
+        return sorted(one["name"] for one in members if one["healthy"] and not one["learner"])
 
     def queen(self) -> str:
         """Name of the queen."""

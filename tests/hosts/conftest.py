@@ -18,8 +18,9 @@ def hosts_possible() -> None:
 
 @pytest.fixture(scope="module")
 def lab(hosts_possible: None, request: pytest.FixtureRequest) -> Iterator[HostsLab]:
-    """A lab of the module's own. ``HOSTS = 5`` and ``LAB_SUITE = "bookworm"`` in the module change what it is."""
+    """A lab of the module's own: ``HOSTS = 5``, ``LAB_SUITE = "bookworm"``, ``LAB_PROFILE = "hardened"`` change it."""
     count = getattr(request.module, "HOSTS", 3)
     suite = getattr(request.module, "LAB_SUITE", os.environ.get("LAB_SUITE", "trixie"))
-    with running_lab(lab_name(), count, LAB_SUITE=suite) as made:
+    profile = getattr(request.module, "LAB_PROFILE", os.environ.get("LAB_PROFILE", "plain"))
+    with running_lab(lab_name(), count, LAB_SUITE=suite, LAB_PROFILE=profile) as made:
         yield made

@@ -32,7 +32,9 @@ def read_only(lab: HostsLab, host: str, path: str, *units: str) -> Iterator[None
         for space in spaces:
             lab.sh(host, f"{space}mount --bind {path} {path}")
             done.append(space)
-            lab.sh(host, f"{space}mount -o remount,bind,ro {path}")
+            # The kernel refuses while somebody has a file open for writing just then ("mount point is busy").
+            tries = f"for n in $(seq 50); do {space}mount -o remount,bind,ro {path} && exit 0; sleep 0.1; done; exit 1"
+            lab.sh(host, tries)
         yield
     finally:
         for space in reversed(done):

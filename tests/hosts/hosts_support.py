@@ -214,7 +214,7 @@ def run_lab(name: str, *words: str, check: bool = True, stdin: str | None = None
 
 @contextmanager
 def running_lab(name: str, count: int, **env: str) -> Iterator[HostsLab]:
-    """A lab from nothing to nothing. ``env``: LAB_SUITE, LAB_EXTRA_PACKAGES. Building the image takes minutes."""
+    """A lab from nothing to nothing. ``env``: its LAB_... variables. Building the image takes minutes."""
     run_lab(name, "down")
     try:
         words = ["env", *(f"{key}={value}" for key, value in env.items()), PROGRAM, "up", f"--count={count}"]

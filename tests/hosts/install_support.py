@@ -36,7 +36,9 @@ class Site:
         self.context = folder / ".aware" / "context.json"
         # By SSH as an ordinary user with sudo, as users do; only how that reaches the hosts is the lab's.
         kept = json.loads((lab.directory / "ssh.yml").read_text())
-        self.reach: dict[str, Any] = kept["all"]["vars"]
+        hosts: dict[str, dict[str, Any]] = kept["all"]["children"]["aware_bootstrap"]["hosts"]
+        ports = {name: value for each in hosts.values() for name, value in each.items() if name == "ansible_port"}
+        self.reach: dict[str, Any] = {**kept["all"]["vars"], **ports}
 
     def write(self, *hosts: str, **more: Any) -> None:
         """The wish: these hosts, in this order."""
@@ -100,8 +102,9 @@ class Site:
             str(BIN / words[0]), "-i", str(self.folder / ".aware" / "aware.yml"), *words[1:], "-e", reach, timeout_s=300
         )
 
-    def etcd_members(self, host: str) -> list[dict[str, Any]]:
-        """What etcd on ``host`` says of the members, asked with that member's own certificate."""
-        files = "--cacert=/etc/etcd-aware/ca.crt --cert=/etc/etcd-aware/member.crt --key=/etc/etcd-aware/member.key"
-        command = f"etcdctl --endpoints=https://{self.lab.address(host)}:2379 {files} --write-out=json member list"
-        return list(json.loads(self.lab.sh(host, command))["members"])
+    def seats(self) -> list[str]:
+        """Names of the nodes whose etcd votes and answers, as the queen saw them last."""
+        command = (str(BIN / "aware"), "council", "list", f"--context={self.context}", "--json")
+        done = self.lab.enter(*command, check=False, timeout_s=120)
+        members = json.loads(done.stdout)["members"] if done.returncode == 0 else []
+        return sorted(one["name"] for one in members if one["healthy"] and not one["learner"])

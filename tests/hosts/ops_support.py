@@ -11,7 +11,7 @@ from aware_agent.security import pki
 from tests.patience import eventually
 
 COLONY = "demo"
-NAME = f"queen.{COLONY}.aware"
+NAME = f"council.{COLONY}.aware"
 # Reigns while /run/queen is there; the answer to most paths is the host's name. Slow answers come in two halves.
 GATEWAY = """
 import http.server, os, socket, ssl, time
@@ -45,7 +45,11 @@ def start_gateways(lab: HostsLab, ca: pki.Pair, *hosts: str) -> None:
     """Stand-ins on ``hosts`` with certificates of ``ca``; none reigns."""
     for host in hosts:
         pair = pki.issue(
-            ca, pki.make_key(), common_name=host, sans=pki.node_sans(COLONY, host, [lab.address(host)]), now=time.time()
+            ca,
+            pki.make_key(),
+            common_name=host,
+            sans=pki.node_sans(COLONY, host, [lab.address(host)], eligible=True),
+            now=time.time(),
         )
         lab.on(host, "sh", "-c", "cat > /run/gateway.crt", stdin=pair.certificate.decode())
         lab.on(host, "sh", "-c", "umask 077; cat > /run/gateway.key", stdin=pair.key.decode())
@@ -56,7 +60,7 @@ def start_gateways(lab: HostsLab, ca: pki.Pair, *hosts: str) -> None:
         )
 
 
-def crown(lab: HostsLab, queen: str, *others: str) -> None:
+def queen_record(lab: HostsLab, queen: str, *others: str) -> None:
     """``queen`` reigns from now on, ``others`` do not."""
     for host in others:
         lab.sh(host, "rm -f /run/queen")

@@ -86,7 +86,7 @@ def test_the_node_that_joined_is_the_process_systemd_knows(colony: Colony) -> No
     joined = colony.lab.sh("h2", f"journalctl -u {UNIT} -o json --no-pager | grep 'joined colony' | tail -n 1")
     assert json.loads(joined)["_PID"] == main
     status = colony.lab.sh("h2", f"systemctl show --property StatusText --value {UNIT}")
-    assert status.startswith(("worker of queen h1, term ", "queen of colony lab, term "))
+    assert status.startswith(("council member under queen h1, term ", "queen of colony lab, term "))
     assert all(
         json.loads(line)["node"] == "h2" for line in colony.lab.sh("h2", f"journalctl _PID={main} -o cat").splitlines()
     )

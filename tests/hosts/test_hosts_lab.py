@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import re
 import signal
@@ -183,6 +184,10 @@ def test_ansible_changes_the_hosts_once(lab: HostsLab, tmp_path: Path, ssh: bool
 def test_two_labs_do_not_meet_and_nothing_is_left(lab: HostsLab) -> None:
     name, before = f"{lab.name}-b", interfaces()
     with running_lab(name, 2) as other:
+        # Ansible keeps a connection for each address, and both labs have the same addresses.
+        reaches = [json.loads((one.directory / "ssh.yml").read_text())["all"]["vars"] for one in (lab, other)]
+        paths = [reach["ansible_control_path_dir"] for reach in reaches]
+        assert paths == [str(one.directory / "ssh") for one in (lab, other)]
         other.sh("h1", "echo other >/etc/lab-name")
         other.lab("up", "--count=1")
         assert [line.split()[0] for line in other.lab("status").splitlines()] == ["h1"]

@@ -15,7 +15,7 @@ from tests.patience import eventually
 pytestmark = pytest.mark.hosts
 NODES = ["h1", "h2", "h3"]
 SIDE = "h4"  # balancer and Prometheus
-QUEEN = "queen.lab.aware"
+COUNCIL = "council.lab.aware"
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,14 @@ def site(lab: HostsLab, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 def asked(site: Site) -> str:
     """Who answers as queen behind the balancer; "" for nobody."""
-    reach = ("--resolve", f"{QUEEN}:8443:{site.lab.address(SIDE)}", "--cacert", str(site.folder / ".aware" / "ca.crt"))
+    reach = (
+        "--resolve",
+        f"{COUNCIL}:8443:{site.lab.address(SIDE)}",
+        "--cacert",
+        str(site.folder / ".aware" / "ca.crt"),
+    )
     token = (site.folder / ".aware" / "token").read_text().strip()
-    url = ("-H", f"Authorization: Bearer {token}", f"https://{QUEEN}:8443/v1/queen")
+    url = ("-H", f"Authorization: Bearer {token}", f"https://{COUNCIL}:8443/v1/queen")
     done = site.lab.enter("curl", "-sf", "--max-time", "5", "--noproxy", "*", *reach, *url, check=False)
     return str(json.loads(done.stdout).get("name", "")) if done.stdout else ""
 
@@ -64,8 +69,8 @@ def test_prometheus_sees_all_nodes(site: Site) -> None:
     site.play("monitoring", "-e", "monitoring_interval=2s").succeeded()
     site.play("monitoring", "-e", "monitoring_interval=2s").changed_nothing()
     eventually(lambda: measured(site, 'up{job="aware"}') == dict.fromkeys(NODES, "1"), "all nodes are up")
-    crowns = {node: str(int(node == site.queen())) for node in NODES}
-    eventually(lambda: measured(site, "aware_node_queen") == crowns, "Prometheus knows the queen")
+    reigning = {node: str(int(node == site.queen())) for node in NODES}
+    eventually(lambda: measured(site, "aware_node_queen") == reigning, "Prometheus knows the queen")
 
 
 def test_both_follow_when_the_queens_host_is_lost(site: Site) -> None:

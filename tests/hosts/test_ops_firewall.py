@@ -15,7 +15,8 @@ pytestmark = pytest.mark.hosts
 
 HOSTS = 4  # h4 is no node: a stranger in the same network
 PLAYBOOK = "playbooks/firewall.yml"
-TCP = (22, 8443, 2379, 2380, 9999)
+OTHERS = ["h2", "h3"]
+TCP = (22, 8443, 8444, 2379, 2380, 9999)
 KNOCK = """
 import socket, sys
 passed = []
@@ -30,7 +31,7 @@ print(*passed)
 SERVE = """
 import selectors, socket
 selector = selectors.DefaultSelector()
-for port in (8443, 2379, 2380, 9999):
+for port in (8443, 8444, 2379, 2380, 9999):
     server = socket.create_server(("", port))
     selector.register(server, selectors.EVENT_READ, lambda server=server: server.accept()[0].close())
 heard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -105,8 +106,8 @@ def test_lets_in_who_needs_it_and_nobody_else(lab: HostsLab, inventory: Path, dr
     run(lab, inventory, firewall_default_drop=drop).succeeded()
     run(lab, inventory, firewall_default_drop=drop).changed_nothing()
     rest = [] if drop else [9999]
-    assert passing(lab, "h2") == [8443, 2379, 2380, *rest]
-    assert passing(lab, "h3") == [8443, 2379, *rest]
+    assert passing(lab, "h2") == [8443, 8444, 2379, 2380, *rest]
+    assert passing(lab, "h3") == [8443, 8444, 2379, *rest]
     assert passing(lab, "h4") == rest
     assert passing(lab, "controller") == [22, 8443, *rest]
     assert lab.reaches("h4", "h1"), "ICMP echo is no secret"
@@ -168,6 +169,13 @@ def test_rules_outlive_a_reboot_and_a_flush_of_all(lab: HostsLab, inventory: Pat
     assert lab.sh("h3", "nft -s -t list table inet aware") == before
 
 
+def test_a_run_that_leaves_members_out_is_refused(lab: HostsLab, inventory: Path) -> None:
+    play = run(lab, inventory, "--limit", "h1")
+    assert play.code != 0
+    assert f"This run leaves out {', '.join(OTHERS)}" in play.output
+    assert (play.counts("changed"), play.counts("ok")) == ({"h1": 0}, {"h1": 0})
+
+
 def test_refuses_to_lock_ansible_out(lab: HostsLab, inventory: Path) -> None:
     before = table(lab)
     refused = {
@@ -177,7 +185,7 @@ def test_refuses_to_lock_ansible_out(lab: HostsLab, inventory: Path) -> None:
         "firewall_members: 'h9.example' is no IP address": {"firewall_members": ["h9.example"]},
     }
     for said, variables in refused.items():
-        play = run(lab, inventory, "--limit", "h1", **variables)
+        play = run(lab, inventory, "--limit", "h1", aware_away=OTHERS, **variables)
         assert play.code != 0
         assert said in play.output
         assert play.counts("changed") == {"h1": 0}
@@ -186,7 +194,7 @@ def test_refuses_to_lock_ansible_out(lab: HostsLab, inventory: Path) -> None:
 
 def test_rules_nft_does_not_take_are_never_loaded(lab: HostsLab, inventory: Path) -> None:
     before = table(lab)
-    play = run(lab, inventory, "--limit", "h1", firewall_extra_rules=["tcp dport nonsense accept"])
+    play = run(lab, inventory, "--limit", "h1", aware_away=OTHERS, firewall_extra_rules=["tcp dport nonsense accept"])
     assert play.code != 0
     assert "nonsense" in play.output
     assert table(lab) == before
@@ -196,7 +204,8 @@ def test_rules_nft_does_not_take_are_never_loaded(lab: HostsLab, inventory: Path
 def test_rules_that_cut_ansible_off_are_taken_back_by_the_host(lab: HostsLab, inventory: Path) -> None:
     run(lab, inventory).succeeded()
     before = table(lab)
-    play = run(lab, inventory, "--limit", "h1", firewall_extra_rules=[CARELESS], firewall_confirm_timeout=12)
+    careless = {"firewall_extra_rules": [CARELESS], "firewall_confirm_timeout": 12}
+    play = run(lab, inventory, "--limit", "h1", aware_away=OTHERS, **careless)
     assert play.code != 0
     assert "so h1 took them back" in play.output
     assert table(lab) == before

@@ -11,7 +11,11 @@ import pytest
 from agent_support import Colony, build_wheels
 from hosts_support import HostsLab
 
+from tests.patience import comes_to
+
 HOSTS = 3
+HOME = "/var/lib/aware-etcd"
+WAIT_S = 180.0
 pytestmark = pytest.mark.hosts
 
 CLUSTER = """plugin: aware.cluster.spec
@@ -86,7 +90,7 @@ def test_a_majority_is_lost_and_what_the_last_host_has_is_moved_aside(colony: Co
     for host in colony.nodes:
         colony.lab.sh(host, "systemctl stop aware-agent aware-etcd")
     for host in lost:
-        colony.lab.sh(host, "rm -rf /var/lib/aware /var/lib/etcd /etc/aware /etc/etcd-aware /opt/aware")
+        colony.lab.sh(host, "rm -rf /var/lib/aware /var/lib/aware-etcd /etc/aware /opt/aware")
 
     words = ("-e", f"backup_file={newest(colony)}")
     refused = colony.play("restore", wheels, *words)
@@ -99,7 +103,8 @@ def test_a_majority_is_lost_and_what_the_last_host_has_is_moved_aside(colony: Co
     assert aware(colony, "nodes", "config", "get", "h3")["config"]["vars"] == {"role": "db"}
     assert aware(colony, "status")["term"] > term
     assert all(len(names) == 1 for names in colony.reigns().values())
-    assert "member" in colony.lab.sh(kept, "ls /var/lib/etcd/aware-lab.before-*")
+    assert "member" in colony.lab.sh(kept, f"ls -d {HOME}/data.before-*/member")
+    comes_to(colony.seats, colony.nodes, WAIT_S)
     colony.play("backup", wheels).succeeded()  # of this colony from now on
 
 
@@ -115,8 +120,12 @@ def test_everything_is_destroyed_and_comes_back(colony: Colony, wheels: Path, tm
     colony.lab.lab("up", "--count", str(HOSTS))
 
     words = ("-e", f"backup_file={safe / 'backup'}", "-e", f"backup_key={safe / 'backup.key'}")
+    # Killed when the agents of some have been started, and again before any of them.
+    for words_before in ("Bring back the data of one member", "Form the colony"):
+        colony.play_until(f"[{words_before}", 1, "restore", wheels, *words)
     colony.play("restore", wheels, *words).succeeded()
     assert who(colony) == before
+    comes_to(colony.seats, colony.nodes, WAIT_S)
     assert aware(colony, "nodes", "config", "get", "h3")["config"] == config
     assert aware(colony, "spec", "show")["spec"] == spec
     assert aware(colony, "status")["term"] > term

@@ -15,7 +15,7 @@ from install_support import wheels as present_wheels
 
 HOSTS = 3
 pytestmark = pytest.mark.hosts
-OLD = "/root/before"
+STATE, OLD = "/var/lib/aware", "/root/before"
 
 
 @pytest.fixture(scope="module")
@@ -54,33 +54,38 @@ def is_settled(colony: Colony, generation: int) -> None:
     }
     assert {node["status"] for node in colony.ask("/v1/nodes")["nodes"]} == {"ready"}
     directory = colony.folder / ".aware"
-    assert json.loads((directory / "material" / "material.json").read_text())["generation"] == generation
     assert (directory / "ca.crt").read_text().count("BEGIN CERTIFICATE") == 1
-    for leftover in (".rotating", "material/next", "material/previous", "material/changing-over"):
-        assert not (directory / leftover).exists(), leftover
+    assert not (directory / ".rotating").exists()
 
 
-def answers(lab: HostsLab, host: str, url: str, trust: str, pair: str = "") -> bool:
-    """Whether ``url`` answers a client on ``host`` that believes ``trust`` and shows the certificate of ``pair``."""
-    shown = f"--cert {pair}.crt --key {pair}.key" if pair else ""
-    script = f"curl -s -m 10 -o /dev/null -w '%{{http_code}}' --cacert {trust} {shown} {url}; true"
+def answers(lab: HostsLab, host: str, url: str, trust: str, state: str = "", shown: str = "council") -> bool:
+    """Whether ``url`` answers a client on ``host`` that believes ``trust`` and shows a certificate out of ``state``."""
+    pair = f"--cert {state}/{shown}.crt --key {state}/node.key" if state else ""
+    script = f"curl -s -m 10 -o /dev/null -w '%{{http_code}}' --cacert {trust} {pair} {url}; true"
     return lab.sh(host, script) == "200"
 
 
 def test_ca_and_secret_are_rotated_and_nobody_notices(colony: Colony, wheels: Path) -> None:
     """Then the old certificate is refused by every member of etcd, and the old CA proves no gateway."""
     lab = colony.lab
-    lab.sh("h2", f"mkdir -m 0700 {OLD} && cp /var/lib/aware/node.* /etc/etcd-aware/ca.crt {OLD}/")
+    lab.sh("h2", f"mkdir -m 0700 {OLD} && cp {STATE}/*.crt {STATE}/node.key {OLD}/")
+    started = {host: lab.sh(host, "systemctl show -P ActiveEnterTimestampMonotonic aware-etcd") for host in lab.hosts}
     etcds = [f"https://{lab.address(host)}:2379/health" for host in lab.hosts]
     gateway = f"https://{lab.address('h1')}:8443/healthz"
-    assert all(answers(lab, "h2", url, f"{OLD}/ca.crt", f"{OLD}/node") for url in etcds)
+    assert all(answers(lab, "h2", url, f"{OLD}/council-ca.crt", OLD) for url in etcds)
+    assert not any(answers(lab, "h2", url, f"{OLD}/council-ca.crt", OLD, "node") for url in etcds)
     assert answers(lab, "h2", gateway, f"{OLD}/ca.crt")
     with client(colony, "h2"):
         colony.play("rotate", wheels).succeeded()
     is_settled(colony, 2)
-    assert all(answers(lab, "h2", url, "/etc/etcd-aware/ca.crt", "/var/lib/aware/node") for url in etcds)
-    assert not any(answers(lab, "h2", url, "/etc/etcd-aware/ca.crt", f"{OLD}/node") for url in etcds)
-    assert answers(lab, "h2", gateway, "/etc/etcd-aware/ca.crt")
+    # The agents did that, one after the other: no playbook asked for it, and the client noticed nothing.
+    assert all(
+        lab.sh(host, "systemctl show -P ActiveEnterTimestampMonotonic aware-etcd") != started[host]
+        for host in lab.hosts
+    )
+    assert all(answers(lab, "h2", url, "/var/lib/aware-etcd/ca.crt", STATE) for url in etcds)
+    assert not any(answers(lab, "h2", url, "/var/lib/aware-etcd/ca.crt", OLD) for url in etcds)
+    assert answers(lab, "h2", gateway, f"{STATE}/ca.crt")
     assert not answers(lab, "h2", gateway, f"{OLD}/ca.crt")
     colony.play("install", wheels).changed_nothing()
 
@@ -90,7 +95,7 @@ def test_one_that_was_killed_half_way_is_given_up_and_all_works(colony: Colony, 
     assert refused.code != 0
     assert "No rotation is under way" in refused.output
     with client(colony, "h3"):
-        colony.play_until("PLAY [Give etcd certificates of the CA that signs]", 1, "rotate", wheels)
+        colony.play_until("PLAY [Forget the old CA and secret]", 1, "rotate", wheels)
         assert (rotation(colony)["phase"], rotation(colony)["generation"]) == ("switched", 3)
         colony.play("rotate", wheels, "-e", "aware_rotation_abort=true").succeeded()
     is_settled(colony, 2)
@@ -98,7 +103,7 @@ def test_one_that_was_killed_half_way_is_given_up_and_all_works(colony: Colony, 
 
 def test_one_that_was_killed_at_its_end_is_completed_and_no_other_is_begun(colony: Colony, wheels: Path) -> None:
     with client(colony, "h1"):
-        colony.play_until("PLAY [Let etcd believe the new CA alone]", 1, "rotate", wheels)
+        colony.play_until("PLAY [Make sure of it]", 1, "rotate", wheels)
         completed = colony.play("rotate", wheels).succeeded()
     assert "a run before this one had rotated them" in completed.output
     is_settled(colony, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from agent_support import Colony, build_wheels
 from hosts_support import HostsLab
+
+from tests.patience import comes_to
 
 HOSTS = 6
 NODES = 3  # the others take over in the end
@@ -106,7 +109,7 @@ def test_after_a_canary_that_lived_through_its_soak_the_rest_follows(colony: Col
     colony.play("upgrade", wheels["0.1.1"], *CANARY).changed_nothing()
 
 
-def test_green_hosts_take_over_and_blue_ones_keep_their_etcd(colony: Colony, wheels: dict[str, Path]) -> None:
+def test_green_hosts_take_over_work_reign_and_seats(colony: Colony, wheels: dict[str, Path]) -> None:
     strategy = ("-e", "aware_upgrade_strategy=blue_green")
     refused = colony.play("upgrade", wheels["0.3.0"], *strategy)
     assert refused.code != 0
@@ -116,8 +119,25 @@ def test_green_hosts_take_over_and_blue_ones_keep_their_etcd(colony: Colony, whe
     colony.play("upgrade", wheels["0.2.0"], *strategy).succeeded()
     assert colony.versions() == dict.fromkeys(colony.greens, "0.2.0")
     assert colony.queen() in colony.greens
+    comes_to(colony.seats, colony.greens)
     assert all(len(names) == 1 for names in colony.reigns().values()), colony.reigns()
     for host in colony.nodes:
         units = colony.lab.sh(host, "systemctl is-active aware-agent aware-etcd", check=False)
-        assert units.split() == ["inactive", "active"]
+        assert units.split() == ["inactive", "inactive"]
     colony.play("upgrade", wheels["0.2.0"], *strategy).changed_nothing()
+
+
+def test_as_long_as_they_exist_the_blue_hosts_can_take_over_again(colony: Colony, wheels: dict[str, Path]) -> None:
+    """The colony has removed their nodes while they were stopped, and denies their keys: they come as new nodes."""
+    before = colony.ask("/v1/denied-keys")["keys"]
+    assert {key["name"] for key in before} == set(colony.nodes)
+    inventory = json.loads(colony.hosts.read_text())
+    groups = inventory["all"]["children"]
+    blue, green = groups["aware_bootstrap"], groups["aware_green"]
+    inventory["all"]["children"] = {"aware_bootstrap": green, "aware_green": blue}
+    colony.hosts.write_text(json.dumps(inventory))
+    colony.play("upgrade", wheels["0.2.0"], "-e", "aware_upgrade_strategy=blue_green").succeeded()
+    assert colony.versions() == dict.fromkeys(colony.nodes, "0.2.0")
+    assert colony.queen() in colony.nodes
+    comes_to(colony.seats, colony.nodes)
+    assert all(len(names) == 1 for names in colony.reigns().values()), colony.reigns()

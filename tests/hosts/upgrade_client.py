@@ -11,8 +11,9 @@ import select
 import sys
 from typing import Any
 
-from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayClient, GatewayError
+from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayClient
 from ansible_collections.aware.cluster.plugins.module_utils._context import connection_from
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import GatewayError
 
 
 def main(context: str, node: str) -> None:

@@ -10,8 +10,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from aware_agent.store.connections import Credentials
 from aware_agent.store.embedded import TlsFiles
-from aware_agent.store.lines import Credentials
 
 WAIT_S = 30.0  # generous: a busy machine must not fail a test, a hang must
 

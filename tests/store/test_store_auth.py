@@ -13,10 +13,10 @@ from store_support import WAIT_S, Authority, until
 from aware_agent.store import ops
 from aware_agent.store.access import ROOT, Access
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.embedded import EmbeddedEtcd
 from aware_agent.store.errors import StoreError, StoreRefused, StoreUnreachable
 from aware_agent.store.lease import LeaseKeeper
-from aware_agent.store.lines import Credentials
 from aware_agent.store.projection import Projection
 from aware_agent.store.watch import watch
 

@@ -25,7 +25,7 @@ print(Watcher.seen)
 """
 
 
-@pytest.mark.parametrize("module", ["client", "auth", "lines", "stream", "snapshot", "rpc"])
+@pytest.mark.parametrize("module", ["client", "auth", "connections", "stream", "snapshot", "rpc"])
 def test_fork_handlers_are_off_before_grpc_is_imported(module: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "GRPC_ENABLE_FORK_SUPPORT"}
     command = [sys.executable, "-c", SCRIPT, f"aware_agent.store.{module}"]

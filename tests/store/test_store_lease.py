@@ -10,13 +10,13 @@ import urllib.request
 import pytest
 from store_support import WAIT_S, Proxy, until
 
-from aware_agent.store import ops, rpc
+from aware_agent.store import ops
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.embedded import EmbeddedEtcd
 from aware_agent.store.errors import StoreUnreachable
-from aware_agent.store.failures import Failure, Verdict
+from aware_agent.store.failures import Failure, StreamBroken, Verdict
 from aware_agent.store.lease import HeldLease, LeaseKeeper
-from aware_agent.store.stream import Pause, Stream, StreamBroken
+from aware_agent.store.pause import Pause
 
 pytestmark = pytest.mark.etcd
 
@@ -163,23 +163,22 @@ async def test_silence_at_one_endpoint_moves_the_keepalives_to_another(
         assert lease.valid()
 
 
-class HangingStream(Stream):
+class HangingStream:
     """Neither takes a message nor answers, until it is aborted: a connection that is never established."""
 
-    def __init__(self, client: EtcdClient) -> None:
-        super().__init__(client, rpc.KEEPALIVE)
+    def __init__(self) -> None:
         self.over = asyncio.Event()
 
     @property
     def endpoint(self) -> str:
         return "127.0.0.1:1"
 
-    async def read(self) -> None:
+    async def receive(self) -> tuple[int, int]:
         await self.over.wait()
         raise StreamBroken(Failure(verdict=Verdict.UNKNOWN, details="aborted", frozen=True))
 
-    async def write(self, message: object) -> None:
-        await self.read()
+    async def send(self, lease: int) -> None:
+        await self.receive()
 
     def abort(self, reason: str) -> None:
         self.over.set()
@@ -192,7 +191,7 @@ async def test_a_lease_lost_in_a_write_that_hangs_does_not_hang_the_next_ones(cl
     doomed = HeldLease(keeper, grant, sent=time.monotonic() - 1.5, margin=0.3, on_renewed=None)
     doomed.next_send = 0.0
     keeper._leases[doomed.id] = doomed
-    stream = HangingStream(client)
+    stream = HangingStream()
     with pytest.raises(StreamBroken):
         async with asyncio.timeout(WAIT_S):
             await keeper._keep(stream, Pause())

@@ -11,10 +11,10 @@ import pytest
 from aware_agent.store import ops
 from aware_agent.store.access import Access
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.embedded import EmbeddedEtcd
 from aware_agent.store.errors import StoreError, StoreRefused
 from aware_agent.store.etcd_binary import find_etcd
-from aware_agent.store.lines import Credentials
 from aware_agent.store.snapshot import SnapshotDamaged, SnapshotInfo, SnapshotMeter, take_snapshot
 from aware_agent.store.snapshot_tools import BUMP, PeerMember, find_etcdutl, lift, make_data_dir
 

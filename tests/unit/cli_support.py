@@ -57,24 +57,26 @@ class Authority:
         directory.mkdir(parents=True, exist_ok=True)
         now = time.time()
         ca = pki.create_ca(colony, now)
-        leaf = pki.issue(ca, pki.make_key(), common_name="n", sans=["127.0.0.1", "localhost"], now=now)
         self.ca_file = directory / "ca.crt"
         self.ca_file.write_bytes(ca.certificate)
-        self.pair_file = directory / "pair.pem"
-        self.pair_file.write_bytes(leaf.certificate + leaf.key)
+        self.pair_file, self.worker_file = directory / "pair.pem", directory / "worker.pem"
+        for file, eligible in ((self.pair_file, True), (self.worker_file, False)):
+            sans = pki.node_sans(colony, "n", ["127.0.0.1"], eligible=eligible)
+            leaf = pki.issue(ca, pki.make_key(), common_name="n", sans=sans, now=now)
+            file.write_bytes(leaf.certificate + leaf.key)
 
 
 class FakeGateway:
     """Serves ``routes`` (``"GET /v1/queen"`` to a function); what has no route is 404. Keeps what it was asked."""
 
-    def __init__(self, authority: Authority, name: str = "demo-1") -> None:
+    def __init__(self, authority: Authority, name: str = "demo-1", *, worker: bool = False) -> None:
         self.name = name
         self.routes: dict[str, Route] = {}
         self.asked: list[Ask] = []
         self.redirect_to = ""
         self._server = _bind(_handler(self))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(authority.pair_file)
+        context.load_cert_chain(authority.worker_file if worker else authority.pair_file)
         self._server.tls = context
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -181,9 +183,9 @@ class Colony:
         self.token_file.write_text("good-token\n")
         self.fakes: list[FakeGateway] = []
 
-    def gateway(self, authority: Authority | None = None) -> FakeGateway:
-        """One more node."""
-        fake = FakeGateway(authority or self.authority, f"demo-{len(self.fakes) + 1}")
+    def gateway(self, authority: Authority | None = None, *, worker: bool = False) -> FakeGateway:
+        """One more node, of the council unless it is a ``worker``."""
+        fake = FakeGateway(authority or self.authority, f"demo-{len(self.fakes) + 1}", worker=worker)
         self.fakes.append(fake)
         return fake
 
@@ -220,6 +222,8 @@ def node(name: str, url: str = "https://127.0.0.1:1", **changes: Any) -> dict[st
         "status": "ready",
         "status_since": 1.0,
         "caste": "spare",
+        "pinned": [],
+        "eligible": True,
         "candidate": True,
         "priority": 100,
         "rank": None,
@@ -228,7 +232,7 @@ def node(name: str, url: str = "https://127.0.0.1:1", **changes: Any) -> dict[st
         "capabilities": {"vcpus": 2, "ram_mib": 4, "disk_gib": 1, "zone": ""},
         "version": "0.1.0",
         "joined_at": 1.0,
-        "incarnation": "x",
+        "process": "x",
         "origin": "broadcast",
         "config_version": 0,
         "config_applied": True,

@@ -17,7 +17,7 @@ def a_record(node: str, **fields: Any) -> Record:
     has = {key: fields.pop(key) for key in ("vcpus", "ram_mib", "disk_gib", "zone") if key in fields}
     reported = fields.pop("reported_labels", {})
     report = a_report(node, capabilities=Capabilities(**has), labels=reported)
-    return Record(**{"id": node, "name": node, "joined_at": 0.0, "report": report, **fields})
+    return Record(**{"id": node, "name": node, "joined_at": 0.0, "report": report, "eligible": True, **fields})
 
 
 def records(*given: Record) -> dict[str, Record]:

@@ -13,7 +13,7 @@ from aware_agent.colony.ids import ulid
 from aware_agent.discovery.beacon import announce_key
 from aware_agent.discovery.interfaces import LOOPBACK_BROADCAST, choose_links
 from aware_agent.discovery.seek import SeekSettings
-from aware_agent.discovery.service import AnnounceKeys, BeaconService, Portrait
+from aware_agent.discovery.service import AnnounceKeys, BeaconService, NodeAnnouncement
 from aware_agent.security.token import JoinToken, beacon_key, make_token
 
 SECRET = bytes(range(32))
@@ -43,8 +43,8 @@ def new_token() -> JoinToken:
     return make_token("p" * 43, os.urandom(40))
 
 
-def portrait(number: int, *, queen: int = 0, term: int = 1, size: int = 3) -> Portrait:
-    return Portrait(
+def node_announcement(number: int, *, queen: int = 0, term: int = 1, size: int = 3) -> NodeAnnouncement:
+    return NodeAnnouncement(
         id=node_id(number),
         name=f"n{number}",
         address="127.0.0.1",
@@ -58,7 +58,7 @@ def portrait(number: int, *, queen: int = 0, term: int = 1, size: int = 3) -> Po
 
 def service(number: int, colony: str, port: int, *, token: JoinToken | None = None, **options: Any) -> BeaconService:
     """A member of ``colony``; node 0 is queen."""
-    me = options.pop("me", portrait(number))
+    me = options.pop("me", node_announcement(number))
     options.setdefault("keys", ANNOUNCE_KEYS)
     return BeaconService(
         colony=colony,

@@ -46,7 +46,7 @@ class Authority:
     def make(cls, colony: str = COLONY, now: float | None = None) -> Authority:
         now = time.time() if now is None else now
         ca = pki.create_ca(colony, now)
-        sans = pki.node_sans(colony, "demo-1", ["127.0.0.1"])
+        sans = pki.node_sans(colony, "demo-1", ["127.0.0.1"], eligible=True)
         server = pki.issue(ca, pki.make_key(), common_name="demo-1", sans=sans, now=now)
         return cls(ca, server, make_token(pki.ca_pin(ca.certificate), os.urandom(RANDOM_BYTES)))
 
@@ -127,14 +127,14 @@ def etcd_binary() -> str:
 
 @contextlib.contextmanager
 def tls_etcd(directory: Path, material: Path, port: int) -> Iterator[str]:
-    """A real etcd that insists on client certificates of the colony's CA; yields ``host:port``."""
+    """A real etcd that insists on client certificates of the council CA; yields ``host:port``."""
     endpoint, peer = f"https://127.0.0.1:{port}", f"http://127.0.0.1:{free_port()}"
     argv = [
         etcd_binary(), "--name", "default", "--data-dir", str(directory / "data"), "--log-level", "error",
         "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
         "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
         "--cert-file", str(material / "etcd.crt"), "--key-file", str(material / "etcd.key"),
-        "--trusted-ca-file", str(material / "ca.crt"), "--client-cert-auth",
+        "--trusted-ca-file", str(material / "council-ca.crt"), "--client-cert-auth",
     ]  # fmt: skip
     with (directory / "etcd.log").open("wb") as log, subprocess.Popen(argv, stdout=log, stderr=log) as process:
         try:

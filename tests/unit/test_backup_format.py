@@ -141,7 +141,9 @@ def test_other_files(raw: bytes, says: str) -> None:
 
 
 def contents() -> Contents:
-    return Contents(colony="demo", membership=b"m", ca=b"c", ca_pem="p", spec=b"{}")
+    return Contents(
+        colony="demo", membership=b"m", ca=b"c", ca_pem="p", council_ca=b"d", council_ca_pem="q", spec=b"{}"
+    )
 
 
 def snapshot(size: int = 4096) -> bytes:

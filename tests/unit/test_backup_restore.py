@@ -5,111 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import pytest
+from restore_support import KEYS, UNREADABLE, Made, backup, make_colony, wish
 
-from aware_agent.agent.found import found
-from aware_agent.agent.material import make_material
-from aware_agent.agent.settings import BackupSettings
 from aware_agent.agent.state import StateDir
-from aware_agent.cli.backup_restore import Wish, restore
-from aware_agent.colony.election import Crown, Handover
+from aware_agent.cli.backup_restore import restore
 from aware_agent.colony.errors import AwareError, Conflict, InvalidInput, NotFound
-from aware_agent.colony.node import Record, Report
-from aware_agent.colony.retention import Keep
-from aware_agent.colony.spec import Spec
+from aware_agent.colony.node import Record
 from aware_agent.queen.backup.contents import verify
 from aware_agent.queen.backup.format import MAGIC, BackupDamaged, WrongKey
-from aware_agent.queen.backup.passphrase import make_key_file, read_passphrase
-from aware_agent.queen.backup.process import Answer, Job, run
 from aware_agent.security import pki
 from aware_agent.security.token import TokenRecord, parse_token, verifier
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.embedded import EmbeddedEtcd
 from aware_agent.store.etcd_binary import TlsFiles
-from aware_agent.store.keys import Keys
-from aware_agent.store.lines import Credentials
-from aware_agent.store.snapshot_tools import PeerMember
 
 pytestmark = pytest.mark.etcd
-KEYS = Keys("demo")
-MEMBER = PeerMember("m0", "https://127.0.0.1:2380")
-
-
-class Made(NamedTuple):
-    """One colony, its backups (oldest first) and what is needed to restore them."""
-
-    directory: Path
-    older: Path
-    newer: Path
-    passphrase: str
-    founder: str
-    term: int
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A founded colony in a real etcd, with everything alive that must not look alive later; two backups of it."""
-    return asyncio.run(_make(tmp_path_factory.mktemp("colony")))
-
-
-async def _make(home: Path) -> Made:
-    make_key_file(home / "key")
-    (home / "backups").mkdir()
-    files = TlsFiles(ca=home / "material/ca.crt", cert=home / "material/etcd.crt", key=home / "material/etcd.key")
-    etcd = EmbeddedEtcd(directory=home / "etcd", tls=files)
-    material = make_material(
-        "demo",
-        home / "material",
-        etcd_addresses=etcd.endpoints,
-        founder_name="demo-1",
-        founder_address="127.0.0.1",
-        founder_state=home / "state",
-        now=time.time(),
-    )
-    pair = material.founder
-    root = etcd.credentials = Credentials(ca=material.ca.certificate, cert=pair.certificate, key=pair.key)
-    async with etcd, EtcdClient(etcd.endpoints, root, deadline_s=20.0) as client:
-        await found(client, KEYS, material, Spec(colony="demo", size=1), "long enough", now=time.time())
-        lease = (await client.grant(600)).id
-        crown = Crown(id="q", name="q", url="https://127.0.0.1:1", incarnation="i", since=1.0)
-        term = await client.put(KEYS.queen, msgspec.json.encode(crown), lease=lease)
-        await client.put(KEYS.handover, msgspec.json.encode(Handover(term=1, to="", reason="")))
-        report = Report(name="demo-1", address="127.0.0.1", url="https://127.0.0.1:1", incarnation="i")
-        await client.put(KEYS.key("presence", material.founder_id), msgspec.json.encode(report), lease=lease)
-        older = await asyncio.to_thread(backup, home, tuple(etcd.endpoints), term, 0.0)
-        await client.put(KEYS.key("config", "x"), b"{}")
-        await asyncio.sleep(1.1)  # names tell whole seconds
-        newer = await asyncio.to_thread(backup, home, tuple(etcd.endpoints), term, time.time())
-    assert older.backup is not None
-    assert newer.backup is not None
-    paths = (home / "backups" / answer.backup.name for answer in (older, newer))
-    return Made(home, *paths, read_passphrase(str(home / "key")), material.founder_id, term)
-
-
-def backup(home: Path, endpoints: tuple[str, ...], term: int, not_before: float) -> Answer:
-    return run(
-        Job(
-            colony="demo",
-            state_dir=str(home / "state"),
-            endpoints=endpoints,
-            term=term,
-            nodes=("demo-1",),
-            node="demo-1",
-            actor="colony",
-            target="directory",
-            keep=Keep(last=5),
-            settings=BackupSettings(key_file=str(home / "key"), directory=str(home / "backups")),
-            not_before=not_before,
-        )
-    )
-
-
-def wish(made: Made, into: Path, **changes: object) -> Wish:
-    whole = Wish(file=made.newer, into=into, passphrase=made.passphrase, colony="demo", members=(MEMBER,), lift_by=100)
-    return msgspec.structs.replace(whole, **changes)
+    return asyncio.run(make_colony(tmp_path_factory.mktemp("colony")))
 
 
 def snapshot_of(path: Path) -> dict[Path, bytes]:
@@ -168,7 +87,7 @@ async def test_nothing_in_a_restored_colony_claims_to_be_alive(made: Made, tmp_p
     into = tmp_path / "into"
     done = await asyncio.to_thread(restore, wish(made, into, nodes={"demo-1": "127.0.0.2"}, above=made.term + 5000))
     material = into / "material"
-    tls = TlsFiles(ca=material / "ca.crt", cert=material / "etcd.crt", key=material / "etcd.key")
+    tls = TlsFiles(ca=material / "council-ca.crt", cert=material / "etcd.crt", key=material / "etcd.key")
     root = Credentials(
         ca=tls.ca.read_bytes(),
         cert=(material / "founder.crt").read_bytes(),
@@ -179,17 +98,25 @@ async def test_nothing_in_a_restored_colony_claims_to_be_alive(made: Made, tmp_p
         EtcdClient(etcd.endpoints, root, deadline_s=20.0) as client,
     ):
         found = {kv.key: kv for kv in (await client.range(*KEYS.everything())).kvs}
-        crown = await client.put(KEYS.queen, b"{}")
-    alive = [key for key in found if key.startswith(KEYS.key("presence/")) or key in (KEYS.queen, KEYS.handover)]
+        queen_record = await client.put(KEYS.queen, b"{}")
+    dead = (KEYS.queen, KEYS.handover, KEYS.key("council"))
+    alive = [key for key in found if key.startswith((KEYS.key("presence/"), KEYS.key("seats/"))) or key in dead]
     assert alive == []
+    # A record that nobody here can read comes back as it is, and is said.
+    assert found[KEYS.key("nodes", UNREADABLE)].value == b'{"name": 1}'
+    assert done.unreadable == (f"nodes/{UNREADABLE}",)
+    assert done.eligible == ("demo-1",)
+    assert (into / "ca.crt").read_bytes() == (made.directory / "material" / "ca.crt").read_bytes()
     assert all(kv.lease == 0 for kv in found.values())
-    assert crown > done.to_revision > made.term + 5000
+    assert queen_record > done.to_revision > made.term + 5000
     assert KEYS.key("config", "x") in found
     state = StateDir(into / "nodes" / "demo-1").load()
     assert state is not None
     assert state.identity.id == made.founder
     assert "127.0.0.2" in pki.facts(state.certificate).sans
     assert pki.is_issued_by(state.certificate, (made.directory / "material" / "ca.crt").read_bytes())
+    assert state.council is not None
+    assert pki.is_issued_by(state.council.certificate, (made.directory / "material" / "council-ca.crt").read_bytes())
     record = msgspec.json.decode(found[KEYS.key("nodes", made.founder)].value, type=Record)
     assert record.key_pin == pki.key_pin(state.key)
     token = parse_token((into / "join-token").read_text())
@@ -197,7 +124,8 @@ async def test_nothing_in_a_restored_colony_claims_to_be_alive(made: Made, tmp_p
     assert kept.verifier == verifier(token)
     assert not (into / "raw.db").exists()
     assert not (into / "private").exists()
-    secrets = ("material/ca.key", "material/material.json", "join-token", "snapshot.db", "nodes/demo-1/node.key")
+    secrets = ("material/ca.key", "material/council-ca.key", "material/material.json", "join-token", "snapshot.db")
+    secrets += ("nodes/demo-1/node.key",)
     assert all((into / name).stat().st_mode & 0o077 == 0 for name in secrets)
 
 
@@ -209,7 +137,8 @@ def test_the_backup_tells_nothing_without_its_key(made: Made) -> None:
         assert hidden not in raw
     header, contents = verify(made.newer, made.passphrase)
     assert header.nodes == ("demo-1",)
-    assert b"PRIVATE KEY" not in contents.ca, "the CA's key is sealed inside as well"
+    for sealed in (contents.ca, contents.council_ca):
+        assert b"PRIVATE KEY" not in sealed, "the CA's key is sealed inside as well"
     assert secret not in repr(contents)
 
 

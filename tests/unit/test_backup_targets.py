@@ -7,7 +7,9 @@ Debian's packages of it are installed.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -16,6 +18,7 @@ import pytest
 
 from aware_agent.agent.settings import BackupSettings
 from aware_agent.colony.errors import AwareError
+from aware_agent.queen.backup.keeper import program_environment
 from aware_agent.queen.backup.targets import Target, TargetFailed, check_stored, open_target
 from tests.swift_support import SECRET, USER, Swift
 
@@ -142,6 +145,31 @@ def failure(kind: str, settings: BackupSettings, source: Path) -> str:
     assert "\n" not in text
     assert SECRET not in text
     return text
+
+
+def test_a_proxy_that_is_told_leads_to_s3_and_to_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program that makes a backup has the proxy's variables and no others of the kind; S3 is asked through it."""
+    pytest.importorskip("boto3")
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        given = {"https_proxy": url, "NO_PROXY": "x", "AWS_PROFILE": "mine", "PATH": "/bin"}
+        assert program_environment(given) == {"https_proxy": url, "NO_PROXY": "x", "PATH": "/bin"}
+        for name, value in {"https_proxy": url, "no_proxy": "", "NO_PROXY": ""}.items():
+            monkeypatch.setenv(name, value)
+        settings = BackupSettings(
+            s3_endpoint="https://s3.nowhere.invalid",
+            s3_bucket="b",
+            s3_access_key_file=secret(tmp_path / "access", "a"),
+            s3_secret_key_file=secret(tmp_path / "secret", "s"),
+        )
+        target = open_target("s3", settings)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            listing = pool.submit(target.names)
+            connection, _ = proxy.accept()
+            with connection:
+                assert connection.recv(1000).startswith(b"CONNECT s3.nowhere.invalid:443 ")
+            proxy.close()
+            assert isinstance(listing.exception(60), TargetFailed)
 
 
 def test_s3_says_what_is_wrong(swift: Swift, tmp_path: Path) -> None:

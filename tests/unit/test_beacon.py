@@ -8,6 +8,7 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from aware_agent.discovery import beacon as codec
 from aware_agent.discovery.beacon import (
@@ -178,7 +179,7 @@ def test_other_versions_are_ignored(beacon: Beacon, version: int) -> None:
     assert reason(decode(signed(bytes(unsigned)), believe, COLONY)) is Reason.VERSION
 
 
-@pytest.mark.parametrize("kind", [0, 4, 255])
+@pytest.mark.parametrize("kind", [0, 5, 255])
 def test_other_kinds_are_ignored(kind: int) -> None:
     unsigned = bytearray(encode(SAMPLE, KEY, COLONY)[:-MAC_SIZE])
     unsigned[5] = kind
@@ -265,3 +266,52 @@ def test_ids_survive(raw: bytes) -> None:
 def test_announce_keys_of_different_secrets_differ() -> None:
     assert announce_key(b"a" * 32) != announce_key(b"b" * 32)
     assert announce_key(b"a" * 32) != b"a" * 32
+
+
+FOUND = replace(
+    SAMPLE,
+    kind=Kind.FOUND,
+    level=2,
+    founders=("01HF7YAT00041061050R3GG28A", "01HF7YAT00041061050R3GG28B"),
+    queen_url="",
+)
+
+
+def test_a_founders_beacon() -> None:
+    datagram = encode(FOUND, KEY, COLONY)
+    assert decode(datagram, lambda _kind, _id: KEY, COLONY) == FOUND
+    seven = tuple(id_from_bytes(bytes([n]) * 16) for n in range(1, 8))
+    longest = replace(FOUND, name="n" * 63, address="::1", url="https://" + "u" * 120, key_id="k" * 16, founders=seven)
+    assert len(encode(longest, KEY, COLONY)) <= MAX_SIZE
+
+
+@pytest.mark.parametrize(
+    "founders",
+    [FOUND.founders[::-1], (FOUND.founders[0],) * 2, ("",), tuple(id_from_bytes(bytes([n]) * 16) for n in range(1, 9))],
+)
+def test_founders_that_are_no_set_are_not_sent(founders: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="each once and in order"):
+        encode(replace(FOUND, founders=founders), KEY, COLONY)
+
+
+def test_only_founders_speak_of_founders() -> None:
+    with pytest.raises(ValueError, match="only a founder's beacon"):
+        encode(replace(FOUND, kind=Kind.ANNOUNCE), KEY, COLONY)
+
+
+@pytest.mark.parametrize("change", ["level", "count", "order", "cut"])
+def test_malformed_founders_are_rejected(change: str) -> None:
+    """Authentic, for whoever holds the key may be wrong as well."""
+    signed = bytearray(encode(FOUND, KEY, COLONY)[:-MAC_SIZE])
+    at = signed.index(id_to_bytes(FOUND.founders[0]), 74) - 2
+    if change == "level":
+        signed[at] = 4
+    elif change == "count":
+        signed[at + 1] = 8
+    elif change == "order":
+        signed[at + 2 : at + 34] = signed[at + 18 : at + 34] + signed[at + 2 : at + 18]
+    else:
+        del signed[at + 20 :]
+        signed += bytes(20)
+    datagram = bytes(signed) + hmac.digest(KEY, bytes(signed), "sha256")
+    assert decode(datagram, lambda _kind, _id: KEY, COLONY) == Rejected(Reason.MALFORMED)

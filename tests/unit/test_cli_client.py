@@ -45,13 +45,36 @@ def test_the_host_that_answered_is_asked_first_next_time(demo: Colony) -> None:
     assert len(queen.asked) == 2
 
 
-def test_a_redirect_to_a_stranger_is_not_followed(demo: Colony) -> None:
-    worker, stranger = demo.gateway(), demo.gateway()
-    worker.redirect_to = stranger.url
-    stranger.say("GET /v1/queen", {})
-    with client_of(demo, worker.url, deadline_s=0.2) as client, pytest.raises(Unreachable, match="not a known member"):
-        client.get("/v1/queen")
-    assert stranger.asked == []
+def test_a_redirect_to_who_is_not_of_the_council_carries_nothing(demo: Colony, tmp_path: Path) -> None:
+    member, worker, stranger = demo.gateway(), demo.gateway(worker=True), demo.gateway(Authority(tmp_path / "other"))
+    for other in (worker, stranger):
+        other.say("GET /v1/queen", {})
+        member.redirect_to = other.url
+        with client_of(demo, member.url, deadline_s=0.2) as client, pytest.raises(Unreachable):
+            client.get("/v1/queen")
+        assert {ask.path for ask in other.asked} <= {"/v1/council"}
+        assert all("Authorization" not in ask.headers for ask in other.asked)
+
+
+def test_any_one_member_is_enough_and_a_worker_is_shown_no_credential(demo: Colony) -> None:
+    worker, queen = demo.gateway(worker=True), demo.gateway()
+    worker.say("GET /v1/council", {"colony": "demo", "term": 1, "queen": queen.url, "members": [queen.url]})
+    queen.say("POST /v1/auth/token", {"access_token": "a"})
+    queen.say("GET /v1/events", {"events": []})
+    with client_of(demo, worker.url) as client:
+        client.request("POST", "/v1/auth/token", body={"username": "ada", "password": "secret"}, authenticate=False)
+        assert client.get("/v1/events").node == "demo-2"
+    assert worker.paths() == ["GET /v1/council"]
+    assert "Authorization" not in worker.asked[0].headers
+
+
+def test_a_worker_that_names_itself_or_rubbish_gets_nothing(demo: Colony) -> None:
+    worker = demo.gateway(worker=True)
+    for named in ({"queen": worker.url, "members": [worker.url]}, {"members": ["x"] * 50}, {"queen": 1}, []):
+        worker.say("GET /v1/council", {"colony": "demo", **named} if isinstance(named, dict) else named)
+        with client_of(demo, worker.url, deadline_s=0.2) as client, pytest.raises(Unreachable, match="it is a worker"):
+            client.get("/v1/queen")
+    assert set(worker.paths()) == {"GET /v1/council"}
 
 
 @pytest.mark.parametrize(
@@ -117,26 +140,27 @@ def test_no_queen_is_waited_for(demo: Colony) -> None:
         assert client.request("POST", "/v1/queen/step-down").data == {"done": True}
 
 
-def test_a_write_that_may_be_done_is_not_repeated_after_503(demo: Colony) -> None:
+@pytest.mark.parametrize("lost", [Reply(cut=True), problem(503, "store-unreachable", maybe_applied=True)])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/tokens"), ("PUT", "/v1/spec"), ("DELETE", "/v1/users/x")])
+def test_a_write_whose_answer_is_lost_is_sent_again_under_its_key(
+    demo: Colony, method: str, path: str, lost: Reply
+) -> None:
     fake = demo.gateway()
-    fake.routes["POST /v1/tokens"] = lambda _: problem(503, "store-unreachable", maybe_applied=True)
-    with client_of(demo, fake.url) as client, pytest.raises(OutcomeUnknown):
-        client.request("POST", "/v1/tokens", body={})
-    assert len(fake.asked) == 1
-
-
-@pytest.mark.parametrize("if_match", [None, 5])
-def test_a_broken_connection_during_a_write(demo: Colony, if_match: int | None) -> None:
-    fake = demo.gateway()
-    answers = iter([Reply(cut=True), Reply({"changed": True})])
-    fake.routes["PUT /v1/spec"] = lambda _: next(answers)
+    answers = iter([lost, Reply({"changed": True}), Reply({"changed": True})])
+    fake.routes[f"{method} {path}"] = lambda _: next(answers)
     with client_of(demo, fake.url) as client:
-        if if_match is None:  # the same document twice is the same as once
-            assert client.request("PUT", "/v1/spec", body={}).data == {"changed": True}
-        else:
-            with pytest.raises(OutcomeUnknown, match="may or may not be done"):
-                client.request("PUT", "/v1/spec", body={}, if_match=if_match)
-    assert len(fake.asked) == (2 if if_match is None else 1)
+        assert client.request(method, path, body={}, if_match=5).data == {"changed": True}
+        client.request(method, path, body={})
+    first, again, other = (request.headers["Idempotency-Key"] for request in fake.asked)
+    assert first == again != other
+
+
+@pytest.mark.parametrize("lost", [Reply(cut=True), problem(503, "store-unreachable", maybe_applied=True)])
+def test_when_nobody_tells_what_became_of_a_write_that_is_said(demo: Colony, lost: Reply) -> None:
+    fake = demo.gateway()
+    fake.routes["POST /v1/tokens"] = lambda _: lost
+    with client_of(demo, fake.url) as client, pytest.raises(OutcomeUnknown, match="may or may not be done"):
+        client.request("POST", "/v1/tokens", body={})
 
 
 def test_a_broken_connection_during_a_read_is_repeated(demo: Colony) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from aware_agent.cli.app import app
 from aware_agent.cli.founding import etcd_address
-from aware_agent.cli.main import app
-from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.errors import Conflict, InvalidInput
 from tests.unit.cli_support import free_port
 
 
@@ -29,7 +29,6 @@ class Place:
         self.spec.write_text(json.dumps({"colony": "demo", "size": 1}))
         self.password = root / "admin.password"
         self.token = root / "join.token"
-        self.parcel = root / "parcel"
 
     def make(self, colony: str = "demo", etcd: str = "", founder: Path | None = None) -> Result:
         arguments = ["--colony", colony, "--directory", str(self.material), "--address", "127.0.0.1"]
@@ -41,19 +40,6 @@ class Place:
         arguments = ["--material", str(self.material), "--etcd", f"https://127.0.0.1:{self.port}"]
         arguments += ["--spec-file", str(self.spec), "--admin-password-file", str(self.password)]
         return CliRunner().invoke(app, ["colony", "found", *arguments, "--token-file", str(self.token)])
-
-    def certify(self, *members: str) -> Result:
-        arguments = ["--material", str(self.material), *(f"--member={member}" for member in members)]
-        return CliRunner().invoke(app, ["colony", "etcd-certificates", *arguments])
-
-    def pack(self) -> Result:
-        arguments = ["--material", str(self.material), "--spec-file", str(self.spec)]
-        arguments += ["--admin-password-file", str(self.password), "--to-file", str(self.parcel)]
-        return CliRunner().invoke(app, ["colony", "pack", *arguments])
-
-    @staticmethod
-    def deliver(parcel: bytes) -> Result:
-        return CliRunner().invoke(app, ["colony", "deliver"], input=parcel)
 
     @contextlib.contextmanager
     def etcd(self) -> Iterator[str]:
@@ -135,73 +121,14 @@ def test_founding(place: Place) -> None:
         assert not place.password.exists()
 
 
-@pytest.mark.etcd
-def test_founding_from_a_parcel(place: Place) -> None:
-    place.make()
-    packed = place.pack()
-    assert packed.exit_code == 0, packed.output
-    assert json.loads(packed.stdout) == {"changed": True}
-    assert {path.stat().st_mode & 0o777 for path in (place.parcel, place.password)} == {0o600}
-    parcel, password = place.parcel.read_bytes(), place.password.read_text()
-    assert place.pack().exit_code == 0
-    assert place.password.read_text() == password
-    with place.etcd():
-        first = place.deliver(parcel)
-        assert first.exit_code == 0, first.output
-        assert json.loads(first.stdout) == {"changed": True, "founded": True}
-        assert password.strip() not in first.output
-        assert json.loads(place.deliver(parcel).stdout) == {"changed": False, "founded": False}
-        # It is the colony of the material, not another one.
-        assert json.loads(place.found().stdout) == {"changed": True, "founded": False}
-
-
-@pytest.mark.parametrize("content", [b"", b"secret-thing", b"{}", b'{"colony": "secret-thing"}', b"\xff"])
-def test_a_parcel_that_is_none_is_not_repeated(place: Place, content: bytes) -> None:
-    result = place.deliver(content)
-    assert result.exit_code == 2
-    assert "is not a founding parcel" in result.stderr
-    assert "secret-thing" not in result.output
-    assert result.stderr.count("\n") == 1
-
-
 def test_material_can_be_moved_when_the_founder_lies_in_it(place: Place) -> None:
     inside = place.material / "founder"
     made = json.loads(place.make(founder=inside).stdout)
     elsewhere = place.root / "elsewhere"
     place.material.rename(elsewhere)
     place.material = elsewhere
-    assert place.pack().exit_code == 0
     assert json.loads(place.make(founder=elsewhere / "founder").stdout) == {**made, "changed": False}
     assert not (place.root / "material").exists()
-
-
-def test_certificates_for_members_of_etcd(place: Place) -> None:
-    place.make()
-    result = place.certify("demo-1=192.0.2.11", "demo-2=192.0.2.12")
-    assert json.loads(result.stdout) == {
-        "changed": True,
-        "written": ["etcd-demo-1.crt", "etcd-demo-1.key", "etcd-demo-2.crt", "etcd-demo-2.key"],
-    }
-    again = place.certify("demo-1=192.0.2.11", "demo-2=192.0.2.12")
-    assert json.loads(again.stdout) == {"changed": False, "written": []}
-
-
-@pytest.mark.parametrize(
-    ("members", "complaint"),
-    [
-        (["demo-1"], "is not NAME=ADDRESS"),
-        (["demo-1=example.org"], "is not NAME=ADDRESS"),
-        (["=192.0.2.1"], "name"),
-        (["demo-1=192.0.2.1", "demo-1=192.0.2.2"], "the same name"),
-    ],
-)
-def test_members_that_are_refused(place: Place, members: list[str], complaint: str) -> None:
-    place.make()
-    before = sorted(place.material.iterdir())
-    result = place.certify(*members)
-    assert result.exit_code == 2
-    assert complaint in result.stderr
-    assert sorted(place.material.iterdir()) == before
 
 
 def test_founding_without_material(place: Place) -> None:
@@ -221,7 +148,7 @@ def test_founding_with_an_impossible_spec(place: Place) -> None:
     ("arguments", "complaint"),
     [
         (["--client-port", "2000", "--peer-port", "2000"], "are both 2000"),
-        (["--client-port", "2000", "--peer-port", "2001", "--tls-dir", "/none"], "/none/ca.crt is missing"),
+        (["--client-port", "2000", "--peer-port", "2001", "--tls-dir", "/none"], "/none/council-ca.crt is missing"),
         (["--client-port", "0", "--peer-port", "2001"], "--client-port"),
     ],
 )
@@ -237,3 +164,22 @@ def test_etcd_that_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     result = CliRunner().invoke(app, ["etcd", "find"])
     assert result.exit_code == 15
     assert result.stderr.count("\n") == 1
+
+
+def test_a_founding_key_is_made_once_and_never_shown(tmp_path: Path) -> None:
+    from aware_agent.security.founding_key import read_founding_key
+
+    path = tmp_path / "founding.key"
+    arguments = ["colony", "key", "--colony", "demo", "--to-file", str(path)]
+    made = CliRunner().invoke(app, arguments)
+    assert made.exit_code == 0
+    key = read_founding_key(path, "demo")
+    assert key.id in made.stdout
+    assert key.text().split(".")[2] not in made.output
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == Conflict.exit_code
+    assert "is there already" in again.output
+    assert read_founding_key(path, "demo") == key
+    wrong = CliRunner().invoke(app, ["colony", "key", "--colony", "No!", "--to-file", str(tmp_path / "other")])
+    assert wrong.exit_code == InvalidInput.exit_code
+    assert not (tmp_path / "other").exists()

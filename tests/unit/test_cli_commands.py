@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from aware_agent.cli.main import app
+from aware_agent.cli.app import app
 from tests.unit.cli_support import (
     Colony,
     FakeGateway,
@@ -41,6 +41,8 @@ def queen(demo: Colony) -> FakeGateway:
     fake.say("GET /v1/cluster", cluster_document(fake.url))
     fake.say("GET /v1/nodes", {"revision": 42, "term": 7, "nodes": nodes})
     fake.say("GET /v1/nodes/demo-2", {**nodes[1], "revision": 42})
+    channel = {"state": "open", "member": "a", "since": 1.0, "heard_s": 0.5, "beat_s": 1.0, "throttled": 0}
+    fake.say("GET /v1/nodes/demo-2/channel", channel)
     fake.say("GET /v1/queen", queen_document(fake.url))
     config = {"agent": {"log_level": "debug"}, "vars": {"tier": 1}}
     fake.say("GET /v1/nodes/demo-2/config", {"revision": 9, "version": 3, "applied": True, "config": config})
@@ -154,6 +156,43 @@ def test_changes(queen: FakeGateway, aware: Run, arguments: tuple[str, ...], rou
     assert queen.asked[-1].body == body
 
 
+ORDERS = [
+    (("restart",), {"type": "restart"}, {"restarting": True}, "demo-2 restarts its agent"),
+    (("log-level", "debug"), {"type": "log-level", "level": "debug"}, {}, "demo-2 logs at level debug"),
+    (("diagnostics",), {"type": "diagnostics"}, {"standing": "worker", "recent_log": ["x: \x1b[2J"]}, "standing"),
+    (
+        ("check-upgrade", "9"),
+        {"type": "check-upgrade", "version": "9"},
+        {"version": "1", "python": "3.11", "possible": False, "problems": ["the disk is full"]},
+        "problem: the disk is full\nit cannot change to 9 like that",
+    ),
+    (
+        ("check-upgrade", "1"),
+        {"type": "check-upgrade", "version": "1"},
+        {"version": "1", "python": "3.11", "possible": True, "problems": [], "change": False},
+        "nothing to change: it runs 1 already",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "order", "told", "shown"), ORDERS)
+def test_orders_show_the_nodes_own_answer(
+    queen: FakeGateway, aware: Run, arguments: tuple[str, ...], order: Any, told: Any, shown: str
+) -> None:
+    answer = {"revision": 1, "term": 7, "node": {"id": "b", "name": "demo-2"}, "answer": told}
+    queen.say("POST /v1/nodes/demo-2/commands", answer)
+    result = aware("nodes", arguments[0], "demo-2", *arguments[1:])
+    assert shown in result.stdout
+    assert "\x1b" not in result.stdout
+    assert queen.asked[-1].body == {"command": order}
+    assert json.loads(aware("nodes", arguments[0], "demo-2", *arguments[1:], "--json").stdout) == answer
+
+
+def test_show_tells_of_the_channel(queen: FakeGateway, aware: Run) -> None:
+    assert "open, heard 0.5 s ago" in aware("nodes", "show", "demo-2").stdout
+    assert json.loads(aware("nodes", "show", "demo-2", "--json").stdout)["channel"]["state"] == "open"
+
+
 HANDS_OVER = [
     ({"id": "b", "name": "demo-2"}, "demo-1 hands the reign to demo-2\n"),
     ({"id": "a", "name": "demo-1"}, "demo-1 reigns already; nothing changed\n"),
@@ -170,6 +209,17 @@ def test_handing_over(queen: FakeGateway, aware: Run, heir: Any, told: str) -> N
     assert aware("queen", "transfer", "demo-2").stdout == told
     assert queen.asked[-1].body == {"node": "demo-2"}
     assert json.loads(aware("queen", "step-down", "--json").stdout) == answer
+
+
+def test_moving_a_seat(queen: FakeGateway, aware: Run) -> None:
+    answer = {"from": {"id": "b", "name": "demo-2"}, "to": {"id": "d", "name": "demo-4"}}
+    queen.say("POST /v1/council/move", answer, 202)
+    told = "demo-2 gives its seat to demo-4; how far that is: aware council list\n"
+    assert aware("council", "move", "--from", "demo-2", "--to", "demo-4").stdout == told
+    assert queen.asked[-1].body == {"from": "demo-2", "to": "demo-4"}
+    assert json.loads(aware("council", "move", "--from", "demo-2", "--json").stdout) == answer
+    assert queen.asked[-1].body == {"from": "demo-2"}
+    assert aware("council", "move").exit_code == 2
 
 
 def test_names_are_quoted_whole(queen: FakeGateway, aware: Run) -> None:
@@ -200,10 +250,12 @@ def test_labels_that_are_not_understood(queen: FakeGateway, aware: Run, label: s
 def test_token_create(queen: FakeGateway, aware: Run, tmp_path: Path) -> None:
     queen.say("POST /v1/tokens", {"id": "0b", "token": "aware1.secret"}, 201)
     assert aware("tokens", "create", "--ttl", "2h", "--uses", "3").stdout == "aware1.secret\n"
-    assert queen.asked[-1].body == {"ttl_s": 7200, "uses": 3, "node_name": None}
+    assert queen.asked[-1].body == {"ttl_s": 7200, "uses": 3, "node_name": None, "eligible": False, "addresses": []}
     target = tmp_path / "join.token"
-    result = aware("tokens", "create", "--ttl", "never", "--uses", "0", "--node", "n", "--to-file", str(target))
-    assert queen.asked[-1].body == {"ttl_s": None, "uses": None, "node_name": "n"}
+    result = aware(
+        "tokens", "create", "--ttl", "never", "--uses", "0", "--node", "n", "--eligible", "--to-file", str(target)
+    )
+    assert queen.asked[-1].body == {"ttl_s": None, "uses": None, "node_name": "n", "eligible": True, "addresses": []}
     assert "secret" not in result.output
     assert target.read_text() == "aware1.secret\n"
     assert target.stat().st_mode & 0o777 == 0o600
@@ -253,8 +305,9 @@ def test_the_traceback_is_there_for_those_who_ask(queen: FakeGateway, demo: Colo
     quiet = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
     assert (quiet.returncode, quiet.stderr) == (4, "error: no\n")
     loud = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60, env={"AWARE_DEBUG": "1"})
-    assert loud.returncode == 1
+    assert loud.returncode == 4
     assert "Traceback" in loud.stderr
+    assert loud.stderr.endswith("\nerror: no\n"), "the sentence comes last"
 
 
 def test_usage_errors() -> None:

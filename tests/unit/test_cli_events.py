@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from aware_agent.cli.app import app
 from aware_agent.cli.client import Gateway
 from aware_agent.cli.context import load_context
 from aware_agent.cli.events import follow_events, server_sent
-from aware_agent.cli.main import app
 from tests.unit.cli_support import Ask, Colony, FakeGateway, Reply, colony, problem
 
 STREAM = "GET /v1/events/stream"

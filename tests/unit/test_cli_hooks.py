@@ -11,7 +11,7 @@ import pytest
 from cli_support import Ask, Colony, FakeGateway, Reply, colony
 from typer.testing import CliRunner, Result
 
-from aware_agent.cli.main import app
+from aware_agent.cli.app import app
 
 SIGNED = {"url": "https://q:8443/v1/hooks/heat/demo?sig=s", "path": "/v1/hooks/heat/demo?sig=s", "operation": "scale"}
 HOOK = {

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from aware_agent.cli.app import app
 from aware_agent.cli.login import more_than_half_left
-from aware_agent.cli.main import app
 from tests.unit.cli_support import Colony, FakeGateway, colony, problem
 
 

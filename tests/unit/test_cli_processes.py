@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,8 +15,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from aware_agent.cli.main import app
-from aware_agent.cli.processes import agent_pid, command_line, is_agent, kill_agent, read_pid
+from aware_agent.cli.app import app
+from aware_agent.cli.processes import agent_pid, child_pid, command_line, is_agent, kill_agent, read_pid
 from aware_agent.colony.errors import Conflict, NotFound
 from tests.unit.cli_support import Ask, Reply, colony, queen_document
 
@@ -111,6 +113,30 @@ def test_demo_status(checkout: Path, start: Start) -> None:
     assert "stopped" in CliRunner().invoke(app, ["demo", "status"]).stdout
 
 
+def test_the_etcd_of_an_agent_is_its_child(checkout: Path, start: Start) -> None:
+    """What the agent of a seat runs is shown beside it; a program of that name that is nobody's child is not."""
+    script = checkout / "etcd"
+    script.symlink_to(shutil.which("sleep") or "")
+    etcd = subprocess.Popen([str(script), "60"])
+    try:
+        for _ in range(200):  # a process that begins has no command line for a moment
+            if child_pid(os.getpid(), "etcd") is not None:
+                break
+            time.sleep(0.01)
+        assert child_pid(os.getpid(), "etcd") == etcd.pid
+        assert child_pid(os.getpid(), "other") is None
+        config = checkout / ".aware" / "nodes" / "demo-1" / "agent.toml"
+        process = start("run", "--config", str(config))
+        seat = directory_of(checkout, "demo-1", process.pid) / "state" / "etcd"
+        seat.mkdir(parents=True)
+        (seat / "etcd.json").write_text("{}")
+        rows = json.loads(CliRunner().invoke(app, ["demo", "status", "--json"]).stdout)["processes"]
+        assert [(row["program"], row["pid"]) for row in rows] == [("agent", process.pid), ("etcd", None)]
+    finally:
+        etcd.kill()
+        etcd.wait()
+
+
 def test_down_without_a_demo_does_nothing(checkout: Path) -> None:
     result = CliRunner().invoke(app, ["demo", "down"])
     assert (result.exit_code, result.stdout) == (0, "no demo here; nothing to do\n")
@@ -142,11 +168,29 @@ def test_kill_queen_waits_for_a_later_term(checkout: Path, start: Start) -> None
     assert process.wait(timeout=10) == -9
 
 
-def test_kill_queen_that_runs_elsewhere_kills_nothing(checkout: Path) -> None:
+@pytest.mark.parametrize("name", ["../../../etc", "demo-9", ".."])
+def test_kill_queen_that_runs_elsewhere_kills_nothing(checkout: Path, start: Start, name: str) -> None:
+    """The queen has no directory here; a node that does is left alone."""
     with colony(checkout / ".aware") as demo:
         fake = demo.gateway()
         demo.context(fake.url)
-        fake.say("GET /v1/queen", queen_document(fake.url, "../../../etc"))
-        began = time.monotonic()
+        process = start("run", "--config", str(checkout / ".aware" / "nodes" / "demo-1" / "agent.toml"))
+        directory_of(checkout, "demo-1", process.pid)
+        fake.say("GET /v1/queen", queen_document(fake.url, name))
         result = CliRunner().invoke(app, ["demo", "kill-queen"])
-    assert result.exit_code in (4, 5), (result.output, time.monotonic() - began)
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert process.poll() is None
+
+
+def test_kill_queen_spares_a_process_that_is_not_her(checkout: Path, start: Start) -> None:
+    """Her pid was given to somebody else meanwhile."""
+    with colony(checkout / ".aware") as demo:
+        fake = demo.gateway()
+        demo.context(fake.url)
+        process = start("run", program="somebody-else")
+        directory_of(checkout, "demo-1", process.pid)
+        fake.say("GET /v1/queen", queen_document(fake.url, "demo-1"))
+        result = CliRunner().invoke(app, ["demo", "kill-queen"])
+    assert result.exit_code == 5, result.output
+    assert "left alone" in result.stderr
+    assert process.poll() is None

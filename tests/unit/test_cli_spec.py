@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from aware_agent.cli.main import app
+from aware_agent.cli.app import app
 from aware_agent.cli.specfile import read_spec
 from aware_agent.colony.errors import InvalidInput
 from tests.unit.cli_support import Ask, Colony, FakeGateway, Reply, colony, problem
@@ -72,12 +72,15 @@ def test_an_inventory_file_is_a_spec(tmp_path: Path) -> None:
         ("colony: demo\nsize: 3\nsise: 4\n", "unknown field `sise`"),
         ("colony: demo\nsize: 1\ncastes: {web: {count: 2}}\n", "castes want 2 nodes, but size is 1"),
         ("colony: demo\nsize: 3\ncastes: {web: {count: x}}\n", "at $.castes"),
-        ("colony: Demo\nsize: 3\n", "is not a name"),
+        ("colony: Demo\nsize: 3\n", "cannot be the name of a colony"),
         ("colony: [\n", "is not YAML"),
         ("- a\n", "is not a mapping"),
         ("colony: demo\nsize: .nan\n", "size"),
         ("? [a]\n: b\n", "is not"),
         ("", "is not a mapping"),
+        ("colony: demo\nsize: 3\ncastes: &c {web: *c}\n", "holds itself by an alias"),
+        ("colony: demo\nsize: " + "9" * 5000 + "\n", "is not YAML"),
+        ('{"colony": "demo", "size": ' + "[" * 20000 + "]" * 20000 + "}", "is not"),
     ],
 )
 def test_bad_specs_are_told_in_one_line(demo: Colony, queen: FakeGateway, text: str, complaint: str) -> None:

@@ -21,7 +21,7 @@ from discovery_support import ANNOUNCE_KEYS, eventually, node_id
 
 from aware_agent.discovery.interfaces import choose_links, local_links
 from aware_agent.discovery.seek import SeekSettings, find_colony
-from aware_agent.discovery.service import BeaconService, Portrait
+from aware_agent.discovery.service import BeaconService, NodeAnnouncement
 from aware_agent.security.token import JoinToken, beacon_key
 
 PORT = 20100
@@ -66,8 +66,8 @@ def test_broadcast_crosses_a_bridge() -> None:
     }
 
 
-def portrait(number: int) -> Portrait:
-    return Portrait(
+def announcement(number: int) -> NodeAnnouncement:
+    return NodeAnnouncement(
         id=node_id(number),
         name=f"n{number}",
         address=f"10.77.0.{number}",
@@ -87,7 +87,7 @@ async def be_member(number: int) -> None:
         links=links,
         port=PORT,
         keys=ANNOUNCE_KEYS,
-        describe=lambda: portrait(number),
+        describe=lambda: announcement(number),
         token_key=lambda key_id: beacon_key(TOKEN) if key_id == TOKEN.id else None,
     )
     async with member:

@@ -9,12 +9,21 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from discovery_support import LOOPBACK_LINKS, eventually, free_port, new_token, newcomer, node_id, portrait, service
+from discovery_support import (
+    LOOPBACK_LINKS,
+    eventually,
+    free_port,
+    new_token,
+    newcomer,
+    node_announcement,
+    node_id,
+    service,
+)
 
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.discovery.beacon import Beacon, Kind, encode
 from aware_agent.discovery.errors import ClockSkew, NoColonyFound
-from aware_agent.discovery.reach import gateway_url, reachable
+from aware_agent.discovery.reach import reachable, seed_url
 from aware_agent.discovery.seek import find_colony, search
 from aware_agent.discovery.udp import BroadcastSocket
 from aware_agent.security.token import beacon_key
@@ -90,13 +99,13 @@ async def test_another_colony_does_not_answer() -> None:
 
 async def test_a_newcomer_waits_for_a_queen_to_appear() -> None:
     port, token = free_port(), new_token()
-    state = {"me": portrait(1, queen=0)}
+    state = {"me": node_announcement(1, queen=0)}
     member = service(1, "demo", port, token=token)
     member._describe = lambda: state["me"]
     async with member:
         search_task = asyncio.create_task(find_colony("demo", token, newcomer(port, answer_timeout_s=20)))
         await eventually(lambda: member.counters["seek_not_queen"] >= 1)
-        state["me"] = portrait(1, queen=1)
+        state["me"] = node_announcement(1, queen=1)
         assert (await search_task).queen_url == "https://127.0.0.1:9001"
 
 
@@ -121,8 +130,8 @@ async def test_a_clock_off_by_an_hour_is_named(shift: int, sentence: str) -> Non
 
 async def test_a_deposed_queen_that_answers_first_is_not_believed() -> None:
     port, token = free_port(), new_token()
-    old = portrait(0, queen=0, term=5)
-    new = portrait(1, queen=1, term=8)
+    old = node_announcement(0, queen=0, term=5)
+    new = node_announcement(1, queen=1, term=8)
     async with service(0, "demo", port, token=token, me=old), service(1, "demo", port, token=token, me=new):
         found = await find_colony("demo", token, newcomer(port, settle_s=1.0))
         assert found.queen_url == "https://127.0.0.1:9001"
@@ -163,12 +172,27 @@ async def test_a_recorded_seek_is_answered_once() -> None:
 
 def test_too_many_seeks_of_one_source_are_dropped_unread() -> None:
     queen = service(0, "demo", 1, token=new_token(), monotonic=lambda: 0.0)
-    datagram = b"AWRB\x01\x02".ljust(200, b"x")
+    token = new_token()
+    seek = Beacon(kind=Kind.SEEK, key_id=token.id, sent_ms=0, nonce=os.urandom(8), sender=node_id(9))
+    datagram = encode(seek, b"no key of anybody", "demo")
     for _ in range(1000):
         queen.handle(datagram, ("127.0.0.1", 9))
     assert queen.counters["seek_limited"] == 800
     queen.handle(datagram, ("127.0.0.2", 9))
     assert queen.counters["seek_limited"] == 800
+
+
+def test_what_is_not_ours_is_thrown_away_before_anything_is_looked_up() -> None:
+    """Neither the colony is counted nor a key opened for a datagram that anybody could have sent."""
+    queen = service(0, "demo", 1, token=new_token(), monotonic=lambda: 0.0)
+    queen._describe = queen._token_key = lambda *_: 1 // 0  # type: ignore[assignment,return-value]
+    seek = Beacon(kind=Kind.SEEK, key_id="token", sent_ms=0, nonce=os.urandom(8), sender=node_id(9))
+    whole = encode(seek, b"key", "demo")
+    strange = [b"", b"x" * 600, b"x" * 200, whole[:4] + b"\x63" + whole[5:], encode(seek, b"key", "other")]
+    for datagram in strange:
+        queen.handle(datagram, ("127.0.0.1", 9))
+    assert sum(queen.counters.values()) == len(strange)
+    assert all(name.startswith("rejected_") for name in queen.counters)
 
 
 async def test_layers_are_asked_in_order(gateway: str, closed: str) -> None:
@@ -196,13 +220,13 @@ async def test_reachable_keeps_order_and_drops_doubles(gateway: str, closed: str
 
 
 def test_seeds_are_addresses_of_gateways() -> None:
-    assert gateway_url("10.0.0.1:443") == "https://10.0.0.1:443"
-    assert gateway_url("https://[fd00::1]:8443/") == "https://[fd00::1]:8443"
-    assert gateway_url("queen.example:1") == "https://queen.example:1"
+    assert seed_url("10.0.0.1:443") == "https://10.0.0.1:443"
+    assert seed_url("https://[fd00::1]:8443/") == "https://[fd00::1]:8443"
+    assert seed_url("queen.example:1") == "https://queen.example:1"
 
 
 @pytest.mark.parametrize(
-    "seed", ["", "host", "http://host:1", "https://host", "https://host:99999", "https://u:p@host:1", "https://h:1/p"]
+    "seed", ["", "host", "http://host:1", "https://host:99999", "https://u:p@host:1", "https://h:1/p"]
 )
 async def test_a_bad_seed_is_one_clear_line(seed: str) -> None:
     with pytest.raises(InvalidInput, match="is not a gateway address") as caught:

@@ -12,14 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
-from discovery_support import LOOPBACK_LINKS, SECRET, eventually, free_port, node_id, portrait, service
+from discovery_support import LOOPBACK_LINKS, SECRET, eventually, free_port, node_announcement, node_id, service
 
 from aware_agent.discovery.beacon import Beacon, Kind, announce_key, encode
 from aware_agent.discovery.errors import PortInUse
 from aware_agent.discovery.interfaces import LOOPBACK_BROADCAST
 from aware_agent.discovery.pace import Pace
 from aware_agent.discovery.peers import Peer
-from aware_agent.discovery.service import AnnounceKeys, Portrait
+from aware_agent.discovery.service import AnnounceKeys, NodeAnnouncement
 
 SOURCE = ("127.0.0.1", 9)
 
@@ -67,12 +67,12 @@ async def test_colonies_on_one_port_do_not_see_each_other() -> None:
 async def test_a_change_is_told_at_once() -> None:
     port = free_port()
     lazy = Pace(interval_s=3600, fast_s=3600)
-    state = {"me": portrait(0, queen=1)}
+    state = {"me": node_announcement(0, queen=1)}
     a = service(0, "demo", port, pace=lazy)
     a._describe = lambda: state["me"]
     async with service(1, "demo", port, pace=lazy) as b, a:
         await eventually(lambda: len(b.peers) == 1)
-        state["me"] = portrait(0, queen=0, term=9)
+        state["me"] = node_announcement(0, queen=0, term=9)
         a.hurry()
         await eventually(lambda: (peer := b.peers.get(node_id(0))) and peer.term == 9 and peer.is_queen)
 
@@ -146,9 +146,9 @@ async def test_a_port_that_is_not_shared_is_one_clear_line() -> None:
     assert caught.value.exit_code == 17
 
 
-async def test_a_portrait_nobody_could_carry_fails_the_start_and_leaves_nothing_open() -> None:
+async def test_an_announcement_nobody_could_carry_fails_the_start_and_leaves_nothing_open() -> None:
     port = free_port()
-    bad = Portrait(id=node_id(0), name="two words", address="127.0.0.1", url="")
+    bad = NodeAnnouncement(id=node_id(0), name="two words", address="127.0.0.1", url="")
     with pytest.raises(ValueError, match="two words"):
         await service(0, "demo", port, me=bad).start()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as alone:
@@ -160,6 +160,7 @@ async def test_closing_twice_is_harmless() -> None:
     await member.start()
     await member.aclose()
     await member.aclose()
+    assert not member._sockets
 
 
 NEIGHBOUR = """

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from aware_agent.colony.errors import InvalidInput
-from aware_agent.colony.simulator import __main__ as command
-from aware_agent.colony.simulator.transcript import difference, replay
+from aware_agent.simulator import __main__ as command
+from aware_agent.simulator.transcript import difference, replay
+from tests.recorded import check_recorded
 
 STATES = Path(__file__).parent.parent / "states"
 
 
 @pytest.mark.parametrize("path", sorted(STATES.glob("*.txt")), ids=lambda p: p.stem)
 def test_recorded_state(path: Path) -> None:
-    """AWARE_RECORD=1 writes today's decisions into the files; look at the diff before you keep it."""
-    text = path.read_text(encoding="utf-8")
-    if os.environ.get("AWARE_RECORD"):
-        path.write_text(replay(text), encoding="utf-8")
-    changed = difference(path.read_text(encoding="utf-8"))
-    assert not changed, f"{path.name}:\n{changed}"
-    assert text.startswith("# "), "a transcript begins with the sentence that says what it shows"
+    check_recorded(path, replay, difference)
 
 
 def test_corpus_is_there() -> None:
@@ -30,7 +24,7 @@ def test_corpus_is_there() -> None:
 
 
 def test_difference_shows_what_was_expected_and_what_came() -> None:
-    text = "me b\n0 line a b\n    watching\n1 crowned a 5\n    watching: all is well\n"
+    text = "me b\n0 line a b\n    watching\n1 queen a 5\n    watching: all is well\n"
     changed = difference(text)
     assert "-    watching: all is well" in changed
     assert "+    watching: a is queen of term 5" in changed

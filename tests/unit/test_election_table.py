@@ -9,30 +9,30 @@ import pytest
 from aware_agent.colony import election as e
 from aware_agent.colony.election import Decision, Election, Event, Phase, decide, heir, position
 from aware_agent.colony.errors import IllegalTransition
-from aware_agent.colony.simulator.table import EVENTS, cell, markdown
 from aware_agent.colony.timing import Timing
+from aware_agent.simulator.table import EVENTS, cell, markdown
 
 NOW = 100.0
-MINE = e.Crown(id="b", name="b", url="", incarnation="b.1", since=0.0)
-HERS = e.Crown(id="a", name="a", url="", incarnation="a.1", since=0.0)
+MINE = e.QueenRecord(id="b", name="b", url="", incarnation="b.1", since=0.0)
+HERS = e.QueenRecord(id="a", name="a", url="", incarnation="a.1", since=0.0)
 
 
 def state_in(phase: Phase) -> Election:
     """Node b in that phase, second to the queen a where there is one."""
     base = Election(me="b", incarnation="b.1", timing=Timing(), line=("a", "b", "c"), known=True, phase=phase)
     extra: dict[Phase, dict[str, object]] = {
-        Phase.WATCHING: {"seat": HERS, "seat_term": 5, "last_queen": "a"},
+        Phase.WATCHING: {"queen_record": HERS, "queen_term": 5, "last_queen": "a"},
         Phase.CAMPAIGNING: {"last_queen": "a"},
-        Phase.REIGNING: {"seat": MINE, "seat_term": 7, "term": 7, "deadline": NOW + 2, "last_queen": "b"},
+        Phase.REIGNING: {"queen_record": MINE, "queen_term": 7, "term": 7, "deadline": NOW + 2, "last_queen": "b"},
         Phase.GONE: {},
     }
     return e.replace(base, **extra[phase])
 
 
 SAMPLES: dict[type, Event] = {
-    e.Crowned: e.Crowned(HERS, 9),
+    e.QueenSeen: e.QueenSeen(HERS, 9),
     e.Vacant: e.Vacant(),
-    e.Line: e.Line(("a", "b", "c", "d")),
+    e.Succession: e.Succession(("a", "b", "c", "d")),
     e.Won: e.Won(9, NOW + 3),
     e.Lost: e.Lost(HERS, 9),
     e.Failed: e.Failed("no answer"),
@@ -40,23 +40,27 @@ SAMPLES: dict[type, Event] = {
     e.LeaseLost: e.LeaseLost(),
     e.Tick: e.Tick(),
     e.Resign: e.Resign(),
+    e.GatewayLost: e.GatewayLost("its gateway ended"),
+    e.GatewayServes: e.GatewayServes(),
     e.Quit: e.Quit(),
 }
 
 W, C, R, G = Phase.WATCHING, Phase.CAMPAIGNING, Phase.REIGNING, Phase.GONE
 # (phase, event): phase after, effects in order
 EXPECTED: dict[tuple[Phase, type], tuple[Phase, tuple[str, ...]]] = {
-    (W, e.Crowned): (W, ()),
+    (W, e.QueenSeen): (W, ()),
     (W, e.Vacant): (C, ("Campaign",)),
-    (W, e.Line): (W, ()),
+    (W, e.Succession): (W, ()),
     (W, e.Renewed): (W, ()),
     (W, e.LeaseLost): (W, ()),
     (W, e.Tick): (W, ()),
     (W, e.Resign): (W, ()),
+    (W, e.GatewayLost): (W, ()),
+    (W, e.GatewayServes): (W, ()),
     (W, e.Quit): (G, ()),
-    (C, e.Crowned): (C, ()),
+    (C, e.QueenSeen): (C, ()),
     (C, e.Vacant): (C, ()),
-    (C, e.Line): (C, ()),
+    (C, e.Succession): (C, ()),
     (C, e.Won): (R, ("Reign", "WakeAt")),
     (C, e.Lost): (W, ("WakeAt",)),
     (C, e.Failed): (W, ("WakeAt",)),
@@ -64,14 +68,18 @@ EXPECTED: dict[tuple[Phase, type], tuple[Phase, tuple[str, ...]]] = {
     (C, e.LeaseLost): (C, ()),
     (C, e.Tick): (C, ()),
     (C, e.Resign): (C, ()),
+    (C, e.GatewayLost): (C, ()),
+    (C, e.GatewayServes): (C, ()),
     (C, e.Quit): (G, ()),
-    (R, e.Crowned): (W, ("Abdicate",)),
+    (R, e.QueenSeen): (W, ("Abdicate",)),
     (R, e.Vacant): (W, ("Abdicate", "WakeAt")),
-    (R, e.Line): (R, ()),
+    (R, e.Succession): (R, ()),
     (R, e.Renewed): (R, ("WakeAt",)),
     (R, e.LeaseLost): (W, ("Abdicate",)),
     (R, e.Tick): (R, ("WakeAt",)),
     (R, e.Resign): (W, ("Abdicate", "HandOver")),
+    (R, e.GatewayLost): (W, ("Abdicate", "HandOver")),
+    (R, e.GatewayServes): (R, ()),
     (R, e.Quit): (G, ("Abdicate", "HandOver")),
     **{(G, kind): (G, ()) for kind in EVENTS},
     (G, e.Won): (G, ("HandOver",)),
@@ -129,19 +137,19 @@ def test_an_older_answer_does_not_shorten_the_reign() -> None:
 
 
 def test_news_from_before_her_time_leave_a_queen_alone() -> None:
-    decision = decide(reigning(), e.Crowned(HERS, 6), NOW)
+    decision = decide(reigning(), e.QueenSeen(HERS, 6), NOW)
     assert decision == Decision(reigning())
 
 
 def test_a_vacancy_before_her_own_key_was_seen_is_old_news() -> None:
-    state = reigning(seat=None, seat_term=0)
+    state = reigning(queen_record=None, queen_term=0)
     assert decide(state, e.Vacant(), NOW) == Decision(state)
 
 
 def test_heir_and_place() -> None:
     state = state_in(W)
     assert (heir(state), position(state)) == ("b", 0)
-    vacant = e.replace(state, seat=None)
+    vacant = e.replace(state, queen_record=None)
     assert (heir(vacant), position(vacant)) == ("b", 0)
     assert position(e.replace(vacant, me="a")) == 2, "the last queen is last in line"
     assert position(e.replace(state, me="a")) is None, "the reigning queen does not wait"
@@ -159,10 +167,10 @@ def test_two_last_queens_do_not_wait_for_each_other() -> None:
         assert decision.state.campaign_at == NOW + 0.15
 
 
-def test_losing_to_her_own_earlier_life_clears_the_throne() -> None:
-    old = e.Crown(id="b", name="b", url="", incarnation="b.0", since=0.0)
+def test_losing_to_her_own_earlier_life_removes_the_key() -> None:
+    old = e.QueenRecord(id="b", name="b", url="", incarnation="b.0", since=0.0)
     assert decide(state_in(C), e.Lost(old, 9), NOW).effects == (e.Evict(9),)
-    noted = decide(state_in(C), e.Crowned(old, 9), NOW).state
+    noted = decide(state_in(C), e.QueenSeen(old, 9), NOW).state
     assert e.Evict(9) in decide(noted, e.Failed("no answer"), NOW).effects
 
 
@@ -180,11 +188,11 @@ def test_a_named_successor_that_is_not_in_line_is_not_waited_for() -> None:
 
 def test_whoever_resigned_and_is_named_again_need_not_abstain() -> None:
     state = decide(reigning(), e.Resign(), NOW).state
-    other = e.Crowned(HERS, 9)
+    other = e.QueenSeen(HERS, 9)
     back = follow(state, (NOW + 0.1, other), (NOW + 0.5, e.Vacant(e.Handover(term=9, to="b"))))
     assert back.effects == (e.Campaign(),)
 
 
-def test_unknown_throne_is_no_vacancy() -> None:
+def test_an_unread_key_is_no_vacancy() -> None:
     fresh = Election(me="b", incarnation="b.1", timing=Timing())
-    assert decide(fresh, e.Line(("b",)), NOW).effects == ()
+    assert decide(fresh, e.Succession(("b",)), NOW).effects == ()

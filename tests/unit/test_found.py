@@ -27,9 +27,9 @@ from aware_agent.security.records import CaRecord, ColonyRecord, UserRecord
 from aware_agent.security.sealed import colony_sealer
 from aware_agent.security.token import TokenRecord, beacon_key, check_token
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.errors import StoreError
 from aware_agent.store.keys import Keys
-from aware_agent.store.lines import Credentials
 
 pytestmark = [
     pytest.mark.etcd,
@@ -59,7 +59,7 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
 def client(etcd: Etcd, *, key: str = "founder") -> EtcdClient:
     endpoint, directory = etcd
     credentials = Credentials(
-        ca=(directory / "ca.crt").read_bytes(),
+        ca=(directory / "council-ca.crt").read_bytes(),
         cert=(directory / f"{key}.crt").read_bytes(),
         key=(directory / f"{key}.key").read_bytes(),
     )
@@ -99,7 +99,9 @@ async def test_founding_writes_all_in_one_revision_and_a_second_time_nothing(etc
     assert len({revision for _, revision in kept.values()}) == 1
     event = next(name for name in kept if name.startswith("events/"))
     founder = f"nodes/{base.founder_id}"
-    assert set(kept) == {"colony", "ca", "spec", "users/admin", f"tokens/{base.token.id}", founder, event}
+    assert set(kept) == {
+        "colony", "ca", "council-ca", "spec", "users/admin", f"tokens/{base.token.id}", founder, event,
+    }  # fmt: skip
     check_values(keys, base, {name: value for name, (value, _) in kept.items()}, event)
 
 
@@ -109,7 +111,8 @@ def check_values(keys: Keys, base: Material, values: dict[str, bytes], event: st
 
     sealer = colony_sealer(base.secret)
     assert read("colony", ColonyRecord) == ColonyRecord(name="one", founded_at=NOW, ca_pin=base.token.ca_pin)
-    assert sealer.open(read("ca", CaRecord).key, keys.key("ca")) == base.ca.key
+    for name, ca in (("ca", base.ca), ("council-ca", base.council_ca)):
+        assert sealer.open(read(name, CaRecord).key, keys.key(name)) == ca.key
     assert read("spec", Spec) == spec("one")
     admin = read(f"users/{ADMIN}", UserRecord)
     assert verify_password(PASSWORD, admin.password_hash)
@@ -173,7 +176,7 @@ async def test_without_a_certificate_of_this_ca_etcd_lets_nobody_in(etcd: Etcd, 
     strangers = material(tmp_path, "strange").directory
     endpoint, directory = etcd
     credentials = Credentials(
-        ca=(directory / "ca.crt").read_bytes(),
+        ca=(directory / "council-ca.crt").read_bytes(),
         cert=(strangers / "founder.crt").read_bytes(),
         key=(strangers / "founder.key").read_bytes(),
     )
@@ -196,7 +199,7 @@ def test_etcds_own_gateway_works_with_the_server_certificate(etcd: Etcd) -> None
     import http.client
 
     endpoint, directory = etcd
-    context = ssl.create_default_context(cafile=str(directory / "ca.crt"))
+    context = ssl.create_default_context(cafile=str(directory / "council-ca.crt"))
     context.load_cert_chain(directory / "etcd.crt", directory / "etcd.key")
     host, _, port = endpoint.partition(":")
     connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=10)

@@ -11,10 +11,8 @@ from security_support import NOW
 
 from aware_agent.agent.material import (
     FOUNDER_USER,
-    MEMBER_NAME,
     Material,
     make_material,
-    make_member_certificates,
 )
 from aware_agent.agent.state import StateCorrupted, StateDir, StateUnusable
 from aware_agent.colony.errors import Conflict, InvalidInput
@@ -48,11 +46,18 @@ def test_the_material_is_complete_and_fits_together(tmp_path: Path) -> None:
     assert state.membership.etcd == ("127.0.0.1:23790",)
     assert state.ca == material.ca.certificate
     pki.check_certificate(state.certificate, key=state.key, ca=state.ca, common_name=material.founder_id)
-    assert pki.facts(state.certificate).sans == {"demo-1", "localhost", "queen.demo.aware", "127.0.0.1"}
+    assert pki.facts(state.certificate).sans == {"demo-1.node.demo.aware", "council.demo.aware", "127.0.0.1"}
     assert pki.facts(material.founder.certificate).common_name == FOUNDER_USER
     assert pki.facts(material.etcd.certificate).sans >= {"127.0.0.1", "localhost"}
-    for pair in (material.etcd, material.founder):
-        assert pki.is_issued_by(pair.certificate, material.ca.certificate)
+    assert state.council is not None
+    assert state.council.ca == material.council_ca.certificate
+    pki.check_certificate(
+        state.council.certificate, key=state.key, ca=state.council.ca, common_name=material.founder_id
+    )
+    for certificate in (material.etcd.certificate, material.founder.certificate, state.council.certificate):
+        assert pki.is_issued_by(certificate, material.council_ca.certificate), "all that etcd is shown"
+        assert not pki.is_issued_by(certificate, material.ca.certificate)
+    assert pki.ca_pin(material.ca.certificate) != pki.ca_pin(material.council_ca.certificate)
     assert material.token.ca_pin == pki.ca_pin(material.ca.certificate)
 
 
@@ -129,7 +134,7 @@ def test_killed_at_any_write_the_next_run_completes_it(
     step = 0
     while make_until_killed(root := tmp_path / str(step), step, when, monkeypatch):
         # Without its commit mark a node certificate counts for nothing and is made anew.
-        passing = (".tmp", "node.crt")
+        passing = (".tmp", "node.crt", "council.crt")
         kept = {name: data for name, data in snapshot(root).items() if not name.endswith(passing)}
         completed = make(root)
         after = snapshot(root)
@@ -139,10 +144,10 @@ def test_killed_at_any_write_the_next_run_completes_it(
         assert completed.token.ca_pin == pki.ca_pin(completed.ca.certificate)
         assert make(root).changed == ()
         step += 1
-    assert step == 12, "seven files of material, five of the founder's state"
+    assert step == 16, "nine files of material, seven of the founder's state"
 
 
-@pytest.mark.parametrize("name", ["ca.key", "etcd.key", "founder.key", "material.json"])
+@pytest.mark.parametrize("name", ["ca.key", "council-ca.key", "etcd.key", "founder.key", "material.json"])
 def test_a_missing_secret_is_refused_not_replaced(tmp_path: Path, name: str) -> None:
     make(tmp_path)
     (tmp_path / "material" / name).unlink()
@@ -154,7 +159,11 @@ def test_a_missing_secret_is_refused_not_replaced(tmp_path: Path, name: str) -> 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"\xff", b"{}"])
 @pytest.mark.parametrize(
-    "name", ["ca.key", "ca.crt", "etcd.key", "etcd.crt", "founder.key", "founder.crt", "material.json"]
+    "name",
+    [
+        *(f"{stem}.{kind}" for stem in ("ca", "council-ca", "etcd", "founder") for kind in ("key", "crt")),
+        "material.json",
+    ],
 )
 def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path, name: str, content: bytes) -> None:
     make(tmp_path)
@@ -215,7 +224,7 @@ def test_a_founder_the_colony_looks_after_is_left_alone_until_its_certificate_ra
     renewed = msgspec.structs.replace(state.membership, issued_at=NOW, secret=b"n" * 32, generation=2)
     csr = pki.make_csr(state.key, state.identity.id, "demo-1")
     short = pki.sign_csr(first.ca, csr, node_id=state.identity.id, sans=["demo-1"], now=NOW, days=7)
-    directory.save(renewed, certificate=short, ca=state.ca)
+    directory.save(renewed, certificate=short, ca=state.ca, council=state.council)
     assert make(tmp_path, now=NOW + 6 * DAY).changed == ()
     moved = make(tmp_path, now=NOW + 6 * DAY, etcd_addresses=["127.0.0.1:4"])
     assert "colony.json" in {path.name for path in moved.changed}
@@ -223,50 +232,8 @@ def test_a_founder_the_colony_looks_after_is_left_alone_until_its_certificate_ra
     assert kept is not None
     assert (kept.membership.etcd, kept.membership.secret, kept.certificate) == (("127.0.0.1:4",), b"n" * 32, short)
     # A colony that was off for longer than its certificates live starts again from here.
-    directory.save(msgspec.structs.replace(renewed, secret=first.secret, generation=1), certificate=short, ca=state.ca)
+    directory.save_membership(msgspec.structs.replace(renewed, secret=first.secret, generation=1))
     make(tmp_path, now=NOW + 8 * DAY)
     again = directory.load()
     assert again is not None
     assert pki.facts(again.certificate).not_after > NOW + 9 * DAY
-
-
-def test_each_member_of_etcd_gets_a_certificate_of_its_own(tmp_path: Path) -> None:
-    material = make(tmp_path, etcd_addresses=["192.0.2.11:2379", "192.0.2.12:2379"])
-    members = {"demo-1": "192.0.2.11", "demo-2": "2001:db8::2"}
-    written = make_member_certificates(material.directory, members, now=NOW)
-    assert {path.name for path in written} == {f"etcd-{name}.{kind}" for name in members for kind in ("key", "crt")}
-    for name, address in members.items():
-        certificate = (material.directory / f"etcd-{name}.crt").read_bytes()
-        facts = pki.facts(certificate)
-        assert facts.sans == {address, name, "localhost", "127.0.0.1"}
-        assert facts.common_name == MEMBER_NAME, "etcd takes peers by this name"
-        assert pki.is_issued_by(certificate, material.ca.certificate)
-        assert stat.S_IMODE((material.directory / f"etcd-{name}.key").stat().st_mode) == 0o600
-
-
-def test_certificates_of_members_are_kept_while_they_are_good(tmp_path: Path) -> None:
-    directory = make(tmp_path).directory
-    make_member_certificates(directory, {"demo-1": "192.0.2.11", "demo-2": "192.0.2.12"}, now=NOW)
-    before = snapshot(directory)
-    assert make_member_certificates(directory, {"demo-2": "192.0.2.12", "demo-1": "192.0.2.11"}, now=NOW + DAY) == ()
-    assert snapshot(directory) == before
-    moved = make_member_certificates(directory, {"demo-1": "192.0.2.99", "demo-2": "192.0.2.12"}, now=NOW + DAY)
-    assert [path.name for path in moved] == ["etcd-demo-1.crt"]
-    late = make_member_certificates(directory, {"demo-2": "192.0.2.12"}, now=NOW + (pki.NODE_DAYS - 10) * DAY)
-    assert [path.name for path in late] == ["etcd-demo-2.crt"]
-    assert snapshot(directory)["etcd-demo-2.key"] == before["etcd-demo-2.key"]
-
-
-@pytest.mark.parametrize("name", ["Demo", "../x", "", "localhost"])
-def test_a_member_whose_name_is_none_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
-    directory = make(tmp_path).directory
-    before = snapshot(directory)
-    with pytest.raises(InvalidInput):
-        make_member_certificates(directory, {"demo-1": "192.0.2.11", name: "192.0.2.12"}, now=NOW)
-    assert snapshot(directory) == before
-
-
-def test_members_need_the_material(tmp_path: Path) -> None:
-    with pytest.raises(StateUnusable, match="holds no founding material"):
-        make_member_certificates(tmp_path, {"demo-1": "192.0.2.11"}, now=NOW)
-    assert list(tmp_path.iterdir()) == []

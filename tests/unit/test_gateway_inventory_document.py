@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aware_agent.colony.inventory import build_inventory, group_name, host_names
+from aware_agent.colony.inventory import ALIVE, build_inventory, group_name, host_names
+from aware_agent.colony.names import Kind, is_name
 from aware_agent.colony.node import Capabilities, Status
 from aware_agent.colony.view import ColonyView, NodeView
 from tests.gateway.memory import MemoryContext, node_id
@@ -35,6 +36,7 @@ def test_a_healthy_colony() -> None:
     assert document["groups"] == {
         "aware_queen": ["demo-1"],
         "aware_workers": ["demo-2", "demo-3", "demo-4", "demo-5"],
+        "aware_alive": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
         "aware_status_ready": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
         "aware_zone_a": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
         "web": ["demo-2", "demo-3"],
@@ -58,6 +60,7 @@ def test_suspect_and_cordoned_nodes_keep_their_caste() -> None:
     document = build_inventory(_view(status=Status.SUSPECT, cordoned=True))
     groups = {name for name, hosts in document["groups"].items() if "demo-2" in hosts}
     assert {"web", "aware_cordoned", "aware_status_suspect", "aware_workers"} <= groups
+    assert ALIVE not in groups
 
 
 def test_empty_castes_are_there() -> None:
@@ -76,11 +79,14 @@ def test_without_a_queen_nobody_is_called_one() -> None:
     assert document["groups"]["aware_queen"] == []
 
 
-@pytest.mark.parametrize("name", ["", "all", "localhost", "a b", "x" * 300, "-x", "../etc", EVIL, "a\nb", "ünode"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "all", "localhost", "a b", "x" * 300, "-x", "x-", "X", "x.y", "7", "web", "../etc", EVIL, "a\nb", "ünode"],
+)
 def test_names_that_are_no_host_names_become_ids(name: str) -> None:
     document = build_inventory(_view(name=name))
     assert name not in document["hosts"]
-    host = f"aware-_{node_id(1).lower()}"
+    host = f"aware-{node_id(1).lower()}"
     assert document["hosts"][host]["aware_id"] == node_id(1)
     assert document["hosts"][host]["aware_name"] == name
     assert host in document["groups"]["web"]
@@ -152,3 +158,8 @@ def test_whatever_nodes_say_the_document_is_whole(said: list[dict[str, Any]]) ->
     for variables in document["hosts"].values():
         assert {name for name in variables if not name.startswith("aware_")} <= {"ansible_host"}
     msgspec.json.encode(document)
+
+
+@pytest.mark.parametrize("kind", [Kind.NODE, Kind.CASTE])
+def test_nothing_else_can_be_called_like_the_group_of_the_living(kind: Kind) -> None:
+    assert not is_name(kind, ALIVE)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aware_agent.colony.errors import Conflict, InvalidInput
-from aware_agent.gateway import idempotency, lockout, preconditions
+from aware_agent.colony.errors import InvalidInput
+from aware_agent.gateway import lockout, preconditions
 from aware_agent.gateway.errors import TooManyAttempts
-from aware_agent.gateway.idempotency import Replies, Reply, fingerprint
+from aware_agent.gateway.idempotency import mark
 from aware_agent.gateway.lockout import Lockout
 from aware_agent.gateway.reads import accepts_gzip
 
@@ -92,22 +92,10 @@ def test_accept_encoding(header: bytes, wanted: bool) -> None:
     assert accepts_gzip(header) is wanted
 
 
-def test_replies_are_bounded_and_tied_to_user_and_request() -> None:
-    replies = Replies()
-    one, two = fingerprint("PUT", "/a", b"", b"1"), fingerprint("PUT", "/a", b"", b"2")
-    assert one != two
-    assert fingerprint("PUT", "/a", b"x", b"") != fingerprint("PUT", "/ax", b"", b"")
-    assert replies.begin("ada", "k", one) is None
-    with pytest.raises(Conflict):
-        replies.begin("ada", "k", one)
-    reply = Reply(one, 200, [], b"done")
-    replies.finish("ada", "k", reply)
-    assert replies.begin("ada", "k", one) is reply
-    assert replies.begin("otto", "k", one) is None
-    with pytest.raises(Conflict):
-        replies.begin("ada", "k", two)
-    for number in range(idempotency.MAX_KEPT + 10):
-        replies.begin("ada", f"n{number}", one)
-    assert len(replies._kept) == idempotency.MAX_KEPT
-    with pytest.raises(InvalidInput):
-        replies.begin("ada", "no\nline", one)
+def test_what_makes_two_requests_the_same() -> None:
+    one = mark("PUT", "/a", b"", b"1")
+    assert one == mark("PUT", "/a", b"", b"1")
+    others = [mark("POST", "/a", b"", b"1"), mark("PUT", "/b", b"", b"1"), mark("PUT", "/a", b"", b"2")]
+    others += [mark("PUT", "/a", b"1", b""), mark("PUT", "/a1", b"", b"")]
+    assert one not in others
+    assert len(set(others)) == len(others)

@@ -17,7 +17,9 @@ import msgspec
 import pytest
 from security_support import COLONY, Authority, Reply, free_port, server_context, tls_server
 
+from aware_agent import daemon
 from aware_agent.agent.join import Joined, Newcomer, join
+from aware_agent.agent.settings import load_settings
 from aware_agent.agent.state import StateCorrupted, StateDir
 from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.discovery.errors import ClockSkew, NoColonyFound
@@ -29,8 +31,11 @@ from aware_agent.security.joining import (
     JoinFailed,
     JoinRequest,
     NameTaken,
+    Secrets,
     parse_join_request,
 )
+from aware_agent.security.records import CouncilAccess
+from aware_agent.security.sealing import seal_for
 from aware_agent.security.token import (
     RANDOM_BYTES,
     JoinToken,
@@ -45,6 +50,7 @@ from aware_agent.security.token import (
 SECRET = b"colony secret of thirty-two byte"
 NEWCOMER = Newcomer(colony=COLONY, name="demo-2", address="127.0.0.1", url="https://127.0.0.1:20102")
 HOME = Authority.make()
+COUNCIL_CA = pki.create_council_ca(COLONY, time.time())
 Ways = Callable[[], AsyncIterator[Found]]
 
 
@@ -82,16 +88,28 @@ class Queen:
         now = time.time()
         check_token(record, request.token_id, request.secret, name=request.name, now=now)
         self.seen.append(request)
-        sans = pki.node_sans(COLONY, request.name, [request.address])
+        sans = pki.node_sans(COLONY, request.name, [request.address], eligible=True)
         csr = request.csr.encode()
         certificate = pki.sign_csr(self.authority.ca, csr, node_id=request.node_id, sans=sans, now=now)
-        return Reply(200, msgspec.json.encode(self.grant(certificate)))
+        council = CouncilAccess(
+            certificate=pki.sign_csr(COUNCIL_CA, csr, node_id=request.node_id, sans=sans, now=now),
+            ca=COUNCIL_CA.certificate,
+        )
+        return Reply(200, msgspec.json.encode(self.grant(request, certificate, council)))
 
-    def grant(self, certificate: bytes, **changes: Any) -> JoinAnswer:
+    def grant(
+        self, request: JoinRequest, certificate: bytes, council: CouncilAccess | None = None, **changes: Any
+    ) -> JoinAnswer:
         answer = JoinAnswer(
             certificate=certificate.decode(),
             ca=self.authority.ca.certificate.decode(),
-            colony_secret=SECRET,
+            sealed=seal_for(
+                request.box_key,
+                msgspec.json.encode(Secrets(colony_secret=SECRET, whole=council is not None, council=council)),
+                purpose="join",
+                colony=COLONY,
+                node_id=request.node_id,
+            ),
             etcd=("127.0.0.1:2379",),
             joined_at=1234.5,
         )
@@ -148,9 +166,12 @@ async def test_a_newcomer_gets_certificate_secret_and_endpoints(tmp_path: Path) 
     assert state.membership.joined_at == 1234.5
     assert (request.node_id, request.name, request.url) == (state.identity.id, "demo-2", NEWCOMER.url)
     pki.check_certificate(state.certificate, key=state.key, ca=state.ca, common_name=state.identity.id)
+    assert state.council is not None
+    council = state.council
+    pki.check_certificate(council.certificate, key=state.key, ca=council.ca, common_name=state.identity.id)
     assert "PRIVATE" not in request.csr
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "ca.crt", "colony.json", "node.crt", "node.json", "node.key",
+        "ca.crt", "colony.json", "council-ca.crt", "council.crt", "node.crt", "node.json", "node.key",
     ]  # fmt: skip
 
 
@@ -196,7 +217,7 @@ async def test_a_member_of_the_same_ca_under_another_colony_name_is_refused(tmp_
     with queen() as (url, mother):
         newcomer = NEWCOMER._replace(colony="demi")
         text = await refused(CaPinMismatch, tmp_path, layers(url), newcomer=newcomer)
-    assert "not of colony 'demi'" in text
+    assert "not of the council of colony 'demi'" in text
     assert mother.seen == []
 
 
@@ -285,6 +306,28 @@ async def test_a_taken_name_is_exit_code_19(tmp_path: Path) -> None:
     assert NameTaken.exit_code == 19
 
 
+async def test_a_guessed_name_that_is_taken_gives_way_to_the_whole_host_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "db.west")
+    file, state = tmp_path / "agent.toml", StateDir(tmp_path / "state")
+    taken = problem(409, "name-taken", "the name 'db' belongs to another node")
+    with queen([taken]) as (url, mother):
+        discovery = f'[discovery]\nseeds = ["{url}"]\nbroadcast = false\n'
+        file.write_text(f'colony = "{COLONY}"\nstate_dir = "{state.path}"\naddress = "127.0.0.1"\n{discovery}')
+        state.prepare()
+        assert await daemon._join(load_settings(file, {}), state, str(HOME.token)) == "seed"
+        assert [request.name for request in mother.seen] == ["db-west"]
+        assert load_settings(file, {}).name == "db-west", "that is its name from now on"
+        mother.before.append(taken)
+        other = StateDir(tmp_path / "other")
+        other.prepare()
+        said = load_settings(file, {"AWARE_NAME": "db", "AWARE_STATE_DIR": str(other.path)})
+        with pytest.raises(NameTaken):
+            await daemon._join(said, other, str(HOME.token))
+    assert len(mother.seen) == 1, "a name that was said stays refused"
+
+
 async def test_any_other_refusal_is_final_and_says_why(tmp_path: Path) -> None:
     with queen([problem(422, "csr-refused", "the request\r\n\x1b[1mis damaged")]) as (url, _):
         text = await refused(JoinFailed, tmp_path, layers(url))
@@ -309,7 +352,7 @@ async def test_a_slightly_wrong_clock_is_no_hindrance(tmp_path: Path) -> None:
 async def test_an_expired_gateway_certificate_hints_at_the_clock(tmp_path: Path) -> None:
     old = Authority.make()
     pair = pki.issue(
-        old.ca, old.server.key, common_name="x", sans=["queen.demo.aware"], now=time.time() - 3 * 86400, days=1
+        old.ca, old.server.key, common_name="x", sans=["council.demo.aware"], now=time.time() - 3 * 86400, days=1
     )
     with tls_server(pair, Queen(old), date=False) as url:
         text = await refused(JoinFailed, tmp_path, layers(url), old.token)
@@ -327,16 +370,18 @@ def forged_answers() -> dict[str, Callable[[Queen, JoinRequest], bytes]]:
     return {
         "no JSON": lambda mother, request: b"<html>",
         "no fields": lambda mother, request: b"{}",
-        "no certificate": lambda mother, request: encode(mother.grant(b"rubbish")),
-        "another node": lambda mother, request: encode(mother.grant(signed(mother, request, node_id="0" * 26))),
+        "no certificate": lambda mother, request: encode(mother.grant(request, b"rubbish")),
+        "another node": lambda mother, request: encode(
+            mother.grant(request, signed(mother, request, node_id="0" * 26))
+        ),
         "another key": lambda mother, request: encode(
-            mother.grant(signed(mother, request, csr=pki.make_csr(pki.make_key(), "x", "x")))
+            mother.grant(request, signed(mother, request, csr=pki.make_csr(pki.make_key(), "x", "x")))
         ),
-        "another CA": lambda mother, request: encode(mother.grant(signed(mother, request, ca=stranger))),
+        "another CA": lambda mother, request: encode(mother.grant(request, signed(mother, request, ca=stranger))),
         "another bundle": lambda mother, request: encode(
-            mother.grant(signed(mother, request), ca=stranger.certificate.decode())
+            mother.grant(request, signed(mother, request), ca=stranger.certificate.decode())
         ),
-        "no endpoints": lambda mother, request: encode(mother.grant(signed(mother, request), etcd=())),
+        "no endpoints": lambda mother, request: encode(mother.grant(request, signed(mother, request), etcd=())),
     }
 
 
@@ -350,6 +395,23 @@ async def test_an_answer_that_does_not_fit_is_not_stored(tmp_path: Path, kind: s
 
     with tls_server(HOME.server, Odd(HOME)) as url:
         assert "with something else" in await refused(JoinFailed, tmp_path, layers(url))
+
+
+@pytest.mark.parametrize("forged", ["another key", "another node", "another CA"])
+async def test_a_certificate_for_etcd_that_does_not_fit_is_not_stored(tmp_path: Path, forged: str) -> None:
+    class Odd(Queen):
+        def grant(
+            self, request: JoinRequest, certificate: bytes, council: CouncilAccess | None = None, **changes: Any
+        ) -> JoinAnswer:
+            csr = pki.make_csr(pki.make_key(), "x", "x") if forged == "another key" else request.csr.encode()
+            node_id = "0" * 26 if forged == "another node" else request.node_id
+            ca = self.authority.ca if forged == "another CA" else COUNCIL_CA
+            shown = pki.sign_csr(ca, csr, node_id=node_id, sans=[], now=time.time())
+            odd = CouncilAccess(certificate=shown, ca=COUNCIL_CA.certificate)
+            return super().grant(request, certificate, odd, **changes)
+
+    with tls_server(HOME.server, Odd(HOME)) as url:
+        assert "for etcd does not fit" in await refused(JoinFailed, tmp_path, layers(url))
 
 
 async def test_a_flood_is_cut_off(tmp_path: Path) -> None:

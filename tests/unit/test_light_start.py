@@ -8,12 +8,25 @@ import sys
 
 import pytest
 
-HEAVY = ("fastapi", "starlette", "pydantic", "jwt", "cryptography", "jinja2", "openstack", "ansible", "typer", "httpx")
+ETCD = ("grpc", "google", "aetcd")
+HEAVY = (
+    *ETCD,
+    "fastapi",
+    "starlette",
+    "pydantic",
+    "jwt",
+    "cryptography",
+    "jinja2",
+    "openstack",
+    "ansible",
+    "typer",
+    "httpx",
+)
 
 
 @pytest.mark.parametrize(
     "module",
-    ["aware_agent.daemon", "aware_agent.agent.node", "aware_agent.agent.renewal", "aware_agent.gateway.worker"],
+    ["aware_agent.daemon", "aware_agent.agent.worker", "aware_agent.agent.renewal", "aware_agent.gateway.worker"],
 )
 def test_a_worker_loads_nothing_heavy(module: str) -> None:
     """Import the module in a fresh interpreter and look what came along."""

@@ -41,7 +41,7 @@ def test_table(status: Status, present: Report | None, now: float, after: Status
     judgement = judge(records(at(status)), {"n": present} if present else {}, now, DEAD_AFTER)
     assert [v.status for v in judgement.verdicts] == ([after] if after else [])
     for verdict in judgement.verdicts:
-        assert verdict.sentence.startswith("n ")
+        assert verdict.message.startswith("n ")
         assert verdict.changed_status is (after is not status)
         assert verdict.report == (present or HERE), "the last known report is kept"
 
@@ -50,12 +50,12 @@ def test_a_new_report_of_a_ready_node_is_recorded_without_a_change_of_status() -
     anew = a_report("n", config_version=2)
     (verdict,) = judge(records(at(READY)), {"n": anew}, LATE, DEAD_AFTER).verdicts
     assert (verdict.status, verdict.changed_status, verdict.report) == (READY, False, anew)
-    assert verdict.sentence == "n reports anew"
+    assert verdict.message == "n reports anew"
 
 
 def test_the_sentence_of_death_says_how_long() -> None:
     (verdict,) = judge(records(at(SUSPECT)), {}, SINCE + 12.4, DEAD_AFTER).verdicts
-    assert verdict.sentence == "n is dead: silent for 12 s"
+    assert verdict.message == "n is dead: silent for 12 s"
 
 
 def test_judge_again_at_the_first_deadline() -> None:
@@ -80,3 +80,16 @@ def test_judging_again_at_that_time_comes_to_an_end() -> None:
 
 def test_presence_without_a_record_is_nobodys_node() -> None:
     assert judge({}, {"stranger": a_report("stranger")}, SINCE, DEAD_AFTER).verdicts == ()
+
+
+@pytest.mark.parametrize("leaving", [None, True], ids=["silent", "said good-bye"])
+def test_who_restarts_because_that_was_ordered_is_not_missed_until_it_is_late(leaving: bool | None) -> None:
+    records = {"n1": a_record("n1"), "n2": a_record("n2")}
+    here = {"n2": a_report("n2")} | ({"n1": a_report("n1", leaving=True)} if leaving else {})
+    meanwhile = judge(records, here, 100.0, 30.0, {"n1": 120.0})
+    assert [verdict.node for verdict in meanwhile.verdicts if verdict.changed_status] == []
+    assert meanwhile.again_at == 120.0
+    late = judge(records, here, 121.0, 30.0, {"n1": 120.0})
+    assert [verdict.node for verdict in late.verdicts if verdict.changed_status] == ["n1"]
+    back = judge(records, {"n1": a_report("n1"), "n2": a_report("n2")}, 102.0, 30.0, {"n1": 120.0})
+    assert not [verdict for verdict in back.verdicts if verdict.changed_status]

@@ -6,7 +6,7 @@ from colony_support import a_record, records
 
 from aware_agent.colony.node import Status
 from aware_agent.colony.plan import plan
-from aware_agent.colony.spec import CasteSpec, Policies, Requirements, Spec
+from aware_agent.colony.spec import CasteSpec, CouncilSpec, Policies, Requirements, Spec
 
 THREE = records(*(a_record(f"n{i}", joined_at=float(i)) for i in (1, 2, 3)))
 BASE = Spec(colony="c", size=3, castes={"web": CasteSpec(count=1)})
@@ -74,3 +74,23 @@ def test_the_dead_and_those_who_left_do_not_count() -> None:
         "n4": a_record("n4", status=Status.SUSPECT),
     }
     assert plan(BASE, BASE, given, {"web": ["n1"]}).missing_nodes == 1
+
+
+def test_the_council_changes() -> None:
+    three = change(council=CouncilSpec(size=3))
+    later = change(council=CouncilSpec(size=3, replace_after_s=0))
+    one = change(council=CouncilSpec(size=1))
+
+    def steps(before: Spec, after: Spec) -> tuple[str, ...]:
+        return plan(before, after, THREE, {"web": ["n2"]}).steps
+
+    assert steps(BASE, three) == ("the council is kept at 3 seats from now on",)
+    assert steps(three, one) == ("council: 3 -> 1 seat, one member at a time",)
+    assert steps(three, later) == ("council: lost members are replaced after another time",)
+    assert steps(three, BASE) == ("the council is left as it is from now on",)
+
+
+def test_a_council_larger_than_the_nodes_that_may_sit_is_said() -> None:
+    few = records(a_record("n1"), a_record("n2", eligible=False), a_record("n3", status=Status.DEAD))
+    outcome = plan(BASE, change(council=CouncilSpec(size=3)), few, {"web": ["n1"]})
+    assert "the council of 3 lacks 2 nodes allowed into it" in outcome.steps

@@ -11,18 +11,18 @@ import msgspec
 import pytest
 
 from aware_agent.agent.reader import ColonyReader
-from aware_agent.colony.election import Crown
+from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.errors import AwareError, Conflict, Deposed, InvalidInput
 from aware_agent.colony.event import Event
 from aware_agent.colony.hook import HookRecord, HookState, Operation, Order
 from aware_agent.colony.node import Record, Report
 from aware_agent.colony.spec import CasteSpec, Spec
 from aware_agent.colony.view import ColonyView
-from aware_agent.queen import hook_worker, hooks, runner
+from aware_agent.queen import hook_worker, hooks, overview, runner
 from aware_agent.queen.hook_worker import HookWorker
 from aware_agent.queen.hooks import HookCommands, Replayed
-from aware_agent.queen.ledger import Ledger
 from aware_agent.queen.runner import Outcome, RunnerMissing
+from aware_agent.queen.writer import FencedWriter
 from aware_agent.security.signed_url import Permit
 from aware_agent.security.token import base64url
 from aware_agent.store.client import EtcdClient
@@ -72,16 +72,16 @@ class Reign:
 
     async def begin(self) -> Reign:
         await self.client.delete(self.keys.queen)
-        crown = Crown(id="q", name="q", url="https://127.0.0.1:1", incarnation="i", since=1.0)
-        term = await self.client.put(self.keys.queen, msgspec.json.encode(crown))
+        queen_record = QueenRecord(id="q", name="q", url="https://127.0.0.1:1", incarnation="i", since=1.0)
+        term = await self.client.put(self.keys.queen, msgspec.json.encode(queen_record))
         self.projection = Projection(self.client, [self.keys.everything()])
         await self.projection.start()
         await self.projection.wait_revision(term, 5.0)
         self.reader = ColonyReader(self.projection, self.keys)
         self.projection.listen(lambda batch: self.reader.changed(batch.revision, [c.kv.key for c in batch.changes]))
-        self.ledger = Ledger(self.client, self.reader, term)
-        self.worker = HookWorker(self.ledger, self.plays)
-        self.commands = HookCommands(self.ledger, self.client, self.require, self.worker.nudge)
+        self.writer = FencedWriter(self.client, self.reader, term)
+        self.worker = HookWorker(self.writer, self.plays)
+        self.commands = HookCommands(self.writer, self.client, self.require, self.worker.refresh)
         self.missing = False
         self._working: asyncio.Task[None] | None = None
         return self
@@ -94,7 +94,7 @@ class Reign:
         self._working = asyncio.create_task(self.worker.run())
 
     async def end(self) -> None:
-        self.ledger.close()
+        self.writer.close()
         if self._working:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)
@@ -105,7 +105,7 @@ class Reign:
 
     async def ended(self, hook_id: str) -> HookRecord:
         async with asyncio.timeout(20):
-            while (record := self.commands.hook(hook_id)).open:
+            while (record := overview.hook(self.reader, hook_id)).open:
                 await asyncio.sleep(0.01)
         return record
 
@@ -131,8 +131,10 @@ def etcd() -> Iterator[EmbeddedEtcd]:
 
 
 @pytest.fixture
-async def crown(etcd: EmbeddedEtcd, request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Awaitable[Reign]]]:
-    """Crown one queen after another over a colony of this test's own; two nodes are ready, two are wanted."""
+async def queen_record(
+    etcd: EmbeddedEtcd, request: pytest.FixtureRequest
+) -> AsyncIterator[Callable[..., Awaitable[Reign]]]:
+    """QueenRecord one queen after another over a colony of this test's own; two nodes are ready, two are wanted."""
     keys = Keys("".join(c if c.isalnum() else "-" for c in request.node.name))
     reigns: list[Reign] = []
     async with EtcdClient(etcd.endpoints, deadline_s=20.0) as client:
@@ -153,21 +155,21 @@ async def crown(etcd: EmbeddedEtcd, request: pytest.FixtureRequest) -> AsyncIter
             await reign.end()
 
 
-Crowned = Callable[..., Awaitable[Reign]]
+QueenSeen = Callable[..., Awaitable[Reign]]
 
 
-async def test_an_accepted_order_is_written_before_anything_is_done(crown: Crowned) -> None:
-    queen = await crown()
+async def test_an_accepted_order_is_written_before_anything_is_done(queen_record: QueenSeen) -> None:
+    queen = await queen_record()
     record = await queen.accept()
     assert record.state is HookState.ACCEPTED
-    assert record.term == queen.ledger.term
-    assert queen.commands.hook(record.id) == record
+    assert record.term == queen.writer.term
+    assert overview.hook(queen.reader, record.id) == record
     assert queen.events() == ["hook.accepted"]
     assert queen.spec.size == 2
 
 
-async def test_scaling_changes_size_and_caste_once(crown: Crowned) -> None:
-    queen = await crown()
+async def test_scaling_changes_size_and_caste_once(queen_record: QueenSeen) -> None:
+    queen = await queen_record()
     queen.work()
     done = await queen.ended((await queen.accept()).id)
     assert (done.state, done.message) == (HookState.DONE, "size 2 became 3")
@@ -179,29 +181,29 @@ async def test_scaling_changes_size_and_caste_once(crown: Crowned) -> None:
     assert (queen.spec.size, queen.spec.castes["web"].count) == (2, 1)
 
 
-async def test_the_next_queen_finishes_what_was_accepted_and_nothing_twice(crown: Crowned) -> None:
-    first = await crown()
+async def test_the_next_queen_finishes_what_was_accepted_and_nothing_twice(queen_record: QueenSeen) -> None:
+    first = await queen_record()
     record = await first.accept()
     await first.end()
-    second = await crown()
+    second = await queen_record()
     second.work()
-    assert (await second.ended(record.id)).term == second.ledger.term
+    assert (await second.ended(record.id)).term == second.writer.term
     assert second.spec.size == 3
     await second.end()
-    third = await crown()
+    third = await queen_record()
     third.work()
     other = await third.ended((await third.accept()).id)
     assert other.state is HookState.DONE
     assert third.spec.size == 4
 
 
-async def test_a_replay_is_refused_even_by_the_next_queen(crown: Crowned) -> None:
-    first, use = await crown(), permit()
+async def test_a_replay_is_refused_even_by_the_next_queen(queen_record: QueenSeen) -> None:
+    first, use = await queen_record(), permit()
     await first.accept(use=use)
     with pytest.raises(Replayed):
         await first.accept(use=use)
     await first.end()
-    second = await crown()
+    second = await queen_record()
     with pytest.raises(Replayed):
         await second.accept(use=use)
     with pytest.raises(Replayed):
@@ -209,24 +211,24 @@ async def test_a_replay_is_refused_even_by_the_next_queen(crown: Crowned) -> Non
     assert second.events() == ["hook.accepted"]
 
 
-async def test_ten_at_once_are_one(crown: Crowned) -> None:
-    queen, use = await crown(), permit()
+async def test_ten_at_once_are_one(queen_record: QueenSeen) -> None:
+    queen, use = await queen_record(), permit()
     outcomes = await asyncio.gather(*(queen.accept(use=use) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(outcome, HookRecord) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, Replayed) for outcome in outcomes) == 9
 
 
-async def test_a_deposed_queen_accepts_nothing_and_spends_nothing(crown: Crowned) -> None:
-    old, use = await crown(), permit()
-    new = await crown()
+async def test_a_deposed_queen_accepts_nothing_and_spends_nothing(queen_record: QueenSeen) -> None:
+    old, use = await queen_record(), permit()
+    new = await queen_record()
     with pytest.raises(Deposed):
         await old.accept(use=use)
-    assert new.commands.list_hooks() == []
+    assert list(overview.hooks(new.reader)) == []
     assert (await new.accept(use=use)).state is HookState.ACCEPTED
 
 
-async def test_the_nonce_is_remembered_on_a_lease_longer_than_the_url(crown: Crowned) -> None:
-    queen, use = await crown(), permit(uses=2)
+async def test_the_nonce_is_remembered_on_a_lease_longer_than_the_url(queen_record: QueenSeen) -> None:
+    queen, use = await queen_record(), permit(uses=2)
     await queen.accept(msgspec.structs.replace(GROW, reference="a"), use)
     key = queen.keys.key("hook-nonces", use.nonce)
     first = await queen.client.get(key)
@@ -239,8 +241,8 @@ async def test_the_nonce_is_remembered_on_a_lease_longer_than_the_url(crown: Cro
     assert await queen.client.get(key) is None
 
 
-async def test_each_reference_counts_once_and_uses_are_bounded(crown: Crowned) -> None:
-    queen, use = await crown(), permit(uses=2)
+async def test_each_reference_counts_once_and_uses_are_bounded(queen_record: QueenSeen) -> None:
+    queen, use = await queen_record(), permit(uses=2)
     orders = {name: msgspec.structs.replace(GROW, reference=name) for name in ("vm-1", "vm-2", "vm-3")}
     first = await queen.commands.accept_hook(orders["vm-1"], actor="otto", permit=use)
     again = await queen.commands.accept_hook(orders["vm-1"], actor="otto", permit=use)
@@ -251,11 +253,11 @@ async def test_each_reference_counts_once_and_uses_are_bounded(crown: Crowned) -
     with pytest.raises(Replayed):
         await queen.accept(orders["vm-3"], use)
     assert not (await queen.commands.accept_hook(orders["vm-2"], actor="otto", permit=use)).new
-    assert len(queen.commands.list_hooks()) == 2
+    assert len(list(overview.hooks(queen.reader))) == 2
 
 
-async def test_impossible_orders_cost_no_use(crown: Crowned) -> None:
-    queen, use = await crown(), permit()
+async def test_impossible_orders_cost_no_use(queen_record: QueenSeen) -> None:
+    queen, use = await queen_record(), permit()
     beyond = msgspec.structs.replace(GROW, delta=5)
     with pytest.raises(Conflict, match="limit"):
         await queen.accept(beyond, use)
@@ -270,8 +272,8 @@ async def test_impossible_orders_cost_no_use(crown: Crowned) -> None:
     assert (await queen.accept(use=use)).state is HookState.ACCEPTED
 
 
-async def test_a_limit_reached_meanwhile_fails_the_order(crown: Crowned) -> None:
-    queen = await crown()
+async def test_a_limit_reached_meanwhile_fails_the_order(queen_record: QueenSeen) -> None:
+    queen = await queen_record()
     records = [await queen.accept(msgspec.structs.replace(GROW, max_size=3)) for _ in range(2)]
     records.sort(key=lambda record: record.id)
     queen.work()
@@ -283,16 +285,16 @@ async def test_a_limit_reached_meanwhile_fails_the_order(crown: Crowned) -> None
     assert queen.events()[-1] == "hook.failed"
 
 
-async def test_playbooks_run_one_at_a_time_and_scaling_does_not_wait(crown: Crowned) -> None:
+async def test_playbooks_run_one_at_a_time_and_scaling_does_not_wait(queen_record: QueenSeen) -> None:
     plays = Plays()
     plays.hold = True
-    queen = await crown(plays)
+    queen = await queen_record(plays)
     queen.work()
     verify, join = await queen.accept(VERIFY), await queen.accept(JOIN)
     assert (await queen.ended((await queen.accept()).id)).state is HookState.DONE
     assert plays.ran == [Operation.VERIFY]
-    assert queen.commands.hook(verify.id).state is HookState.RUNNING
-    assert queen.commands.hook(join.id).state is HookState.ACCEPTED
+    assert overview.hook(queen.reader, verify.id).state is HookState.RUNNING
+    assert overview.hook(queen.reader, join.id).state is HookState.ACCEPTED
     plays.hold = False
     assert (await queen.ended(verify.id)).message == "2 nodes verified"
     await queen.ended((await queen.accept(msgspec.structs.replace(GROW, delta=-1, max_size=0))).id)
@@ -300,10 +302,10 @@ async def test_playbooks_run_one_at_a_time_and_scaling_does_not_wait(crown: Crow
     assert plays.ran == [Operation.VERIFY, Operation.JOIN]
 
 
-async def test_the_end_of_the_reign_cancels_and_the_next_queen_runs_it_again(crown: Crowned) -> None:
+async def test_the_end_of_the_reign_cancels_and_the_next_queen_runs_it_again(queen_record: QueenSeen) -> None:
     plays = Plays()
     plays.hold = True
-    first = await crown(plays)
+    first = await queen_record(plays)
     first.work()
     record = await first.accept(VERIFY)
     async with asyncio.timeout(20):
@@ -311,15 +313,17 @@ async def test_the_end_of_the_reign_cancels_and_the_next_queen_runs_it_again(cro
             await asyncio.sleep(0.01)
     await first.end()
     assert plays.cancelled == 1
-    second = await crown()
-    assert second.commands.hook(record.id).state is HookState.RUNNING
+    second = await queen_record()
+    assert overview.hook(second.reader, record.id).state is HookState.RUNNING
     second.work()
     assert (await second.ended(record.id)).state is HookState.DONE
     assert second.plays.ran == [Operation.VERIFY]
 
 
-async def test_a_join_waits_for_the_nodes_and_not_for_ever(crown: Crowned, monkeypatch: pytest.MonkeyPatch) -> None:
-    queen = await crown()
+async def test_a_join_waits_for_the_nodes_and_not_for_ever(
+    queen_record: QueenSeen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queen = await queen_record()
     await queen.client.put(queen.keys.key("spec"), msgspec.json.encode(Spec(colony="demo", size=3)))
     monkeypatch.setattr(hook_worker, "LOOK_S", 0.01)
     queen.work()
@@ -341,10 +345,10 @@ async def test_a_join_waits_for_the_nodes_and_not_for_ever(crown: Crowned, monke
 @pytest.mark.parametrize(
     ("error", "said"), [(AwareError("the disk is full"), "the disk is full"), (RuntimeError("secret"), "this is a bug")]
 )
-async def test_a_broken_playbook_fails_its_order_only(crown: Crowned, error: Exception, said: str) -> None:
+async def test_a_broken_playbook_fails_its_order_only(queen_record: QueenSeen, error: Exception, said: str) -> None:
     plays = Plays()
     plays.error = error
-    queen = await crown(plays)
+    queen = await queen_record(plays)
     queen.work()
     failed = await queen.ended((await queen.accept(VERIFY)).id)
     assert failed.state is HookState.FAILED
@@ -355,11 +359,11 @@ async def test_a_broken_playbook_fails_its_order_only(crown: Crowned, error: Exc
 
 
 async def test_open_orders_are_bounded_and_finished_ones_forgotten(
-    crown: Crowned, monkeypatch: pytest.MonkeyPatch
+    queen_record: QueenSeen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hooks, "MAX_OPEN", 3)
     monkeypatch.setattr(hooks, "KEEP", 2)
-    queen = await crown()
+    queen = await queen_record()
     records = [await queen.accept() for _ in range(3)]
     records.sort(key=lambda record: record.id)
     with pytest.raises(Conflict, match="wait already"):
@@ -368,12 +372,12 @@ async def test_open_orders_are_bounded_and_finished_ones_forgotten(
     for record in records:
         await queen.ended(record.id)
     last = await queen.ended((await queen.accept()).id)
-    assert {record.id for record in queen.commands.list_hooks()} == {records[2].id, last.id}
+    assert {record.id for record in list(overview.hooks(queen.reader))} == {records[2].id, last.id}
 
 
-async def test_a_signed_url_leaves_a_line_but_no_secret(crown: Crowned) -> None:
-    queen, use = await crown(), permit()
-    await queen.commands.tell_signed(use, actor="otto")
+async def test_a_signed_url_leaves_a_line_but_no_secret(queen_record: QueenSeen) -> None:
+    queen, use = await queen_record(), permit()
+    await queen.commands.record_signed(use, actor="otto")
     (event,) = [e for e in queen.reader.many("events/", Event).values() if e.type == "hook.signed"]
     assert event.actor == "otto"
     assert use.nonce not in msgspec.json.encode(event).decode()

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aware_agent.colony.renewal import Holding, due, retry_in
+from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.renewal import Holding, due, retry_in, worrying
 from aware_agent.colony.rotation import Phase, Trust
 from aware_agent.security import pki
 from aware_agent.security.pem import make_key
@@ -52,6 +53,9 @@ SWITCHED = Trust(phase=Phase.SWITCHED, generation=2, other=1, last=2, ca="ca-2 c
     [
         (HOLDING, Trust(ca="ca-1"), False),
         (HOLDING, OLD, True),
+        (HOLDING, Trust(ca="ca-1", council_ca="council-1"), False),  # a worker does not speak to etcd
+        (msgspec.structs.replace(HOLDING, council_bundle="council-1"), Trust(council_ca="council-1"), False),
+        (msgspec.structs.replace(HOLDING, council_bundle="council-1"), Trust(council_ca="council-2"), True),
         (BOTH, OLD, False),
         (BOTH, SWITCHED, True),
         (msgspec.structs.replace(BOTH, current=2, bundle="ca-2 ca-1"), SWITCHED, True),
@@ -67,6 +71,36 @@ def test_a_change_of_trust_is_followed_at_once(holding: Holding, trust: Trust, a
         assert soon.at > NOW, "a hundred nodes do not come at the same moment"
 
 
+def test_a_certificate_that_does_not_name_the_addresses_wanted_is_renewed() -> None:
+    have = msgspec.structs.replace(HOLDING, addresses=("192.0.2.1",))
+    assert due(have, Trust(), NOW, 0.5).at > NOW + DAY
+    assert due(have, Trust(), NOW, 0.5, addresses=("192.0.2.1",)).at > NOW + DAY
+    soon = due(have, Trust(), NOW, 0.5, addresses=("192.0.2.1", "203.0.113.7"))
+    assert soon.at <= NOW + 1
+    assert "another address" in soon.reason
+
+
+@pytest.mark.parametrize(
+    ("address", "good"),
+    [
+        ("", False),
+        ("203.0.113.7", True),
+        ("2001:db8::7", True),
+        ("*", False),
+        ("web.example.org", False),
+        ("127.0.0.1/8", False),
+        ("0.0.0.0", False),
+    ],
+)
+def test_only_addresses_of_hosts_go_into_a_certificate(address: str, good: bool) -> None:
+    raw = msgspec.json.encode(request(make_key(), address=address))
+    if good:
+        assert parse_renew_request(raw).address == address
+    else:
+        with pytest.raises(InvalidInput, match="address"):
+            parse_renew_request(raw)
+
+
 def test_retries_become_rare_but_never_too_rare_for_what_is_left() -> None:
     long = [retry_in(failures, 7 * DAY, 1.0) for failures in range(1, 14)]
     assert long == sorted(long)
@@ -75,9 +109,19 @@ def test_retries_become_rare_but_never_too_rare_for_what_is_left() -> None:
     assert retry_in(13, -5.0, 0.0) == 0.5
 
 
+@pytest.mark.parametrize(
+    ("failures", "left", "warn"),
+    [(1, 94_607_965.0, False), (3, 7 * DAY, False), (6, 7 * DAY, True), (1, 3600.0, True), (1, -5.0, True)],
+)
+def test_a_warning_says_that_something_is_wrong(failures: int, left: float, warn: bool) -> None:
+    """A founder's certificate has three years to go when its first renewal finds no queen yet."""
+    assert worrying(failures, left) is warn
+
+
 def request(key: bytes, **changes: object) -> RenewRequest:
     csr = pki.make_csr(key, NODE, "demo-1").decode()
-    fields = {"colony": "demo", "node_id": NODE, "address": "127.0.0.1", "csr": csr, "sent_at": NOW, "nonce": "n" * 32}
+    fields = {"colony": "demo", "node_id": NODE, "address": "127.0.0.1", "csr": csr, "sent_at": NOW}
+    fields |= {"nonce": "n" * 32, "box_key": b"k" * 32}
     return sign_request(RenewRequest(**{**fields, **changes}), key)  # type: ignore[arg-type]
 
 
@@ -90,6 +134,7 @@ def test_only_the_key_the_node_joined_with_renews() -> None:
         (request(other), NOW),
         (msgspec.structs.replace(genuine, address="127.0.0.2"), NOW),
         (msgspec.structs.replace(genuine, nonce="m" * 32), NOW),
+        (msgspec.structs.replace(genuine, box_key=b"m" * 32), NOW),
         (msgspec.structs.replace(genuine, signature=os.urandom(70)), NOW),
         (msgspec.structs.replace(genuine, csr=request(other).csr), NOW),
         (genuine, NOW + WINDOW_S + 1),

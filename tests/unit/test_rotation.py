@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +28,7 @@ NOW = 1_750_000_000.0
 SETTLED = Trust()
 DISTRIBUTING = Trust(phase=Phase.DISTRIBUTING, generation=1, other=2, last=2, since=NOW)
 SWITCHED = Trust(phase=Phase.SWITCHED, generation=2, other=1, last=2, since=NOW)
+FINISHING = Trust(phase=Phase.FINISHING, generation=2, other=0, last=2, since=NOW)
 RETURNING = Trust(phase=Phase.RETURNING, generation=1, other=2, last=2, since=NOW)
 START, GO, STOP, YES, NO = Start("ada"), Continue(), Abort(), Look(complete=True), Look(complete=False)
 REFUSED = None
@@ -35,20 +38,27 @@ TABLE = [
     (SETTLED, GO, REFUSED, ()),
     (SETTLED, STOP, REFUSED, ()),
     (SETTLED, YES, ("settled", 1, 0), ()),
+    (SETTLED, NO, ("settled", 1, 0), ()),
     (DISTRIBUTING, START, REFUSED, ()),
     (DISTRIBUTING, GO, ("distributing", 1, 2), ()),
-    (DISTRIBUTING, STOP, ("settled", 1, 0), (Forget(2),)),
+    (DISTRIBUTING, STOP, ("finishing", 1, 0), (Forget(2),)),
     (DISTRIBUTING, NO, ("distributing", 1, 2), ()),
     (DISTRIBUTING, YES, ("switched", 2, 1), (Promote(2, 1),)),
     (SWITCHED, START, REFUSED, ()),
+    (SWITCHED, GO, ("switched", 2, 1), ()),
     (SWITCHED, STOP, ("returning", 1, 2), (Promote(1, 2),)),
     (SWITCHED, NO, ("switched", 2, 1), ()),
-    (SWITCHED, YES, ("settled", 2, 0), (Forget(1),)),
+    (SWITCHED, YES, ("finishing", 2, 0), (Forget(1),)),
     (RETURNING, START, REFUSED, ()),
     (RETURNING, STOP, ("returning", 1, 2), ()),
     (RETURNING, GO, ("returning", 1, 2), ()),
     (RETURNING, NO, ("returning", 1, 2), ()),
-    (RETURNING, YES, ("settled", 1, 0), (Forget(2),)),
+    (RETURNING, YES, ("finishing", 1, 0), (Forget(2),)),
+    (FINISHING, START, ("distributing", 2, 3), (Make(3),)),
+    (FINISHING, GO, ("finishing", 2, 0), ()),
+    (FINISHING, STOP, REFUSED, ()),
+    (FINISHING, NO, ("finishing", 2, 0), ()),
+    (FINISHING, YES, ("settled", 2, 0), ()),
 ]
 
 
@@ -64,17 +74,14 @@ def test_the_table(
     after = decision.trust
     assert (after.phase.value, after.generation, after.other) == wanted
     assert decision.effects == effects
-    assert bool(decision.sentence) == (after != trust)
+    assert bool(decision.message) == (after != trust)
     assert (after.since == NOW + 1) == (after.phase is not trust.phase)
 
 
-def test_every_pair_of_phase_and_event_is_decided() -> None:
-    for trust in (SETTLED, DISTRIBUTING, SWITCHED, RETURNING):
-        for event in (START, GO, STOP, YES, NO):
-            try:
-                decide(trust, event, NOW)
-            except Conflict:
-                continue
+def test_the_table_has_every_pair_of_phase_and_event_once() -> None:
+    rows = [(trust.phase, event) for trust, event, *_ in TABLE]
+    assert len(rows) == len(set(rows))
+    assert set(rows) == set(itertools.product(Phase, (START, GO, STOP, YES, NO)))
 
 
 def test_one_that_holds_waits_for_a_word_before_each_step() -> None:
@@ -86,7 +93,9 @@ def test_one_that_holds_waits_for_a_word_before_each_step() -> None:
     assert switched.phase is Phase.SWITCHED
     assert decide(switched, YES, NOW).trust == switched, "each step has its own word"
     done = decide(decide(switched, GO, NOW).trust, YES, NOW).trust
-    assert (done.phase, done.hold) == (Phase.SETTLED, False)
+    assert (done.phase, done.hold) == (Phase.FINISHING, False)
+    assert decide(done, NO, NOW).trust == done, "it is over when no node believes the old one any more"
+    assert decide(done, YES, NOW).trust.phase is Phase.SETTLED, "and needs no word for that"
 
 
 @given(st.lists(st.sampled_from([START, Start("ada", hold=True), GO, STOP, YES, NO]), max_size=40))

@@ -62,7 +62,7 @@ def test_a_refresh_token_is_no_access_token_and_the_other_way_round() -> None:
 
 def test_other_colonies_and_other_secrets_are_strangers() -> None:
     refused(TokenSigner("other", SECRET).issue("eva", Role.ADMIN, now=NOW).token)
-    refused(TokenSigner("demo", b"another").issue("eva", Role.ADMIN, now=NOW).token)
+    refused(TokenSigner("demo", b"another" * 5).issue("eva", Role.ADMIN, now=NOW).token)
     refused(pyjwt.encode(claims(aud="other"), KEY, algorithm="HS256"))
 
 

@@ -17,7 +17,7 @@ from aware_agent.colony.errors import InvalidInput
 from aware_agent.security import pki
 
 NODE_ID = "01HZZZZZZZZZZZZZZZZZZZZZZZ"
-SANS = pki.node_sans(COLONY, "demo-2", ["127.0.0.2", "fe80::1"])
+SANS = pki.node_sans(COLONY, "demo-2", ["127.0.0.2", "fe80::1"], eligible=True)
 CA = pki.create_ca(COLONY, NOW)
 KEY = pki.make_key()
 CSR = pki.make_csr(KEY, NODE_ID, "demo-2", ["127.0.0.2"])
@@ -39,7 +39,9 @@ def test_identity_comes_from_the_signer_not_from_the_request() -> None:
     certificate = pki.sign_csr(CA, greedy, node_id=NODE_ID, sans=SANS, now=NOW)
     facts = pki.facts(certificate)
     assert facts.common_name == NODE_ID
-    assert facts.sans == set(SANS) == {"demo-2", "localhost", "queen.demo.aware", "127.0.0.2", "fe80::1"}
+    assert facts.sans == set(SANS) == {"demo-2.node.demo.aware", "council.demo.aware", "127.0.0.2", "fe80::1"}
+    worker = pki.node_sans(COLONY, "demo-2", ["127.0.0.2"], eligible=False)
+    assert worker == ["demo-2.node.demo.aware", "127.0.0.2"], "only the council has the council's name"
     pki.check_certificate(certificate, key=KEY, ca=CA.certificate, common_name=NODE_ID)
 
 
@@ -152,7 +154,7 @@ def test_keys_do_not_show() -> None:
     assert "PRIVATE" not in repr(CA)
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "queen.demo.aware", "demo-1"])
+@pytest.mark.parametrize("name", ["127.0.0.1", "council.demo.aware", "demo-1.node.demo.aware"])
 def test_openssl_accepts_the_chain_both_ways_and_strictly(name: str, tmp_path: Path) -> None:
     """A real mutual handshake; VERIFY_X509_STRICT is the default from Python 3.13 on."""
     authority = Authority.make()

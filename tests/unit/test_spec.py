@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aware_agent.colony.errors import InvalidInput
-from aware_agent.colony.spec import MAX_NODES, RESERVED_CASTES, CasteSpec, Policies, Requirements, Spec, parse_spec
+from aware_agent.colony.names import RESERVED
+from aware_agent.colony.spec import MAX_NODES, CasteSpec, CouncilSpec, Policies, Requirements, Spec, parse_spec
 
 GOOD = b'{"colony":"demo","size":5,"castes":{"web":{"count":2,"requires":{"vcpus":2}},"store":{"count":1}}}'
 
@@ -39,7 +40,16 @@ def test_good() -> None:
         (b'{"colony":"demo","size":1,"castes":{"web":{"count":-1}}}', "castes.web.count"),
         (b'{"colony":"demo","size":1,"castes":{"Web":{"count":1}}}', "castes.Web"),
         (b'{"colony":"demo","size":1,"castes":{"web\\n":{"count":1}}}', "castes.web\n"),
-        (b'{"colony":"demo","size":1,"castes":{"web":{"count":1,"requires":{"vcpus":-1}}}}', "castes.web.requires"),
+        (
+            b'{"colony":"demo","size":1,"castes":{"web":{"count":1,"requires":{"vcpus":-1}}}}',
+            "castes.web.requires.vcpus",
+        ),
+        (b'{"colony":"demo","size":5,"council":{"size":4}}', "council.size"),
+        (b'{"colony":"demo","size":5,"council":{"size":0}}', "council.size"),
+        (b'{"colony":"demo","size":9,"council":{"size":9}}', "council.size"),
+        (b'{"colony":"demo","size":3,"council":{"size":5}}', "council.size"),
+        (b'{"colony":"demo","size":3,"council":{"size":3,"replace_after_s":1}}', "council.replace_after_s"),
+        (b'{"colony":"demo","size":3,"council":{"size":3,"replace_after_s":-1}}', "council.replace_after_s"),
         (b'{"colony":"demo","size":1,"policies":{"dead_after_s":0.5}}', "policies.dead_after_s"),
         (b'{"colony":"demo","size":1,"policies":{"keep_events":99}}', "policies.keep_events"),
     ],
@@ -48,7 +58,14 @@ def test_rules_name_the_field(raw: bytes, field: str) -> None:
     assert refused(raw).field == field
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED_CASTES))
+def test_a_council_is_part_of_the_wish_and_may_be_left_out() -> None:
+    assert parse_spec(GOOD).council is None
+    never = parse_spec(b'{"colony":"demo","size":3,"council":{"size":3,"replace_after_s":0}}')
+    assert never.council == CouncilSpec(size=3, replace_after_s=0)
+    assert parse_spec(b'{"colony":"demo","size":1,"council":{"size":1}}').council == CouncilSpec(size=1)
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
 def test_names_with_a_meaning_of_their_own_are_no_castes(name: str) -> None:
     error = refused(msgspec.json.encode({"colony": "demo", "size": 1, "castes": {name: {"count": 1}}}))
     assert "not one of" in error.hint

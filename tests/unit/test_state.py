@@ -11,14 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from security_support import NOW
 
+from aware_agent import daemon
 from aware_agent.agent.state import Identity, Membership, StateCorrupted, StateDir, StateUnusable
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.security import pki
+from aware_agent.security.records import CouncilAccess
 
 SECRET = b"\xfbcolony secret of thirty-two byt"
 MEMBER = Membership(colony="demo", secret=SECRET, etcd=("127.0.0.1:2379",), joined_at=NOW)
 CA = pki.create_ca("demo", NOW)
-FILES = ["node.json", "node.key", "node.crt", "ca.crt", "colony.json"]
+COUNCIL_CA = pki.create_council_ca("demo", NOW)
+FILES = ["node.json", "node.key", "node.crt", "ca.crt", "council.crt", "council-ca.crt", "colony.json"]
 
 
 @pytest.fixture
@@ -28,8 +31,10 @@ def member(tmp_path: Path) -> StateDir:
     state.prepare()
     identity = state.ensure_identity("demo-1", now=NOW, randomness=bytes(10))
     state.save_key(pki.make_key())
-    pair = pki.issue(CA, state.load_key() or b"", common_name=identity.id, sans=["demo-1"], now=NOW)
-    state.save(MEMBER, certificate=pair.certificate, ca=CA.certificate)
+    key = state.load_key() or b""
+    pair, shown = (pki.issue(ca, key, common_name=identity.id, sans=["demo-1"], now=NOW) for ca in (CA, COUNCIL_CA))
+    council = CouncilAccess(certificate=shown.certificate, ca=COUNCIL_CA.certificate)
+    state.save(MEMBER, certificate=pair.certificate, ca=CA.certificate, council=council)
     return state
 
 
@@ -46,6 +51,20 @@ def test_what_was_saved_is_loaded(member: StateDir) -> None:
     assert state.identity == Identity(id=state.identity.id, name="demo-1")
     assert state.ca == CA.certificate
     assert pki.is_pair(state.certificate, state.key)
+    assert state.council is not None
+    assert state.council.ca == COUNCIL_CA.certificate
+    assert pki.is_pair(state.council.certificate, state.key), "one key, certified twice"
+
+
+def test_a_worker_is_kept_without_what_etcd_wants_to_see(member: StateDir) -> None:
+    state = member.load()
+    assert state is not None
+    member.council_certificate_path.unlink()
+    member.council_ca_path.unlink()
+    member.save(msgspec.structs.replace(MEMBER, whole=False), certificate=state.certificate, ca=state.ca)
+    worker = member.load()
+    assert worker is not None
+    assert worker.council is None
 
 
 def test_secrets_are_for_the_owner_only(member: StateDir) -> None:
@@ -231,14 +250,16 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("step", range(5))
 def test_a_kill_while_saving_leaves_the_old_or_no_membership(
     tmp_path: Path, step: int, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = StateDir(tmp_path)
     identity = state.ensure_identity("demo-1", now=NOW)
     state.save_key(pki.make_key())
-    pair = pki.issue(CA, state.load_key() or b"", common_name=identity.id, sans=["demo-1"], now=NOW)
+    key = state.load_key() or b""
+    pair, shown = (pki.issue(ca, key, common_name=identity.id, sans=["demo-1"], now=NOW) for ca in (CA, COUNCIL_CA))
+    council = CouncilAccess(certificate=shown.certificate, ca=COUNCIL_CA.certificate)
     real, count = os.replace, iter(range(99))
 
     def replace(source: Path, target: Path) -> None:
@@ -251,10 +272,42 @@ def test_a_kill_while_saving_leaves_the_old_or_no_membership(
 
     monkeypatch.setattr(os, "replace", replace)
     with pytest.raises(Killed):
-        state.save(MEMBER, certificate=pair.certificate, ca=CA.certificate)
-    committed = step == 2 and when == "after"
+        state.save(MEMBER, certificate=pair.certificate, ca=CA.certificate, council=council)
+    committed = step == 4 and when == "after"
     assert (state.load() is not None) is committed
     monkeypatch.undo()
-    state.save(MEMBER, certificate=pair.certificate, ca=CA.certificate)
+    state.save(MEMBER, certificate=pair.certificate, ca=CA.certificate, council=council)
     assert state.load() is not None
     assert {path.name for path in tmp_path.iterdir()} == set(FILES), "nothing is left behind"
+
+
+def test_a_node_that_was_removed_becomes_another_and_the_rest_stay_who_they_are(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "state")
+    state.prepare()
+    assert state.forget_membership() is False
+    identity = state.ensure_identity("demo-1", now=NOW)
+    state.save_key(b"key")
+    state.membership_path.write_bytes(b"{}")
+    assert state.forget_membership() is True
+    assert (state.ensure_identity("demo-1", now=NOW), state.load_key()) == (identity, b"key")
+    state.mark_removed()
+    assert state.forget_membership() is True
+    assert state.load_key() is None, "the colony denies the old one"
+    assert state.ensure_identity("demo-1", now=NOW).id != identity.id
+    assert state.forget_membership() is False
+
+
+def test_one_that_was_removed_while_it_was_off_is_told_so(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "state")
+    state.prepare()
+    identity = state.ensure_identity("demo-1", now=NOW)
+    state.save_key(b"key")
+    config = tmp_path / "agent.toml"
+    config.write_text(f'colony = "demo"\nname = "demo-1"\nstate_dir = "{state.path}"\n')
+    rejoin = ["rejoin", "--config", str(config), "--removed"]
+    assert daemon.main(rejoin) == 0
+    assert state.load_key() == b"key", "it is in no colony, so none can have removed it"
+    state.membership_path.write_bytes(b"{}")
+    assert daemon.main(rejoin) == 0
+    assert state.load_key() is None, "the colony denies the old one"
+    assert state.ensure_identity("demo-1", now=NOW).id != identity.id

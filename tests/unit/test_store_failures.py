@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aware_agent.store.errors import Compacted, LeaseGone, StoreError, StoreRefused
+from aware_agent.store.errors import Compacted, LeaseGone, MembershipRefused, StoreError, StoreRefused
 from aware_agent.store.failures import Verdict, classify
 
 REPEATABLE = [
@@ -33,6 +33,13 @@ FINAL = [
     ("NOT_FOUND", "etcdserver: requested lease not found", LeaseGone),
     ("INVALID_ARGUMENT", "etcdserver: request is too large", StoreError),
     ("RESOURCE_EXHAUSTED", "etcdserver: mvcc: database space exceeded", StoreError),
+    ("UNAVAILABLE", "etcdserver: unhealthy cluster", MembershipRefused),
+    (
+        "FAILED_PRECONDITION",
+        "etcdserver: can only promote a learner member which is in sync with leader",
+        MembershipRefused,
+    ),
+    ("NOT_FOUND", "etcdserver: member not found", MembershipRefused),
     ("UNIMPLEMENTED", None, StoreError),
 ]
 

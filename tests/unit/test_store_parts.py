@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.store import subscription as subscribing
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import parse_endpoint
 from aware_agent.store.embedded import free_ports
 from aware_agent.store.errors import StoreError
 from aware_agent.store.etcd_binary import TlsFiles, etcd_argv, find_etcd
 from aware_agent.store.keys import Keys, prefix_end
-from aware_agent.store.lines import parse_endpoint
 from aware_agent.store.model import Change, ChangeKind, KeyValue, WatchBatch
 from aware_agent.store.projection import Projection, difference
 from aware_agent.store.subscription import Overrun, ProjectionBatch, Subscription
@@ -74,9 +74,9 @@ def test_prefix_end_separates_what_has_the_prefix(prefix: bytes, key: bytes) -> 
     assert inside == key.startswith(prefix)
 
 
-def test_a_worker_range_holds_its_keys_and_no_secrets() -> None:
+def test_a_members_range_holds_its_keys_and_no_secrets() -> None:
     keys = Keys("demo")
-    start, end = keys.worker_range()
+    start, end = keys.member_range()
     for inside in (keys.key("nodes", "x"), keys.key("presence", "x"), keys.queen, keys.handover):
         assert start <= inside < end
     for outside in ("ca", "config/x", "events/x", "tokens/x", "users/x", "revoked/x", "spec"):

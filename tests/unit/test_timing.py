@@ -10,7 +10,14 @@ from aware_agent.colony.timing import Timing, check_timing
 
 @pytest.mark.parametrize(
     "timing",
-    [Timing(), Timing(queen_ttl_s=2), Timing(queen_ttl_s=30, margin_s=10), Timing(handover_hold_s=3, abstain_s=3)],
+    [
+        Timing(),
+        Timing(queen_ttl_s=2),
+        Timing(queen_ttl_s=30, margin_s=10),
+        Timing(handover_hold_s=3, abstain_s=3),
+        Timing(suspect_after_s=0),
+        Timing(heartbeat_s=1, suspect_after_s=3),
+    ],
 )
 def test_good(timing: Timing) -> None:
     check_timing(timing)
@@ -27,6 +34,10 @@ def test_good(timing: Timing) -> None:
         (Timing(retry_s=0), "timing.rank_step_s"),
         (Timing(handover_hold_s=-1), "timing.abstain_s"),
         (Timing(abstain_s=0.5), "timing.abstain_s"),
+        (Timing(heartbeat_s=0), "timing.heartbeat_s"),
+        (Timing(heartbeat_s=0.5), "timing.suspect_after_s"),
+        (Timing(suspect_after_s=4), "timing.suspect_after_s"),
+        (Timing(suspect_after_s=-1), "timing.suspect_after_s"),
     ],
 )
 def test_bad(timing: Timing, field: str) -> None:

@@ -7,12 +7,12 @@ from colony_support import a_record, a_report
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aware_agent.colony.election import Crown
+from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.node import Record, Report, Status
 from aware_agent.colony.spec import CasteSpec, Spec
 from aware_agent.colony.view import SPARE, ColonyData, Entry, build_view
 
-CROWN = Crown(id="n1", name="n1", url="https://q", incarnation="1", since=1.0)
+QUEEN = QueenRecord(id="n1", name="n1", url="https://q", incarnation="1", since=1.0)
 SPEC = Spec(colony="c", size=3, castes={"web": CasteSpec(count=2)})
 IDS = ("n1", "n2", "n3")
 
@@ -24,7 +24,7 @@ def a_colony(*changed: Record, **fields: object) -> ColonyData:
         "revision": 42,
         "spec": SPEC,
         "spec_revision": 7,
-        "crown": CROWN,
+        "queen_record": QUEEN,
         "term": 5,
         "entries": {i: Entry(record, 10 + n) for n, (i, record) in enumerate(nodes.items())},
         "presence": {i: a_report(i, joined_at=float(i[1:])) for i in IDS},
@@ -50,7 +50,7 @@ def test_a_healthy_colony() -> None:
 
 
 def test_no_queen_is_degraded() -> None:
-    view = build_view(a_colony(crown=None, term=0))
+    view = build_view(a_colony(queen_record=None, term=0))
     assert (view.status, view.reason, view.queen) == ("degraded", "no queen", None)
     assert all(n.role == "worker" for n in view.nodes)
 
@@ -60,6 +60,11 @@ def test_the_troubled_are_named_but_not_all_of_many() -> None:
     assert (few.status, few.reason) == ("degraded", "silent or dead: n2, n3")
     many = build_view(a_colony(*(a_record(f"d{i}", status=Status.DEAD) for i in range(9))))
     assert many.reason == "silent or dead: d0, d1, d2, d3, d4 ..."
+
+
+def test_a_formed_colony_is_not_forming_while_a_node_restarts() -> None:
+    left = build_view(a_colony(a_record("n3", joined_at=3.0, status=Status.LEFT)))
+    assert (left.status, left.reason) == ("degraded", "said good-bye: n3")
 
 
 def test_forming_and_gaps() -> None:

@@ -158,7 +158,7 @@ function row(node) {
 }
 
 function drawThrone(cluster, nodes) {
-  $("throne").hidden = state.role !== "admin";
+  $("reign").hidden = state.role !== "admin";
   const candidates = nodes.filter((node) => node.candidate && node.status === "ready" && node.role !== "queen");
   const chosen = $("successor").value;
   $("successor").replaceChildren(...candidates.map((node) => {
@@ -327,7 +327,7 @@ $("login-form").addEventListener("submit", async (event) => {
   }
 });
 
-// ---- the throne
+// ---- the reign
 
 function ask(question) {
   $("question").textContent = question;

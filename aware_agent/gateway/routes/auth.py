@@ -3,62 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import secrets
+import zlib
 
 from fastapi import APIRouter, Request, Response
 
+from aware_agent.channel.limits import source_of
 from aware_agent.gateway import authority
 from aware_agent.gateway.documents import Change, Login, Me, Refresh, Ticket, Tokens
-from aware_agent.gateway.errors import Busy
-from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, settle
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, read
 from aware_agent.gateway.state import Gateway
+from aware_agent.queen.commands import RevokeAccess
 from aware_agent.security.jwt import ACCESS_TTL_S, REFRESH_TTL_S, Unauthenticated
 from aware_agent.security.password import verify_password
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["auth"])
-MAX_WAITING = 16  # logins; each takes tens of milliseconds of CPU and 16 MiB
-_AT_ONCE = 2
-
-
-class Doorman:
-    """Lets few logins be checked at once, and not many wait."""
-
-    def __init__(self) -> None:
-        self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._waiting = 0
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn. Raises :class:`Busy` at once when too many wait."""
-        if self._waiting >= MAX_WAITING:
-            raise Busy("too many logins at once", retry_after=2)
-        self._waiting += 1
-        try:
-            async with self._slots:
-                yield
-        finally:
-            self._waiting -= 1
+_BUCKETS = 1024
+_SALT = secrets.randbits(32)  # nobody outside knows which names share a counter
 
 
 @endpoint(router, "POST", "/v1/auth/token", role=None, body=Login, answer=Tokens, also=[401, 429])
 async def log_in(request: Request, gateway: Here) -> Response:
     """Trade user name and password for tokens. Five failures lock the user out from that address for a while."""
     login = await read(request, Login)
-    source = request.client.host if request.client else ""
-    key = ("login", login.username[:64], source)
-    doorman: Doorman = request.app.state.doorman
-    async with doorman.turn():
+    source = source_of(request.client.host if request.client else "")
+    user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
+    key = (_bucket(login.username), source)
+    async with gateway.login_queue.turn(source):
         now = gateway.authority.now()
-        gateway.lockout.check(key, now)
+        gateway.logins.check(key, now)
         # Counted before the password is checked: of many guesses sent at once none is free.
-        gateway.lockout.failed(key, now)
-        user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
+        gateway.logins.failed(key, now)
         stored = user.password_hash if user else None
         if not await asyncio.to_thread(verify_password, login.password, stored) or user is None:
             raise Unauthenticated("user name or password is wrong")
-    gateway.lockout.succeeded(key)
+    gateway.logins.succeeded(key)
     return _issue(gateway, user.name, user.role)
 
 
@@ -68,16 +48,16 @@ async def refresh(request: Request, gateway: Here) -> Response:
     body = await read(request, Refresh)
     principal = gateway.authority.verify_refresh(body.refresh_token)
     with gateway.authority.spending(principal):
-        written = await gateway.context.commands.revoke_access(principal.jti, principal.exp, actor=principal.name)
-        await settle(gateway, written)
+        spent = RevokeAccess(jti=principal.jti, expires_at=principal.exp)
+        await gateway.context.commands.run(spent, actor=principal.name)
     return _issue(gateway, principal.name, principal.role)
 
 
 @endpoint(router, "DELETE", "/v1/auth/token", role=Role.VIEWER, answer=Change)
 async def log_out(gateway: Here, who: Who) -> Response:
     """Revoke the presented token."""
-    written = await gateway.context.commands.revoke_access(who.jti, who.exp, actor=who.name)
-    await settle(gateway, written)
+    revoked = RevokeAccess(jti=who.jti, expires_at=who.exp)
+    written = await gateway.context.commands.run(revoked, actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
@@ -91,6 +71,11 @@ async def me(gateway: Here, who: Who) -> Response:
 async def ticket(gateway: Here, who: Who) -> Response:
     """A ticket for one WebSocket, for browsers, which cannot set a header there."""
     return answer(gateway, Ticket(ticket=gateway.authority.ticket(who), expires_in=authority.TICKET_TTL_S))
+
+
+def _bucket(name: str) -> str:
+    """One of a bounded number of counters, whether anybody has that name or not: inventing names fills no table."""
+    return str(zlib.crc32(name.encode("utf-8", "replace"), _SALT) % _BUCKETS)
 
 
 def _issue(gateway: Gateway, name: str, role: Role) -> Response:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import msgspec
 from fastapi import APIRouter, Response
 
-from aware_agent.colony.backup import Backup, BackupLog, BackupPolicy, parse_every
-from aware_agent.gateway.context import GatewayContext
+from aware_agent.colony.backup import Backup, BackupPolicy
 from aware_agent.gateway.documents import Document
 from aware_agent.gateway.routing import Here, Who, answer, endpoint
 from aware_agent.gateway.state import Gateway
+from aware_agent.queen import overview
+from aware_agent.queen.commands import RequestBackup
 from aware_agent.security.roles import Role
-from aware_agent.store.keys import Keys
-from aware_agent.telemetry import Family, counter, gauge
 
 router = APIRouter(tags=["backups"])
 
@@ -54,28 +50,12 @@ async def list_backups(gateway: Here) -> Response:
 @endpoint(router, "POST", "/v1/backups", role=Role.OPERATOR, answer=BackupsDocument, status=202)
 async def request_backup(gateway: Here, who: Who) -> Response:
     """Want a backup now. It is made by whoever reigns; GET tells when it is there."""
-    await gateway.context.commands.request_backup(actor=who.name)
+    await gateway.context.commands.run(RequestBackup(), actor=who.name)
     return answer(gateway, _document(gateway), status=202)
 
 
-def families(context: GatewayContext) -> Iterator[Family]:
-    """Metrics of backups, while the spec wants some."""
-    view = context.view()
-    policy = view.spec.policies.backup if view.spec else None
-    if policy is None:
-        return
-    stored = context.projection.get(Keys(view.colony).key("backups"))
-    log = msgspec.json.decode(stored.value, type=BackupLog) if stored else BackupLog()
-    last = log.last
-    stamp, size = "aware_backup_last_success_timestamp_seconds", "aware_backup_last_size_bytes"
-    yield gauge(stamp, "When the last backup began, 0: never.", last.created_at if last else 0)
-    yield gauge(size, "Size of the last backup.", last.bytes if last else 0)
-    yield gauge("aware_backup_interval_seconds", "How often the spec wants a backup.", parse_every(policy.every))
-    yield counter("aware_backup_failures_total", "Attempts that failed, whoever reigned.", log.failed)
-
-
 def _document(gateway: Gateway) -> BackupsDocument:
-    state = gateway.context.commands.backups()
+    state = overview.backups(gateway.context.reader)
     log = state.log
     return BackupsDocument(
         policy=state.policy,

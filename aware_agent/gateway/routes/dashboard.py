@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 
 from aware_agent.gateway import preconditions
@@ -27,6 +27,13 @@ _HEADERS = {
 }
 
 
+@functools.cache
+def _file(name: str) -> tuple[bytes, bytes]:
+    """Content and tag, read once."""
+    body = (_DIRECTORY / name).read_bytes()
+    return body, preconditions.etag(0, body)
+
+
 @router.get("/")
 @router.get("/docs")
 @router.get("/dashboard/{name}")
@@ -35,8 +42,7 @@ async def static(request: Request) -> Response:
     name, media = _FILES.get(request.url.path, ("", ""))
     if not name:
         return await missing()
-    body = (_DIRECTORY / name).read_bytes()
-    tag = preconditions.etag(0, body)
+    body, tag = _file(name)
     headers = {**_HEADERS, "etag": tag.decode()}
     if preconditions.none_match(request.headers.get("if-none-match", "").encode("latin-1"), tag):
         return Response(status_code=304, headers=headers)
@@ -46,7 +52,8 @@ async def static(request: Request) -> Response:
 @router.get("/openapi.json")
 async def description(request: Request) -> Response:
     """The API's description, OpenAPI 3.1."""
-    return Response(msgspec.json.encode(request.app.openapi()), media_type="application/json")
+    described: bytes = request.app.state.description()
+    return Response(described, media_type="application/json")
 
 
 async def missing() -> Response:

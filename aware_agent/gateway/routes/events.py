@@ -7,16 +7,17 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response, WebSocket
 
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.numbers import whole
 from aware_agent.gateway import hub
 from aware_agent.gateway.documents import EventDocument, EventsDocument
-from aware_agent.gateway.routing import Here, Who, answer, endpoint
+from aware_agent.gateway.routing import STRICT, Here, Who, answer, endpoint
 from aware_agent.gateway.sse import EventStream
 from aware_agent.gateway.websocket import serve_events
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["events"])
 MAX_LIMIT = 1000
-Since = Annotated[int, Query(ge=0, le=2**63 - 1, description="only events after this revision")]
+Since = Annotated[int, STRICT, Query(ge=0, le=2**63 - 1, description="only events after this revision")]
 Prefix = Annotated[str, Query(alias="type", max_length=100, description="only types that start like this")]
 
 
@@ -24,11 +25,13 @@ Prefix = Annotated[str, Query(alias="type", max_length=100, description="only ty
 async def list_events(
     gateway: Here,
     since: Since = 0,
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="about so many; a revision is never cut")] = 200,
+    limit: Annotated[
+        int, STRICT, Query(ge=1, le=MAX_LIMIT, description="about so many; a revision is never cut")
+    ] = 200,
     prefix: Prefix = "",
 ) -> Response:
-    """Events after a revision, oldest first. 410 when they are no longer all kept."""
-    gateway.hub.check_history(since)
+    """Events after a revision, oldest first. 410 when they are no longer all kept, or were never there."""
+    await gateway.hub.check_history(since)
     found: list[EventDocument] = []
     last, more = since, True
     while more and len(found) < limit:
@@ -56,7 +59,7 @@ async def list_events(
 async def stream(
     gateway: Here,
     who: Who,
-    since: Annotated[int | None, Query(ge=0, le=2**63 - 1, description="resume after this revision")] = None,
+    since: Annotated[int | None, STRICT, Query(ge=0, le=2**63 - 1, description="resume after this revision")] = None,
     prefix: Prefix = "",
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -66,7 +69,7 @@ async def stream(
     the revision to resume after.
     """
     start = _resume(last_event_id) if last_event_id else since
-    gateway.hub.check(start or 0)
+    await gateway.hub.check(start or 0)
     return EventStream(gateway.hub.follow(start, prefix, lambda: gateway.authority.holds(who)))
 
 
@@ -77,6 +80,7 @@ async def websocket(socket: WebSocket, gateway: Here) -> None:
 
 
 def _resume(header: str) -> int:
-    if not header.isascii() or not header.isdigit() or len(header) > 19:
-        raise InvalidInput("Last-Event-ID is not a revision", field="Last-Event-ID")
-    return int(header)
+    try:
+        return whole(header)
+    except ValueError:
+        raise InvalidInput("Last-Event-ID is not a revision", field="Last-Event-ID") from None

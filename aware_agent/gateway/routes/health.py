@@ -1,9 +1,13 @@
-"""What every node serves to everybody: health, readiness, metrics and the CA."""
+"""What every node serves to everybody: health, readiness, metrics and the CA.
+
+Reads of these are answered before they reach FastAPI (:mod:`aware_agent.gateway.public`); here they are described.
+"""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from aware_agent.colony.council_document import CouncilDocument
 from aware_agent.gateway.documents import Health, Readiness
 from aware_agent.gateway.routing import Here, endpoint
 from aware_agent.gateway.worker import Whole
@@ -14,31 +18,37 @@ router = APIRouter(tags=["node"])
 @endpoint(router, "GET", "/healthz", role=None, answer=Health)
 async def healthz(gateway: Here) -> Response:
     """The process answers."""
-    return _whole(gateway.public.healthz())
+    return _whole(await gateway.public.healthz())
 
 
 @endpoint(router, "GET", "/readyz", role=None, answer=Readiness)
 async def readyz(gateway: Here) -> Response:
     """Whether this node does its work; 503 with the same document when it does not."""
-    return _whole(gateway.public.readyz())
+    return _whole(await gateway.public.readyz())
 
 
 @endpoint(router, "GET", "/readyz/queen", role=None, answer=Readiness)
 async def queen_readyz(gateway: Here) -> Response:
     """For load balancers: 200 from the queen while she does her work, 503 from every other node."""
-    return _whole(gateway.public.readyz())
+    return _whole(await gateway.public.queen_readyz())
 
 
 @endpoint(router, "GET", "/metrics", role=None, answer=None, media="text/plain")
 async def metrics(gateway: Here) -> Response:
     """Prometheus text format."""
-    return _whole(gateway.public.metrics())
+    return _whole(await gateway.public.metrics())
 
 
 @endpoint(router, "GET", "/v1/ca", role=None, answer=None, media="application/x-pem-file")
 async def ca(gateway: Here) -> Response:
     """The colony's CA certificates; a newcomer compares their pin with its token's."""
-    return _whole(gateway.public.ca())
+    return _whole(await gateway.public.ca())
+
+
+@endpoint(router, "GET", "/v1/council", role=None, answer=CouncilDocument)
+async def council(gateway: Here) -> Response:
+    """Who may reign: base URLs. Clients show credentials to those alone that TLS proves to be the council's."""
+    return _whole(await gateway.public.council())
 
 
 def _whole(whole: Whole) -> Response:

@@ -8,11 +8,14 @@ import secrets
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput, NotFound
 from aware_agent.colony.hook import HookRecord, HookState, Operation, Order, check_order, narrowed
 from aware_agent.gateway.documents import Body, Document
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, read_bytes
 from aware_agent.gateway.state import Gateway
+from aware_agent.queen import overview
+from aware_agent.queen.commands import AcceptHook, RecordSigned
 from aware_agent.security import signed_url
 from aware_agent.security.jwt import Principal
 from aware_agent.security.roles import Role, require
@@ -101,8 +104,8 @@ async def sign(request: Request, gateway: Here, who: Who) -> Response:
         uses=body.uses,
     )
     view = gateway.context.view()
-    path = signed_url.sign(_keys(gateway), "POST", HEAT.format(cluster=view.colony), permit)
-    await gateway.context.commands.tell_signed(permit, actor=who.name)
+    permit = await gateway.context.commands.run(RecordSigned(permit=permit), actor=who.name)
+    path = signed_url.sign(gateway.context.url_keys[0], "POST", HEAT.format(cluster=view.colony), permit)
     url = (view.queen.url if view.queen else "") + path
     document = SignedHook(url=url, path=path, operation=order.operation, expires_at=permit.expires_at, uses=permit.uses)
     return answer(gateway, document, status=201)
@@ -121,10 +124,10 @@ async def call(request: Request, gateway: Here, cluster: str) -> Response:
     body = await _body(request, by_alarm=permit is not None)
     order = _granted(body, permit) if permit else _ordered(body)
     check_order(order)
-    record, new = await gateway.context.commands.accept_hook(order, actor=actor, permit=permit)
-    response = answer(gateway, _document(record), status=202)
-    response.headers["location"] = f"/v1/hooks/{record.id}"
-    if not new:
+    accepted = await gateway.context.commands.run(AcceptHook(order=order, permit=permit), actor=actor)
+    response = answer(gateway, _document(accepted.record), status=202)
+    response.headers["location"] = f"/v1/hooks/{accepted.record.id}"
+    if not accepted.new:
         response.headers["idempotency-replayed"] = "true"
     return response
 
@@ -132,13 +135,13 @@ async def call(request: Request, gateway: Here, cluster: str) -> Response:
 @endpoint(router, "GET", "/v1/hooks", role=Role.VIEWER, answer=HooksDocument)
 async def list_hooks(gateway: Here) -> Response:
     """All orders that are remembered: those that wait or run, and the last two hundred that ended."""
-    return answer(gateway, HooksDocument(hooks=[_document(r) for r in gateway.context.commands.list_hooks()]))
+    return answer(gateway, HooksDocument(hooks=[_document(r) for r in overview.hooks(gateway.context.reader)]))
 
 
 @endpoint(router, "GET", "/v1/hooks/{hook_id}", role=Role.VIEWER, answer=HookDocument)
 async def read_hook(gateway: Here, hook_id: str) -> Response:
     """What became of an order."""
-    return answer(gateway, _document(gateway.context.commands.hook(hook_id)))
+    return answer(gateway, _document(overview.hook(gateway.context.reader, hook_id)))
 
 
 def _permit(request: Request, gateway: Gateway, query: bytes) -> Permit:
@@ -165,12 +168,12 @@ async def _body(request: Request, *, by_alarm: bool) -> HookCall:
     if len(raw) > _MAX_CALL:
         raise InvalidInput(f"the body of a hook has at most {_MAX_CALL} bytes")
     try:
-        if not raw.strip() or (by_alarm and _is_alarm(msgspec.json.decode(raw))):
+        if not raw.strip() or (by_alarm and _is_alarm(from_json(raw))):
             return HookCall()
-        return msgspec.json.decode(raw, type=HookCall)
+        return from_json(raw, HookCall)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"request body: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise InvalidInput("the request body is not JSON") from error
 
 
@@ -199,15 +202,11 @@ def _ordered(body: HookCall) -> Order:
 def _verified(gateway: Gateway, path: str, query: bytes) -> Permit:
     """During a rotation, what was signed with the other secret counts as well."""
     now = gateway.authority.now()
-    first, *others = gateway.context.colony_secrets
-    for secret in others:
+    first, *others = gateway.context.url_keys
+    for keys in others:
         with contextlib.suppress(signed_url.SignatureRefused):
-            return signed_url.verify(signed_url.signing_keys(secret), "POST", path, query, now)
-    return signed_url.verify(signed_url.signing_keys(first), "POST", path, query, now)
-
-
-def _keys(gateway: Gateway) -> dict[str, bytes]:
-    return dict(signed_url.signing_keys(gateway.context.colony_secret))
+            return signed_url.verify(keys, "POST", path, query, now)
+    return signed_url.verify(first, "POST", path, query, now)
 
 
 def _document(record: HookRecord) -> HookDocument:

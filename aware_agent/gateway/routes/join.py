@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from aware_agent.channel.limits import source_of
+from aware_agent.gateway.asgi import is_balanced
 from aware_agent.gateway.routing import Here, answer, endpoint, read_bytes
-from aware_agent.security.joining import JoinAnswer, JoinRequest, parse_join_request
+from aware_agent.queen.commands import Join
+from aware_agent.security.joining import JoinAnswer, JoinRequest, ThroughBalancer, parse_join_request
 from aware_agent.security.token import TokenRefused
 
 router = APIRouter(tags=["join"])
@@ -15,13 +18,16 @@ router = APIRouter(tags=["join"])
 async def join(request: Request, gateway: Here) -> Response:
     """Sign a newcomer in. The token in the body is the credential; wrong ones lock their source out for a while."""
     now = gateway.authority.now()
+    if is_balanced(request.scope):
+        raise ThroughBalancer  # the certificate would name an address that nobody saw
     source = request.client.host if request.client else ""
-    key = ("join", source)
-    gateway.lockout.check(key, now)
+    key = (source_of(source),)
+    gateway.joins.check(key, now)
     body = parse_join_request(await read_bytes(request))
     try:
-        signed = await gateway.context.commands.join(body, source)
+        async with gateway.join_queue.turn(source):
+            signed = await gateway.context.commands.run(Join(request=body), actor=body.node_id, source=source)
     except TokenRefused:
-        gateway.lockout.failed(key, now)
+        gateway.joins.failed(key, now)
         raise
     return answer(gateway, signed)

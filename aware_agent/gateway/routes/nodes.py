@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.view import NodeView
-from aware_agent.gateway.documents import Change, NodeChange, NodePatch, NodesDocument
-from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, read, settle, write
-from aware_agent.security.roles import Role
+from aware_agent.gateway.documents import (
+    Change,
+    DeniedKey,
+    DeniedKeysDocument,
+    NodeChange,
+    NodePatch,
+    NodesDocument,
+)
+from aware_agent.gateway.idempotency import keyed
+from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, read, write
+from aware_agent.queen import overview
+from aware_agent.queen.commands import AllowKey, ChangeNode, RemoveNode
+from aware_agent.security.roles import Role, require
 
 router = APIRouter(tags=["nodes"])
 IfMatch = Annotated[str | None, Header(description="revision or ETag that was read")]
-_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?")
-MAX_LABELS = 64
-MAX_LABEL_VALUE = 256
 
 
 @endpoint(router, "GET", "/v1/nodes", role=Role.VIEWER, answer=NodesDocument)
@@ -34,17 +39,19 @@ async def read_node(gateway: Here, node: str) -> Response:
 
 @endpoint(router, "PATCH", "/v1/nodes/{node}", role=Role.OPERATOR, body=NodePatch, answer=NodeChange, also=[412])
 async def change_node(request: Request, gateway: Here, who: Who, node: str, if_match: IfMatch = None) -> Response:
-    """Merge labels (null removes one) and set or lift the cordon."""
+    """Merge labels (null removes one), set or lift the cordon; an admin also pins addresses."""
     patch = await read(request, NodePatch)
-    _check_labels(patch.labels or {})
+    if patch.pinned is not None:
+        require(who.role, Role.ADMIN)
     found = find_node(gateway, node)
     written = await write(
         gateway,
         if_match,
         gateway.keys.key("nodes", found.id),
-        lambda at: gateway.context.commands.change_node(
-            found.id, labels=patch.labels, cordoned=patch.cordoned, if_revision=at, actor=who.name
+        lambda at: ChangeNode(
+            node=found.id, labels=patch.labels, cordoned=patch.cordoned, pinned=patch.pinned, if_revision=at
         ),
+        who,
     )
     after = next((n for n in gateway.context.view().nodes if n.id == found.id), found)
     return answer(
@@ -61,23 +68,33 @@ async def remove_node(
     node: str,
     force: Annotated[bool, Query(description="even if it is alive")] = False,
 ) -> Response:
-    """Forget a node."""
-    found = find_node(gateway, node)
-    written = await gateway.context.commands.remove_node(found.id, force=force, actor=who.name)
-    await settle(gateway, written)
+    """Forget a node; one whose record cannot be read goes by its id."""
+    # The queen says that there is none: repeated with its key, this is what is expected.
+    known = keyed() is None or any(node in (n.id, n.name) for n in gateway.context.view().nodes)
+    broken = node in gateway.context.view().unreadable
+    target = find_node(gateway, node).id if known and not broken else node
+    written = await gateway.context.commands.run(RemoveNode(node=target, force=force), actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
-def _check_labels(labels: dict[str, str | None]) -> None:
-    if len(labels) > MAX_LABELS:
-        raise InvalidInput(f"at most {MAX_LABELS} labels in one change", field="labels")
-    for key, value in labels.items():
-        if not _LABEL.fullmatch(key):
-            raise InvalidInput(
-                f"{key[:80]!r} is not a label name", field="labels", hint="letters, digits, and . _ / - inside"
-            )
-        if value is not None and (len(value) > MAX_LABEL_VALUE or not value.isprintable()):
-            raise InvalidInput(
-                f"the value of label {key!r} is not printable text of at most {MAX_LABEL_VALUE} characters",
-                field=f"labels.{key}",
-            )
+@endpoint(router, "GET", "/v1/denied-keys", role=Role.ADMIN, answer=DeniedKeysDocument)
+async def list_denied(gateway: Here) -> Response:
+    """Keys of nodes that were removed: no join token lets them in."""
+    keys = [
+        DeniedKey(
+            key=record.key_pin,
+            node_id=record.node_id,
+            name=record.name,
+            removed_at=record.removed_at,
+            removed_by=record.removed_by,
+        )
+        for record in overview.denied(gateway.context.reader)
+    ]
+    return answer(gateway, DeniedKeysDocument(keys=keys))
+
+
+@endpoint(router, "DELETE", "/v1/denied-keys/{key}", role=Role.ADMIN, answer=Change)
+async def allow_key(gateway: Here, who: Who, key: str) -> Response:
+    """Let the key of a removed node in again, with a join token as everybody."""
+    written = await gateway.context.commands.run(AllowKey(key=key), actor=who.name)
+    return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from aware_agent.gateway import reads
 from aware_agent.gateway.documents import HandOver, NodeName, QueenDocument, TransferBody
 from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, read
+from aware_agent.queen.commands import StepDown, Transfer
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["queen"])
@@ -23,7 +24,7 @@ async def step_down(gateway: Here, who: Who) -> Response:
     """Resign; the heir is expected to follow."""
     view = gateway.context.view()
     queen, heir = reads.reigning(view), reads.heir(view)
-    await gateway.context.commands.step_down(actor=who.name)
+    await gateway.context.commands.run(StepDown(), actor=who.name)
     document = HandOver(from_=NodeName(id=queen.id, name=queen.name), to=heir, term=queen.term)
     return answer(gateway, document, status=202)
 
@@ -36,7 +37,7 @@ async def transfer(request: Request, gateway: Here, who: Who) -> Response:
     body = await read(request, TransferBody)
     node = find_node(gateway, body.node)
     queen = reads.reigning(gateway.context.view())
-    await gateway.context.commands.transfer(node.id, actor=who.name)
+    await gateway.context.commands.run(Transfer(node=node.id), actor=who.name)
     successor = NodeName(id=node.id, name=node.name)
     document = HandOver(from_=NodeName(id=queen.id, name=queen.name), to=successor, term=queen.term)
     return answer(gateway, document, status=202)

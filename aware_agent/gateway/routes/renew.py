@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from aware_agent.channel.limits import source_of
+from aware_agent.gateway.asgi import is_balanced
 from aware_agent.gateway.routing import Here, answer, endpoint, read_bytes
-from aware_agent.security.joining import JoinAnswer
+from aware_agent.queen.commands import Renew
+from aware_agent.security.joining import JoinAnswer, ThroughBalancer
 from aware_agent.security.renewing import RenewalRefused, RenewRequest, parse_renew_request
 
 router = APIRouter(tags=["join"])
@@ -15,14 +18,17 @@ router = APIRouter(tags=["join"])
 async def renew(request: Request, gateway: Here) -> Response:
     """Renew a node's certificate. The signature in the body, made with the node's key, is the credential."""
     now = gateway.authority.now()
+    if is_balanced(request.scope):
+        raise ThroughBalancer  # the certificate would name an address that nobody saw
     source = request.client.host if request.client else ""
     body = parse_renew_request(await read_bytes(request))
     # Per node: those behind one address must not lock each other out of what they need to live.
-    key = ("renew", f"{source} {body.node_id}")
-    gateway.lockout.check(key, now)
+    key = (source_of(source), body.node_id)
+    gateway.renewals.check(key, now)
     try:
-        signed = await gateway.context.commands.renew(body, source)
+        async with gateway.join_queue.turn(source):
+            signed = await gateway.context.commands.run(Renew(request=body), actor=body.node_id, source=source)
     except RenewalRefused:
-        gateway.lockout.failed(key, now)
+        gateway.renewals.failed(key, now)
         raise
     return answer(gateway, signed)

@@ -6,12 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from aware_agent.colony.errors import InvalidInput
-from aware_agent.colony.spec import Spec, check_spec
+from aware_agent.colony.spec import Spec
 from aware_agent.gateway import preconditions
 from aware_agent.gateway.documents import SpecChange, SpecDocument
 from aware_agent.gateway.errors import PreconditionFailed
 from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, read, write
+from aware_agent.queen import overview
+from aware_agent.queen.commands import PutSpec
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["spec"])
@@ -35,10 +36,7 @@ async def put_spec(
     """Put the whole spec; answers with the steps from what is to what is wanted."""
     after = await read(request, Spec)
     view = gateway.context.view()
-    check_spec(after)
-    if after.colony != view.colony:
-        raise InvalidInput(f"spec: this is colony {view.colony!r}, not {after.colony!r}", field="colony")
-    planned = gateway.context.commands.plan_spec(after)
+    planned = overview.plan_spec(gateway.context.reader, after)
     changed, revision, term = planned.changed, view.spec_revision, view.term
     wanted = preconditions.if_match(if_match, revision)
     if dry_run and wanted not in (None, revision):
@@ -48,7 +46,8 @@ async def put_spec(
             gateway,
             if_match,
             gateway.keys.key("spec"),
-            lambda at: gateway.context.commands.put_spec(after, if_revision=at, actor=who.name),
+            lambda at: PutSpec(spec=after, if_revision=at),
+            who,
         )
         changed, revision, term = written.changed, written.revision, written.term
     document = SpecChange(

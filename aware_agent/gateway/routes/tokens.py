@@ -12,8 +12,9 @@ from aware_agent.gateway.documents import (
     JoinTokensDocument,
     NewJoinToken,
 )
-from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, settle
-from aware_agent.security.joining import check_node_name
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, read
+from aware_agent.queen import overview
+from aware_agent.queen.commands import CreateToken, RevokeToken
 from aware_agent.security.roles import Role
 from aware_agent.security.token import TokenRecord
 
@@ -23,7 +24,7 @@ router = APIRouter(tags=["tokens"])
 @endpoint(router, "GET", "/v1/tokens", role=Role.ADMIN, answer=JoinTokensDocument)
 async def list_tokens(gateway: Here) -> Response:
     """All join tokens, without what would let anybody join."""
-    tokens = [_document(record) for record in gateway.context.commands.list_tokens()]
+    tokens = [_document(record) for record in overview.tokens(gateway.context.reader)]
     return answer(gateway, JoinTokensDocument(tokens=tokens))
 
 
@@ -31,20 +32,22 @@ async def list_tokens(gateway: Here) -> Response:
 async def create_token(request: Request, gateway: Here, who: Who) -> Response:
     """Make a join token. Its text is in this answer and nowhere else."""
     body = await read(request, JoinTokenBody)
-    if body.node_name is not None:
-        check_node_name(body.node_name)
-    text, record = await gateway.context.commands.create_token(
-        ttl_s=body.ttl_s, uses=body.uses, node_name=body.node_name, actor=who.name
+    command = CreateToken(
+        ttl_s=body.ttl_s,
+        uses=body.uses,
+        node_name=body.node_name,
+        eligible=body.eligible,
+        addresses=body.addresses,
     )
-    document = NewJoinToken(token=text, **msgspec.structs.asdict(_document(record)))
+    made = await gateway.context.commands.run(command, actor=who.name)
+    document = NewJoinToken(token=made.text, **msgspec.structs.asdict(_document(made.record)))
     return answer(gateway, document, status=201)
 
 
 @endpoint(router, "DELETE", "/v1/tokens/{token_id}", role=Role.ADMIN, answer=Change)
 async def revoke_token(gateway: Here, who: Who, token_id: str) -> Response:
     """Revoke one join token; nodes that joined with it stay."""
-    written = await gateway.context.commands.revoke_token(token_id, actor=who.name)
-    await settle(gateway, written)
+    written = await gateway.context.commands.run(RevokeToken(token=token_id), actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
@@ -56,4 +59,6 @@ def _document(record: TokenRecord) -> JoinTokenDocument:
         expires_at=record.expires_at,
         uses_left=record.uses_left,
         node_name=record.node_name,
+        eligible=record.eligible,
+        addresses=record.addresses,
     )

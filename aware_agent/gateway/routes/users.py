@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from aware_agent.colony.errors import InvalidInput, NotFound
 from aware_agent.gateway.documents import Change, UserBody, UserDocument, UsersDocument
-from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, settle
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, read
+from aware_agent.queen.commands import DeleteUser, PutUser
 from aware_agent.security.password import hash_password
 from aware_agent.security.roles import HUMAN_ROLES, Role
 
@@ -38,14 +39,13 @@ async def put_user(request: Request, gateway: Here, who: Who, name: str) -> Resp
     if body.role not in HUMAN_ROLES:
         raise InvalidInput("nodes are no users", field="role", hint="viewer, operator or admin")
     hashed = await asyncio.to_thread(hash_password, body.password) if body.password is not None else None
-    written = await gateway.context.commands.put_user(name, password_hash=hashed, role=body.role, actor=who.name)
-    await settle(gateway, written)
+    command = PutUser(name=name, password_hash=hashed, role=body.role)
+    written = await gateway.context.commands.run(command, actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
 @endpoint(router, "DELETE", "/v1/users/{name}", role=Role.ADMIN, answer=Change)
 async def delete_user(gateway: Here, who: Who, name: str) -> Response:
     """Delete a user; its tokens stop working at once."""
-    written = await gateway.context.commands.delete_user(name, actor=who.name)
-    await settle(gateway, written)
+    written = await gateway.context.commands.run(DeleteUser(name=name), actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))

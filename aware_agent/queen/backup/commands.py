@@ -1,4 +1,4 @@
-"""What users may do about backups through the gateway: ask for one, and see what is there."""
+"""What users may do about backups through the gateway: ask for one."""
 
 from __future__ import annotations
 
@@ -7,43 +7,31 @@ from collections.abc import Callable
 
 import msgspec
 
-from aware_agent.colony.backup import BackupLog, BackupPolicy, due_at
 from aware_agent.colony.errors import Conflict
-from aware_agent.queen.backup.keeper import read_log, write_log
-from aware_agent.queen.ledger import Ledger, Line
-
-
-class BackupState(msgspec.Struct, frozen=True, kw_only=True):
-    """Policy, record and when the next one begins (Unix seconds; 0: at once, None: never)."""
-
-    policy: BackupPolicy | None
-    log: BackupLog
-    next_at: float | None
+from aware_agent.queen import overview
+from aware_agent.queen.backup.keeper import write_log
+from aware_agent.queen.writer import EventDraft, FencedWriter, Written
 
 
 class BackupCommands:
-    """Reads and writes of the record."""
+    """Writes of the record."""
 
-    def __init__(self, ledger: Ledger, nudge: Callable[[], None]) -> None:
-        self._ledger = ledger
-        self._nudge = nudge
+    def __init__(self, writer: FencedWriter, refresh: Callable[[], None]) -> None:
+        self._writer = writer
+        self._refresh = refresh
 
-    def backups(self) -> BackupState:
-        """How backups stand."""
-        spec = self._ledger.reader.data().spec
-        policy = spec.policies.backup if spec else None
-        record = read_log(self._ledger)
-        return BackupState(policy=policy, log=record, next_at=due_at(record, policy) if policy else None)
-
-    async def request_backup(self, *, actor: str) -> BackupState:
+    async def request_backup(self, *, actor: str) -> Written:
         """Want a backup now; whoever reigns makes it. Raises Conflict when the spec has no policy for backups."""
-        async with self._ledger.writing():
-            if self.backups().policy is None:
+        async with self._writer.writing():
+            if overview.backups(self._writer.reader).policy is None:
                 raise Conflict("the spec says nothing of backups", hint="set policies.backup, see docs/backup.md")
             record = msgspec.structs.replace(
-                read_log(self._ledger), requested_at=time.time(), requested_by=actor, term=self._ledger.term
+                overview.backup_log(self._writer.reader),
+                requested_at=time.time(),
+                requested_by=actor,
+                term=self._writer.term,
             )
-            line = Line("backup.requested", self._ledger.reader.keys.colony, f"{actor} asked for a backup")
-            await write_log(self._ledger, record, line, actor)
-        self._nudge()
-        return self.backups()
+            line = EventDraft("backup.requested", self._writer.reader.keys.colony, f"{actor} asked for a backup")
+            written = await write_log(self._writer, record, line, actor)
+        self._refresh()
+        return written

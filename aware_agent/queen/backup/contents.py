@@ -6,7 +6,7 @@
     document     JSON, see Contents
     snapshot     as etcd sent it, its SHA-256 last
 
-The CA's private key stays sealed with the colony secret, as it is in etcd. The secret is here too: without it fresh
+The CAs' private keys stay sealed with the colony secret, as it is in etcd. The secret is here too: without it fresh
 hosts could neither open the CA nor be told the secret. So whoever holds the backup key holds the colony.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.queen.backup.format import BackupDamaged, Header, check_sum, content, read_header
 from aware_agent.store.snapshot import SnapshotDamaged, SnapshotMeter
 
@@ -31,6 +32,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     membership: bytes  # a member's colony.json: colony secret and etcd's addresses
     ca: bytes  # value of the key ``ca``: certificate and sealed private key
     ca_pem: str  # the CA bundle members trust
+    council_ca: bytes  # value of the key ``council-ca``
+    council_ca_pem: str  # the CA bundle that etcd and its clients trust
     spec: bytes  # value of the key ``spec``; empty: there was none
 
     def __repr__(self) -> str:
@@ -70,10 +73,10 @@ def unpack(pieces: Iterator[bytes], sink: Callable[[bytes], object]) -> Contents
         raise BackupDamaged("the backup's document is cut off", hint="use another copy")
     try:
         meter.check()
-        return msgspec.json.decode(bytes(head[_LENGTH:]), type=Contents)
+        return from_json(bytes(head[_LENGTH:]), Contents)
     except SnapshotDamaged as error:
         raise BackupDamaged(f"in the backup: {error.message}", hint="use another copy") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise BackupDamaged(f"the backup's document is damaged: {error}", hint="use another copy") from error
 
 

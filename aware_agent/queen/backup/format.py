@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from aware_agent import __version__
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.security.derive import derive
 
@@ -185,8 +186,8 @@ def read_header(file: IO[bytes]) -> Header:
         raise BackupDamaged("this is not a backup of AWARE")
     line = file.readline(MAX_HEADER)
     try:
-        header = msgspec.json.decode(line, type=Header)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        header = from_json(line, Header)
+    except UNDECODABLE as error:
         raise BackupDamaged("the backup's header is damaged", hint="use another copy") from error
     if header.format != FORMAT or not 0 < header.chunk <= 64 << 20 or header.scrypt[0] > 1 << 20:
         raise BackupDamaged("the backup's header is damaged", hint="use another copy")

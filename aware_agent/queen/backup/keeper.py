@@ -10,23 +10,23 @@ import logging
 import os
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from aware_agent.agent.settings import Settings
 from aware_agent.colony.backup import BackupLog, BackupPolicy, after_failure, after_success, due_at, slot
-from aware_agent.colony.errors import Conflict, Deposed
+from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.event import Severity
 from aware_agent.queen import child
 from aware_agent.queen.backup.process import Answer, Job
-from aware_agent.queen.ledger import Ledger, Line
+from aware_agent.queen.loop import Loop
+from aware_agent.queen.overview import BACKUPS, backup_log
+from aware_agent.queen.writer import EventDraft, FencedWriter, Written
 from aware_agent.store import ops
-from aware_agent.store.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-RECORD = "backups"
 ACTOR = "colony"
 LONGEST_S = 3600.0  # a backup may take so long
 END_S = 5.0
@@ -36,47 +36,37 @@ MAX_ANSWER = 1 << 20
 MAX_FAILURE = 500
 # boto3 and openstacksdk would read more of the environment than anybody remembers having set.
 _ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
+# Where a backup goes may be reached by a proxy only. Members never are: their clients ignore these.
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 class BackupKeeper:
-    """Makes one backup at a time. :meth:`nudge` it when the spec or the record changed."""
+    """Makes one backup at a time. :meth:`refresh` it when the spec or the record changed.
 
-    def __init__(self, ledger: Ledger, settings: Settings, endpoints: tuple[str, ...]) -> None:
-        self._ledger = ledger
+    ``endpoints`` tells where etcd is reached now.
+    """
+
+    def __init__(self, writer: FencedWriter, settings: Settings, endpoints: Callable[[], tuple[str, ...]]) -> None:
+        self._writer = writer
         self._settings = settings
         self._endpoints = endpoints
-        self._nudged = asyncio.Event()
+        self._loop = Loop("the record of backups", self._once, retry_s=RETRY_S, broken_s=BROKEN_S)
 
-    def nudge(self) -> None:
+    def refresh(self) -> None:
         """Something changed: look again."""
-        self._nudged.set()
+        self._loop.refresh()
 
     async def run(self) -> None:
-        """Work until cancelled; returns when deposed."""
-        while True:
-            self._nudged.clear()
-            try:
-                wait = await self._once()
-            except Deposed as error:
-                log.info("backups wait for the next queen: %s", error.message)
-                return
-            except (Conflict, StoreError) as error:
-                log.warning("the record of backups: %s; trying again", error.message)
-                wait = RETRY_S
-            except Exception:  # a bug here must not end a reign that works
-                log.exception("the record of backups is not looked at for a while")
-                wait = BROKEN_S
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._nudged.wait()
+        """Work until cancelled or deposed (which it raises)."""
+        await self._loop.run()
 
     async def _once(self) -> float | None:
         """Make a backup if one is due. Returns in how many seconds to look again, None: when something changes."""
-        spec = self._ledger.reader.data().spec
+        spec = self._writer.reader.data().spec
         policy = spec.policies.backup if spec else None
         if policy is None:
             return None
-        record = read_log(self._ledger)
+        record = backup_log(self._writer.reader)
         wait = due_at(record, policy) - time.time()
         if wait > 0:
             return wait
@@ -85,12 +75,12 @@ class BackupKeeper:
         return 0.0
 
     def _job(self, policy: BackupPolicy, record: BackupLog) -> Job:
-        reader = self._ledger.reader
+        reader = self._writer.reader
         return Job(
             colony=reader.keys.colony,
             state_dir=self._settings.state_dir,
-            endpoints=tuple(self._endpoints),
-            term=self._ledger.term,
+            endpoints=self._endpoints(),
+            term=self._writer.term,
             nodes=tuple(sorted(node.name for node in reader.records().values())),
             node=self._settings.name,
             actor=record.requested_by if record.wanted_now else ACTOR,
@@ -102,35 +92,36 @@ class BackupKeeper:
 
     async def _put_on_record(self, answer: Answer) -> None:
         """One transaction: the record and the event."""
-        async with self._ledger.writing():
-            before = read_log(self._ledger)
+        async with self._writer.writing():
+            before = backup_log(self._writer.reader)
             if answer.backup is not None:
                 made = answer.backup
-                after = after_success(before, made, answer.removed, self._ledger.term)
+                after = after_success(before, made, answer.removed, self._writer.term)
                 verb = "was found" if made.adopted else "is"
                 message = f"backup {made.name} ({made.bytes} bytes) {verb} in {made.target}"
                 payload = {"revision": made.revision, "bytes": made.bytes, "removed": answer.removed}
-                line = Line("backup.done", made.name, message, payload=payload)
+                line = EventDraft("backup.done", made.name, message, payload=payload)
             else:
                 failure = answer.failure[:MAX_FAILURE]
-                after = after_failure(before, failure, time.time(), self._ledger.term)
+                after = after_failure(before, failure, time.time(), self._writer.term)
                 message = f"no backup was made: {failure}"
-                line = Line("backup.failed", self._ledger.reader.keys.colony, message, Severity.ERROR)
+                line = EventDraft("backup.failed", self._writer.reader.keys.colony, message, Severity.ERROR)
             log.log(logging.INFO if answer.backup else logging.ERROR, message)
-            await write_log(self._ledger, after, line, answer.backup.actor if answer.backup else ACTOR)
+            await write_log(self._writer, after, line, answer.backup.actor if answer.backup else ACTOR)
 
 
-def read_log(ledger: Ledger) -> BackupLog:
-    """The record as it is now."""
-    return ledger.reader.one(RECORD, BackupLog) or BackupLog()
-
-
-async def write_log(ledger: Ledger, after: BackupLog, line: Line, actor: str) -> None:
+async def write_log(writer: FencedWriter, after: BackupLog, line: EventDraft, actor: str) -> Written:
     """Write the record with its event. Call it inside ``writing()``; raises Conflict, Deposed, StoreError."""
-    key = ledger.key(RECORD)
-    stored = ledger.projection.get(key)
+    key = writer.key(BACKUPS)
+    stored = writer.projection.get(key)
     guard = ops.modified(key, stored.mod_revision) if stored else ops.absent(key)
-    await ledger.commit([ops.put(key, msgspec.json.encode(after))], [line], actor, [guard])
+    return await writer.commit([ops.put(key, msgspec.json.encode(after))], [line], actor, [guard])
+
+
+def program_environment(present: Mapping[str, str]) -> dict[str, str]:
+    """What the program that makes a backup gets of our environment."""
+    wanted = (*_ENVIRONMENT, *_PROXIES, *(name.upper() for name in _PROXIES))
+    return {name: present[name] for name in wanted if name in present}
 
 
 async def make_backup(job: Job) -> Answer:
@@ -142,7 +133,7 @@ async def make_backup(job: Job) -> Answer:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=None,
-        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        env=program_environment(os.environ),
         start_new_session=True,
     )
     assert process.stdin is not None
@@ -153,10 +144,10 @@ async def make_backup(job: Job) -> Answer:
             await process.stdin.drain()
             said = await process.stdout.read(MAX_ANSWER)
             await process.wait()
-        return msgspec.json.decode(said, type=Answer)
+        return from_json(said, Answer)
     except TimeoutError:
         return Answer(failure=f"it took longer than {LONGEST_S:.0f} s")
-    except (msgspec.MsgspecError, ConnectionError, RuntimeError):  # the last is uvloop's word for a pipe that is closed
+    except (*UNDECODABLE, ConnectionError, RuntimeError):  # the last is uvloop's word for a pipe that is closed
         return Answer(failure="the backup process ended without an answer; the queen's log says more")
     finally:
         await child.end(process, END_S)

@@ -18,11 +18,14 @@ from pathlib import Path
 
 import msgspec
 
+from aware_agent.agent.member.etcd_access import council_access, etcd_credentials
 from aware_agent.agent.settings import BackupSettings
 from aware_agent.agent.state import NodeState, StateDir
 from aware_agent.colony.backup import SUFFIX, Backup, TargetKind, backup_name, parse_name
+from aware_agent.colony.decoding import from_json
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.retention import Dated, Keep, to_delete
+from aware_agent.program import give_way
 from aware_agent.queen.backup.contents import Contents, prologue, verify
 from aware_agent.queen.backup.format import BackupDamaged, Header, Writer, WrongKey, draft_header
 from aware_agent.queen.backup.passphrase import read_passphrase
@@ -31,7 +34,6 @@ from aware_agent.queen.backup.warrant import root_credentials
 from aware_agent.security.files import make_directory, only_one
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.keys import Keys
-from aware_agent.store.lines import Credentials
 from aware_agent.store.snapshot import SnapshotInfo, take_snapshot
 
 _NICE = 10
@@ -63,9 +65,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 def main() -> int:
     """Do the job on standard input; the exit code says nothing, the answer does."""
-    with contextlib.suppress(OSError):  # a sandbox may forbid it
-        os.nice(_NICE)
-    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    give_way(_NICE)
+    job = from_json(sys.stdin.buffer.readline(), Job)
     threading.Thread(target=_leash, daemon=True).start()
     try:
         answer = run(job)
@@ -114,20 +115,21 @@ def _make(job: Job, target: Target, state: NodeState, path: Path, passphrase: st
 async def _write(job: Job, state: NodeState, path: Path, passphrase: str, began: float) -> Header:
     """Snapshot and everything else into ``path``."""
     keys = Keys(job.colony)
-    own = Credentials(ca=state.ca, cert=state.certificate, key=state.key)
-    async with EtcdClient(job.endpoints, own, deadline_s=20.0) as client:
-        ca, spec = await client.get(keys.key("ca")), await client.get(keys.key("spec"))
-    if ca is None:
+    async with EtcdClient(job.endpoints, etcd_credentials(state), deadline_s=20.0) as client:
+        ca, council_ca, spec = [await client.get(keys.key(name)) for name in ("ca", "council-ca", "spec")]
+    if ca is None or council_ca is None:
         raise TargetFailed("this colony has no CA", hint="found it: aware colony found")
     contents = Contents(
         colony=job.colony,
         membership=msgspec.json.encode(state.membership),
         ca=ca.value,
         ca_pem=state.ca.decode(),
+        council_ca=council_ca.value,
+        council_ca_pem=council_access(state).ca.decode(),
         spec=spec.value if spec else b"",
     )
     draft = draft_header(job.colony, began, term=job.term, nodes=job.nodes)
-    root = root_credentials(ca.value, keys.key("ca"), state, began)
+    root = root_credentials(council_ca, state, began)
     with path.open("xb") as file:
         os.fchmod(file.fileno(), 0o600)
         writer = Writer(file, passphrase, draft)

@@ -24,6 +24,7 @@ from nova.virt import fake
 from oslo_log import log
 from oslo_privsep import priv_context
 from oslo_service import service as oslo_service
+from oslo_service import threadgroup
 
 CONF = nova.conf.CONF
 
@@ -56,6 +57,8 @@ def main(count, arguments):
     config.parse_args(["nova-compute", *arguments])
     prepare()
     launcher = oslo_service.ServiceLauncher(CONF)
+    # Each service keeps a green thread until it ends, and the launcher's own group has room for ten.
+    launcher.services.tg = threadgroup.ThreadGroup(thread_pool_size=count)
     for number in range(1, count + 1):
         launcher.launch_service(
             service.Service.create(host=f"fake{number}", binary="nova-compute", topic=compute_rpcapi.RPC_TOPIC)

@@ -12,6 +12,7 @@ from typing import Any
 
 import openstack
 
+from testcloud import images
 from testcloud.configs import USERS
 from testcloud.settings import CloudError, Settings
 
@@ -36,10 +37,9 @@ FLAVORS = {
     "g.1024": (1, 1024, 4),
 }
 ZONES = 3
-GUEST_COMMAND_LINE = (
-    "console=ttyS0 quiet loglevel=3 mitigations=off tsc=reliable no_timer_check nokaslr audit=0 selinux=0 apparmor=0 "
-    "rcupdate.rcu_expedited=1 systemd.show_status=0 random.trust_cpu=on cryptomgr.notests net.ifnames=1"
-)
+# Beside ``public``: shared networks with DHCP that no router leads out of. Name: network, whether ports are guarded.
+CLOSED_NETWORKS = {"isolated": ("10.233.0.0/24", True), "unguarded": ("10.234.0.0/24", False)}
+FURNITURE = [FLAVORS, CLOSED_NETWORKS, images.HIDDEN, images.COMMUNITY, images.TWIN]  # a cloud with less gets the rest
 
 
 def connect(settings: Settings) -> Any:
@@ -138,7 +138,7 @@ def wait_for_hosts(settings: Settings, look: Callable[[], None], limit_s: float 
 
 def furnish(settings: Settings) -> None:
     """Zones, flavors, images, networks."""
-    what = json.dumps([settings.fake, settings.real, settings.real and image_version(settings)])
+    what = json.dumps([settings.fake, settings.real, settings.real and images.version(settings), FURNITURE])
     mark = settings.run / "furnished.done"
     if mark.exists() and mark.read_text() == what:
         return
@@ -149,9 +149,9 @@ def furnish(settings: Settings) -> None:
         if name not in known:
             cloud.compute.create_flavor(name=name, vcpus=vcpus, ram=ram, disk=disk)
     public_network(settings, cloud)
-    tiny_image(settings, cloud)
-    if settings.real:
-        guest_image(settings, cloud)
+    for name, (cidr, guarded) in CLOSED_NETWORKS.items():
+        closed_network(cloud, name, cidr, guarded)
+    images.furnish(settings, cloud)
     mark.write_text(what)
 
 
@@ -188,60 +188,10 @@ def public_network(settings: Settings, cloud: Any) -> None:
         )
 
 
-def tiny_image(settings: Settings, cloud: Any) -> None:
-    """A mebibyte of nothing, for fake servers."""
-    path = settings.directory / "tmp" / "tiny.img"
-    path.write_bytes(bytes(1 << 20))
-    upload(cloud, "tiny", path, "raw", "bare")
-
-
-def upload(cloud: Any, name: str, path: Any, disk: str, container: str, **properties: Any) -> Any:
-    """Find or create; one that a killed run left half uploaded is replaced."""
-    known = cloud.image.find_image(name)
-    if known and known.status == "active":
-        return known
-    if known:
-        cloud.image.delete_image(known)
-    return cloud.create_image(
-        name,
-        filename=str(path),
-        disk_format=disk,
-        container_format=container,
-        visibility="public",
-        wait=True,
-        **properties,
+def closed_network(cloud: Any, name: str, cidr: str, guarded: bool) -> None:
+    """Shared, with DHCP and without a gateway; on an unguarded one Neutron refuses security groups."""
+    network = cloud.network.find_network(name) or cloud.network.create_network(
+        name=name, is_shared=True, is_port_security_enabled=guarded
     )
-
-
-def image_version(settings: Settings) -> str:
-    """Which build of the guest image is there. Raises CloudError when there is none."""
-    try:
-        return (settings.images / "done").read_text().strip()
-    except OSError:
-        raise CloudError(f"no guest image in {settings.images}: tests/cloud/build-image") from None
-
-
-def guest_image(settings: Settings, cloud: Any) -> None:
-    """Kernel, initial ramdisk and root of the guest, named with their build; ``guest`` is the newest."""
-    version = image_version(settings)
-    known = cloud.image.find_image("guest")
-    if known and known.status == "active" and version in (known.tags or []):
-        return
-    if known:
-        cloud.image.delete_image(known)
-    kernel = upload(cloud, f"guest-kernel-{version}", settings.images / "vmlinuz", "aki", "aki")
-    ramdisk = upload(cloud, f"guest-initrd-{version}", settings.images / "initrd.img", "ari", "ari")
-    guest = upload(
-        cloud,
-        "guest",
-        settings.images / "root.qcow2",
-        "qcow2",
-        "bare",
-        kernel_id=kernel.id,
-        ramdisk_id=ramdisk.id,
-        os_command_line=GUEST_COMMAND_LINE,
-        hw_disk_bus="virtio",
-        hw_vif_model="virtio",
-        hw_rng_model="virtio",
-    )
-    cloud.image.add_tag(guest, version)
+    if not cloud.network.find_subnet(name, network_id=network.id):
+        cloud.network.create_subnet(network_id=network.id, name=name, ip_version=4, cidr=cidr, gateway_ip=None)

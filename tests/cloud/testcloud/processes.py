@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -39,9 +40,19 @@ def recorded(settings: Settings, name: str) -> dict[str, object] | None:
         return None
 
 
+def configuration(service: Service) -> str:
+    """Digest of the programs and configuration files that its command line and environment name."""
+    digest = hashlib.sha256()
+    for path in map(Path, [*service.argv, *service.env.values()]):
+        files = sorted(path.glob("*.conf")) if path.is_dir() else [path]
+        for file in [file for file in files if file.suffix in (".conf", ".py") and file.is_file()]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 def start(settings: Settings, service: Service) -> None:
-    """Start it unless it runs; one that runs with another command line is started anew."""
-    what = {"argv": service.argv, "env": service.env}
+    """Start it unless it runs; one that runs with another command line or configuration is started anew."""
+    what = {"argv": service.argv, "env": service.env, "configuration": configuration(service)}
     if known := recorded(settings, service.name):
         if known["what"] == what:
             return

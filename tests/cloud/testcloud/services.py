@@ -101,6 +101,7 @@ def configured(settings: Settings, *names: str) -> list[str]:
 def interfaces(settings: Settings) -> list[Service]:
     """The services with an API beside keystone, and nova's and heat's inner ones."""
     nova = configured(settings, "nova")
+    soft_delete = configured(settings, "nova-soft-delete") if settings.soft_delete else []
     programs = settings.directory / "programs"
     neutron = ["neutron-server", *configured(settings, "neutron", "ml2")]
     heat = ["/usr/bin/python3", str(programs / "heat_all.py"), *configured(settings, "heat")]
@@ -108,7 +109,7 @@ def interfaces(settings: Settings) -> list[Service]:
         placement(settings),
         Service(name="nova-conductor", argv=["nova-conductor", *nova]),
         Service(name="neutron-server", argv=neutron, env={"PYTHONPATH": str(programs)}, port=9696),
-        Service(name="nova-api", argv=["nova-api", *nova], port=8774),
+        Service(name="nova-api", argv=["nova-api", *nova, *soft_delete], port=8774),
         Service(name="nova-scheduler", argv=["nova-scheduler", *nova]),
         Service(name="glance-api", argv=["glance-api", *configured(settings, "glance-api")], port=9292),
         # API, CloudFormation API (port 8000) and engine in one process.

@@ -25,6 +25,7 @@ class Settings:
     directory: Path
     fake: int  # hosts with the fake driver
     real: bool  # one host with libvirt and qemu, with bridge and DHCP agents
+    soft_delete: bool = False  # Nova keeps deleted servers for a day
     password: str
     encryption_key: str
     hostname: str = "aware-cloud"
@@ -102,7 +103,7 @@ def number(name: str, default: int, limit: int) -> int:
 
 
 def claim(path: Path) -> Settings:
-    """Make the directory ours, or take up what is there; REAL and FAKE of the environment win over stored values.
+    """Make the directory ours, or take up what is there; the environment's REAL, FAKE and SOFT_DELETE win over it.
 
     Raises CloudError when the directory has other contents.
     """
@@ -119,7 +120,8 @@ def claim(path: Path) -> Settings:
     fake = number("FAKE", (0 if real else 6) if settings.fake < 0 else settings.fake, 100)
     if not (real or fake):
         raise CloudError("FAKE=0 without REAL=1 is a cloud without computes")
-    settings = dataclasses.replace(settings, real=real, fake=fake)
+    soft_delete = bool(number("SOFT_DELETE", int(settings.soft_delete), 1))
+    settings = dataclasses.replace(settings, real=real, fake=fake, soft_delete=soft_delete)
     keep(settings)
     return settings
 

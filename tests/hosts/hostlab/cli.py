@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hostlab import containers, image, impairments, inventory, network
+from hostlab import containers, image, impairments, inventory, network, profiles
 from hostlab.programs import attempt
 from hostlab.settings import CHECKOUT, RUN, Lab, LabError, hosts, lab, number, suite
 
@@ -59,7 +59,7 @@ def need_root() -> None:
 def up(arguments: argparse.Namespace) -> int:
     """Bring the lab to COUNT hosts, all running; what there is already stays as it is."""
     began = time.monotonic()
-    the_lab, wanted = lab(arguments.name), hosts(arguments.count)
+    the_lab, wanted, profile = lab(arguments.name), hosts(arguments.count), profiles.chosen()
     name = image.prepare(suite())
     with locked(the_lab):
         network.ensure(the_lab)
@@ -69,11 +69,13 @@ def up(arguments: argparse.Namespace) -> int:
         for host in wanted:
             network.attach(the_lab, host)
             if host not in there:
-                containers.create(the_lab, host, name)
+                containers.create(the_lab, host, name, profile, profiles.host_name(host, profile))
             containers.start(the_lab, host, there.get(host, "created"))
-        inventory.write(the_lab, wanted)
+        known = containers.profiles(the_lab)
+        inventory.write(the_lab, {host: profiles.SSH_PORT[known[host]] for host in wanted})
         with ThreadPoolExecutor(max_workers=4) as pool:
             list(pool.map(lambda host: containers.wait(the_lab, host), wanted))
+            list(pool.map(lambda host: profiles.apply(the_lab, host, known[host]), wanted))
     sick = [host for host in wanted if containers.health(the_lab, host) != "running"]
     print(f"lab {the_lab.name}: {len(wanted)} hosts in {time.monotonic() - began:.1f} s")
     for host in sick:
@@ -219,7 +221,9 @@ def play(arguments: argparse.Namespace) -> int:
 def print_inventory(arguments: argparse.Namespace) -> int:
     """The inventory of the hosts there are, or of COUNT that might be."""
     the_lab = lab(arguments.name)
-    known = hosts(arguments.count) if arguments.count else list(containers.states(the_lab))
+    made = containers.profiles(the_lab)
+    chosen = hosts(arguments.count) if arguments.count else list(made)
+    known = {host: profiles.SSH_PORT[made.get(host, profiles.chosen())] for host in chosen}
     if not known:
         raise LabError(f"lab {the_lab.name} has no hosts: tests/hosts/lab up, or say --count")
     print(inventory.text(the_lab, known, arguments.connection, arguments.etcd), end="")

@@ -29,6 +29,14 @@ def states(lab: Lab) -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: int(item[0][1:])))
 
 
+def profiles(lab: Lab) -> dict[str, str]:
+    """The profile that each host was made with."""
+    listed = podman("ps", "--all", "--filter", f"label={LABEL}={lab.name}", "--format", "json")
+    return {
+        str(each["Labels"]["host"]): str(each["Labels"].get("profile", "plain")) for each in json.loads(listed or "[]")
+    }
+
+
 def labs() -> set[str]:
     """Labs that have hosts."""
     listed = podman("ps", "--all", "--filter", f"label={LABEL}", "--format", "json")
@@ -47,11 +55,11 @@ def _cgroups() -> list[str]:
     return ["--cgroupns=host", *(f"--volume={path}:{path}:rw" for path in there)]
 
 
-def create(lab: Lab, host: str, name: str) -> None:
+def create(lab: Lab, host: str, name: str, profile: str, hostname: str) -> None:
     """A host from the image ``name``; its network is there."""
     podman(
-        *("create", "--name", lab.container(host), "--hostname", host),
-        *("--label", f"{LABEL}={lab.name}", "--label", f"host={host}"),
+        *("create", "--name", lab.container(host), "--hostname", hostname),
+        *("--label", f"{LABEL}={lab.name}", "--label", f"host={host}", "--label", f"profile={profile}"),
         *("--network", f"ns:/run/netns/{lab.namespace_of(host)}", "--dns=none", "--no-hosts"),
         *("--pidfile", str(lab.pid_file(host)), "--systemd=always", *_cgroups()),
         *("--cap-add", CAPABILITIES, "--security-opt", "seccomp=unconfined", "--stop-timeout", "20"),

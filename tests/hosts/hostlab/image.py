@@ -54,8 +54,10 @@ def _keys() -> None:
             path.unlink(missing_ok=True)
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "aware-hosts", "-f", str(path))
     shown = (DIRECTORY / "host_ed25519.pub").read_text()
-    if not KNOWN_HOSTS.exists() or shown not in KNOWN_HOSTS.read_text():
-        KNOWN_HOSTS.write_text(f"10.77.0.* {shown}")
+    # The second is for a port that is not 22.
+    known = f"10.77.0.*,[10.77.0.*]:* {shown}"
+    if not KNOWN_HOSTS.exists() or KNOWN_HOSTS.read_text() != known:
+        KNOWN_HOSTS.write_text(known)
 
 
 def prepare(suite: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections.abc import Mapping
 
 from hostlab import image
 from hostlab.settings import CHECKOUT, HERE, Lab, LabError, address
@@ -30,27 +31,32 @@ def _variables(lab: Lab, connection: str) -> dict[str, object]:
     }
 
 
-def content(lab: Lab, hosts: list[str], connection: str, etcd: int = 0) -> dict[str, object]:
-    """All hosts are nodes; ``etcd`` of them run etcd, by default three, or one of one or two."""
-    members = hosts[: etcd or (3 if len(hosts) >= 3 else 1)]
+def content(lab: Lab, hosts: Mapping[str, int], connection: str, etcd: int = 0) -> dict[str, object]:
+    """All ``hosts``, with their ports for SSH, are nodes; ``etcd`` of them run etcd: by default three, or one."""
+    members = list(hosts)[: etcd or (3 if len(hosts) >= 3 else 1)]
     common = {**_variables(lab, connection), "ansible_python_interpreter": "/usr/bin/python3"}
     return {
         "all": {
             "vars": common,
             "children": {
-                "aware_bootstrap": {"hosts": {host: {"ansible_host": address(host)} for host in hosts}},
+                "aware_bootstrap": {"hosts": {host: _reach(host, port, connection) for host, port in hosts.items()}},
                 "aware_etcd": {"hosts": {host: {} for host in members}},
             },
         }
     }
 
 
-def text(lab: Lab, hosts: list[str], connection: str, etcd: int = 0) -> str:
+def _reach(host: str, port: int, connection: str) -> dict[str, object]:
+    """What is particular to one host."""
+    return {"ansible_host": address(host), **({"ansible_port": port} if connection == "ssh" and port != 22 else {})}
+
+
+def text(lab: Lab, hosts: Mapping[str, int], connection: str, etcd: int = 0) -> str:
     """The inventory file: JSON, which is YAML too, so that its name may end in .yml."""
     return json.dumps(content(lab, hosts, connection, etcd), indent=2) + "\n"
 
 
-def write(lab: Lab, hosts: list[str]) -> None:
+def write(lab: Lab, hosts: Mapping[str, int]) -> None:
     """nsenter.yml and ssh.yml in the lab's directory."""
     for connection in CONNECTIONS:
         lab.inventory(connection).write_text(text(lab, hosts, connection))
@@ -66,6 +72,10 @@ def environment(lab: Lab) -> dict[str, str]:
         "ANSIBLE_INVENTORY_ENABLED": "host_list,yaml,auto",
         "ANSIBLE_INVENTORY": str(lab.inventory(connection)),
         "ANSIBLE_PIPELINING": "true",
+        # Tests count tasks.
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true",
+        # Of seconds for logging in and for sudo; its ten are few on a busy machine.
+        "ANSIBLE_TIMEOUT": "60",
         "AWARE_LAB": lab.name,
         "AWARE_LAB_DIRECTORY": str(lab.directory),
         # No proxy of the caller's can be reached from the lab's network.

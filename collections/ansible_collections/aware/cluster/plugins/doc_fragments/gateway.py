@@ -15,13 +15,15 @@ options:
   context:
     description:
       - Context file that C(aware login) wrote. It names the endpoints, the CA and the token file of a colony. Other options win over it.
-      - When neither this nor O(endpoints) is set, E(AWARE_CONTEXT), C(.aware/context.json) in the current directory and those above it,
-        then C(~/.config/aware/context.json) are used.
+      - The environment variable E(AWARE_CONTEXT) is used when it is not set. Without both, and without O(endpoints),
+        C(.aware/context.json) in the current directory and those above it, then C(aware/context.json) in E(XDG_CONFIG_HOME)
+        (C(~/.config)) are used. The members that are remembered beside it are asked as well.
     type: path
   endpoints:
     description:
-      - Base URLs of members of the colony, like V(https://192.0.2.7:7443). Any of them will do; more are asked when one is down.
-      - Redirects are followed to these only, so that the token reaches nobody else.
+      - Base URLs of members of the colony, like V(https://192.0.2.7:8443). Any of them will do; more are asked when one is down.
+      - Redirects are followed to these and to remembered members only, so that the token reaches nobody else.
+      - The environment variable E(AWARE_ENDPOINTS) is used when it is not set, a list with commas.
     type: list
     elements: str
   token:
@@ -30,11 +32,11 @@ options:
     type: str
   token_file:
     description:
-      - File with the access token.
+      - File with the access token. The environment variable E(AWARE_TOKEN_FILE) is used when neither it nor a token is set.
     type: path
   ca_path:
     description:
-      - File with the CA that signs the members' certificates.
+      - File with the CA that signs the members' certificates. The environment variable E(AWARE_CA_PATH) is used when it is not set.
     type: path
   validate_certs:
     description:

@@ -18,14 +18,15 @@ description:
   - The answer is whole or it is not used. When nobody answers, the last complete answer is used with a warning, and the variables
     C(aware_inventory_stale), C(aware_inventory_age_s) and C(aware_inventory_revision) of every host say so. Without one the run fails.
   - An answer older than one seen before, as a deposed queen may give, is not used.
-  - Groups made by the gateway are one for each caste, V(spare), V(aware_queen), V(aware_workers), V(aware_cordoned) and
-    V(aware_status_*), V(aware_zone_*), V(aware_label_*).
+  - Groups made by the gateway are one for each caste, V(spare), V(aware_queen), V(aware_workers), V(aware_cordoned), V(aware_alive)
+    (the nodes that are ready) and V(aware_status_*), V(aware_zone_*), V(aware_label_*).
   - Values that come from nodes are data. They are never evaluated as templates, and apart from C(ansible_host) and C(ansible_port), which are
     checked, only variables that begin with C(aware_) are accepted.
   - Configuration files must end in C(aware.yml) or C(aware.yaml).
+  - What options say wins over the environment, that over C(ansible.cfg), and that over the context file.
 notes:
-  - By default Ansible goes on with an empty inventory when a source cannot be read. Set C(any_unparsed_is_failed = true) in section
-    C([inventory]) of C(ansible.cfg), or E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true), so that it stops.
+  - By default Ansible goes on with an empty inventory when a source cannot be read, and ends with success. O(on_failure=fatal) ends the run
+    instead. A file that is not YAML never reaches this plugin; E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) ends a run for that as well.
   - Keys of O(keyed_groups), O(groups) and O(compose) that are plain names such as V(aware_zone) or V(aware_labels.tier) are looked up without
     Jinja on ansible-core 2.19 and newer, with the same result and many times faster.
 extends_documentation_fragment:
@@ -40,9 +41,9 @@ options:
   context:
     description:
       - Context file that C(aware login) wrote. It names the endpoints, the CA and the token file of a colony.
-      - Relative to the inventory file. Other options win over what it says.
+      - Relative to the inventory file, or to the working directory when the environment names it. Other options win over what it says.
       - When neither this nor O(endpoints) is set, C(.aware/context.json) in the current directory and those above it, then
-        C(~/.config/aware/context.json) are used.
+        C(aware/context.json) in E(XDG_CONFIG_HOME) (C(~/.config)) are used.
     type: str
     env:
       - name: AWARE_CONTEXT
@@ -50,7 +51,7 @@ options:
       - section: aware_inventory
         key: context
   endpoints:
-    description: Base URLs of members of the colony, like V(https://192.0.2.7:7443). Any of them will do; more are asked when one is down.
+    description: Base URLs of members of the colony, like V(https://192.0.2.7:8443). Any of them will do; more are asked when one is down.
     type: list
     elements: str
     env:
@@ -94,6 +95,18 @@ options:
     ini:
       - section: aware_inventory
         key: deadline
+  on_failure:
+    description: What becomes of the run when this inventory cannot be read.
+    type: str
+    choices:
+      ansible: What Ansible's own settings say. By default it warns and goes on without these hosts.
+      fatal: The run ends with an error and one line that says why. A program that uses Ansible as a library sees C(SystemExit).
+    default: ansible
+    env:
+      - name: AWARE_INVENTORY_ON_FAILURE
+    ini:
+      - section: aware_inventory
+        key: on_failure
   stale:
     description: What to do when nobody answers and there is an earlier complete answer.
     type: str
@@ -116,7 +129,7 @@ options:
   stale_path:
     description:
       - Directory of the last complete answer, relative to the inventory file. Its files hold host data and are readable by their owner only.
-      - The default is C(inventory) beside the context file, or C(~/.cache/aware.cluster) when there is none.
+      - The default is C(inventory) beside the context file, or C(aware.cluster) in E(XDG_CACHE_HOME) (C(~/.cache)) when there is none.
     type: str
     env:
       - name: AWARE_INVENTORY_STALE_PATH
@@ -152,8 +165,8 @@ context: ../.aware/context.json
 # inventories/production.aware.yml
 plugin: aware.cluster.gateway
 endpoints:
-  - https://192.0.2.11:7443
-  - https://192.0.2.12:7443
+  - https://192.0.2.11:8443
+  - https://192.0.2.12:8443
 ca_path: colony-ca.crt
 token: "{{ lookup('ansible.builtin.env', 'COLONY_TOKEN') }}"
 stale_max_age: 3600
@@ -175,10 +188,18 @@ import json
 import os
 from typing import Any
 
-from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayError
-from ansible_collections.aware.cluster.plugins.module_utils._context import Connection, ContextError, connection_from
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import GatewayError
+from ansible_collections.aware.cluster.plugins.module_utils._context import (
+    ENVIRONMENT,
+    Connection,
+    ContextError,
+    connection_from,
+    expanded,
+    user_folder,
+)
+from ansible_collections.aware.cluster.plugins.module_utils._members import save_members
+from ansible_collections.aware.cluster.plugins.plugin_utils._boundary import boundary, is_called
 from ansible_collections.aware.cluster.plugins.plugin_utils._bulk import add_hosts, add_members, as_data, as_variables
 from ansible_collections.aware.cluster.plugins.plugin_utils._constructed import Constructed
 from ansible_collections.aware.cluster.plugins.plugin_utils._document import DocumentError, parse_document
@@ -186,6 +207,7 @@ from ansible_collections.aware.cluster.plugins.plugin_utils._lastgood import Hea
 from ansible_collections.aware.cluster.plugins.plugin_utils._source import Fetched, Guards, Source, SourceError
 
 _CONNECTION = ("context", "endpoints", "token", "token_file", "ca_path", "validate_certs", "timeout", "deadline")
+_OURS = (ContextError, GatewayError, SourceError, DocumentError)
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -194,18 +216,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = "aware.cluster.gateway"
 
     def verify_file(self, path: str) -> bool:
-        return super().verify_file(path) and path.endswith(("aware.yml", "aware.yaml"))
+        """Accept files of the right name. Ansible's plugin auto asks for those that name this plugin; it gets the reason."""
+        with boundary(self, path, _OURS):
+            return super().verify_file(path) and is_called(path, self.NAME, ("aware.yml", "aware.yaml"))
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
-        super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
-        folder = os.path.dirname(os.path.abspath(path))
-        try:
-            link = connection_from(dict((name, self._option(name)) for name in _CONNECTION), base_dir=folder)
-            fetched = self._fetch(link, path, folder, cache)
-        except (ContextError, GatewayError, SourceError, DocumentError) as exc:
-            raise AnsibleParserError("aware.cluster.gateway: %s" % exc) from None  # core prints causes again
-        self._fill(fetched)
+        with boundary(self, path, _OURS):
+            super().parse(inventory, loader, path, cache)
+            folder = os.path.dirname(os.path.abspath(path))
+            link = self._connection(self._read_config_data(path), folder)
+            self._fill(self._fetch(link, path, folder, cache))
+
+    def _connection(self, config: Any, folder: str) -> Connection:
+        """What the file says, then the environment, then ansible.cfg: Ansible itself no longer tells them apart."""
+        said = dict((name, self._option(name)) for name in _CONNECTION)
+        elsewhere = dict((name, said.pop(name)) for name in ENVIRONMENT if name not in config)
+        return connection_from(said, base_dir=folder, settings=elsewhere)
 
     def _option(self, name: str) -> Any:
         """Return an option; what the user wrote as a template is evaluated, lists item by item."""
@@ -224,6 +250,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 return kept
         store = LastGood(self._stale_folder(link, folder), ident)
         fetched = Source(link, store, guards, self._warn, fresh=not cache).fetch()
+        save_members(link.context, [url for url in fetched.head.members if url.startswith("https://")])
         if self.get_option("cache") and not fetched.stale:
             head = fetched.head
             self._cache[key] = {
@@ -261,12 +288,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _stale_folder(self, link: Connection, folder: str) -> str:
         named = self._option("stale_path")
         if named:
-            return os.path.join(folder, os.path.expanduser(named))
-        return (
-            os.path.join(os.path.dirname(link.context), "inventory")
-            if link.context
-            else os.path.expanduser("~/.cache/aware.cluster")
-        )
+            return os.path.join(folder, expanded(named))
+        if link.context:
+            return os.path.join(os.path.dirname(link.context), "inventory")
+        cache = user_folder("XDG_CACHE_HOME", ".cache", os.environ)
+        return os.path.join(cache, "aware.cluster") if cache else ""
 
     def _compose(self, template: Any, variables: Any, *args: Any, **kwargs: Any) -> Any:
         """Results are data as well: before ansible-core 2.19 text put together from data would be taken for a template again."""
@@ -283,9 +309,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         variables = as_variables(found.hosts)
         hosts = add_hosts(self.inventory, variables)
         for name, members in found.groups.items():
-            safe = self._sanitize_group_name(name)
-            if safe and safe not in ("all", "ungrouped"):
-                add_members(self.inventory, safe, [hosts[member] for member in members])
+            add_members(self.inventory, name, [hosts[member] for member in members])
         # Three variables of each host are a tenth of what --list costs: no more of them than are needed.
         facts = {
             "aware_inventory_revision": found.revision,

@@ -56,6 +56,11 @@ options:
         C(zone), C(labels)). Nodes no caste takes are spare."
     type: dict
     default: {}
+  council:
+    description: "Nodes that carry the colony: a dictionary with C(size) (1, 3, 5 or 7) and, if wanted, C(replace_after_s)
+      (0 for never). Left out, the members of etcd stay as they are; the local provider then takes three seats, or one for less than three
+      nodes."
+    type: dict
   policies:
     description: "How the queen treats trouble: C(dead_after_s), C(replace_dead) (V(spare) or V(never)), C(keep_events), C(backup),
       C(certificate_lifetime_s)."
@@ -69,6 +74,8 @@ provider: local
 directory: ../../.aware
 colony: demo
 size: 5
+council:
+  size: 3
 castes:
   web:
     count: 2
@@ -94,11 +101,22 @@ import os
 import sys
 from typing import Any
 
-from ansible.errors import AnsibleParserError
+from ansible import context
+from ansible.errors import AnsibleError
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible_collections.aware.cluster.plugins.module_utils._context import ContextError, expanded
+from ansible.utils.display import Display
+from ansible_collections.aware.cluster.plugins.module_utils._names import flaw
+from ansible_collections.aware.cluster.plugins.module_utils._reasons import line_of
+from ansible_collections.aware.cluster.plugins.plugin_utils._boundary import boundary, is_called, names_plugin
 from ansible_collections.aware.cluster.plugins.plugin_utils._spec import SpecError, checked_spec
 
 GROUP = "aware_bootstrap"
+PROVIDERS = ("local", "openstack", "static")
+# What these do depends on what is there, and not on what is wanted: a spec with a fault must not keep a colony running.
+TAKE_DOWN = frozenset(
+    ending % name for name in ("down", "destroy") for ending in ("%s.yml", "%s.yaml", "aware.cluster.%s")
+)
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -108,28 +126,31 @@ class InventoryModule(BaseInventoryPlugin):
 
     def verify_file(self, path: str) -> bool:
         """Accept files of the right name whose ``plugin:`` is this one, so that other plugins keep theirs."""
-        if os.path.basename(path) not in ("cluster.yml", "cluster.yaml") or not super().verify_file(path):
-            return False
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return any(
-                line.split("#")[0].replace('"', "").replace("'", "").split() == ["plugin:", self.NAME]
-                for line in stream
+        with boundary(self, path, (SpecError,)):
+            return (
+                super().verify_file(path)
+                and is_called(path, self.NAME, ("cluster.yml", "cluster.yaml"))
+                and os.path.basename(path) in ("cluster.yml", "cluster.yaml")
+                and names_plugin(path, self.NAME)
             )
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
-        super().parse(inventory, loader, path, cache)
-        config = loader.load_from_file(path, cache="none")
-        if not isinstance(config, dict):
-            raise AnsibleParserError("aware.cluster.spec: %s is not a dictionary" % path)
-        try:
-            checked = checked_spec(config)
-        except SpecError as exc:
-            raise AnsibleParserError("aware.cluster.spec: %s: %s" % (path, exc)) from None  # core prints causes again
-        self._fill(checked, os.path.dirname(os.path.abspath(path)))
+        with boundary(self, path, (SpecError, ContextError)):
+            super().parse(inventory, loader, path, cache)
+            config: Any = None
+            try:
+                config = loader.load_from_file(path, cache="none")
+                checked = _checked(config, path)
+            except (SpecError, AnsibleError) as exc:
+                if not takes_down():
+                    raise
+                Display().warning("%s. What is there is taken down all the same" % line_of(exc))
+                checked = told_of(config)
+            self._fill(checked, os.path.dirname(os.path.abspath(path)))
 
     def _fill(self, checked: dict, folder: str) -> None:
         spec = checked["spec"]
-        directory = os.path.normpath(os.path.join(folder, os.path.expanduser(checked["directory"] or ".aware")))
+        directory = os.path.normpath(os.path.join(folder, expanded(checked["directory"] or ".aware")))
         self.inventory.add_group(GROUP)
         if checked["provider"] != "local":
             self.inventory.add_group("aware_etcd")  # filled by whoever decides who carries etcd
@@ -153,3 +174,31 @@ class InventoryModule(BaseInventoryPlugin):
             return checked["hosts"]
         here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         return dict(("%s-%d" % (spec["colony"], number), here) for number in range(1, spec["size"] + 1))
+
+
+def _checked(config: Any, path: str) -> dict:
+    if not isinstance(config, dict):
+        raise SpecError("%s is not a dictionary" % path)
+    try:
+        return checked_spec(config)
+    except SpecError as exc:
+        raise SpecError("%s: %s" % (path, exc)) from None
+
+
+def takes_down() -> bool:
+    """Whether this run only takes down what is there."""
+    named = [os.path.basename(str(name)) for name in context.CLIARGS.get("args") or ()]
+    return bool(named) and TAKE_DOWN.issuperset(named)
+
+
+def told_of(config: Any) -> dict:
+    """What a spec with a fault still tells: whose colony it is, and where its files are."""
+    said = config if isinstance(config, dict) else {}
+    colony, directory = said.get("colony"), said.get("directory")
+    known = isinstance(colony, str) and not flaw("colony", colony)
+    return {
+        "provider": said.get("provider", "local") if said.get("provider", "local") in PROVIDERS else "",
+        "directory": directory if isinstance(directory, str) else None,
+        "hosts": {},
+        "spec": {"colony": str(colony) if known else "", "size": 0, "castes": {}},
+    }

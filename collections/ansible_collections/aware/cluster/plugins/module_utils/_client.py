@@ -4,79 +4,51 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """HTTP client that finds the queen by itself, shared by the modules and the inventory plugin.
 
-Rules it keeps: the token goes to listed endpoints and known members only, redirects are followed by hand and only
-to those, one deadline bounds everything, and an answer is either whole or an error.
+Rules it keeps: the token goes to those alone that TLS proves to be of the colony's council (a worker given as endpoint is
+asked without any token who that is); where no CA of a colony is given, to listed endpoints and known members only.
+Redirects are followed by hand and only to those, one deadline bounds everything, and an answer is either whole or an error.
 """
 
 from __future__ import annotations
 
 import json
-import socket
 import time
+import uuid
 import zlib
-from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, Callable, Iterable
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from ansible.module_utils.common.text.converters import to_native
 from ansible.module_utils.urls import open_url
-from ansible_collections.aware.cluster.plugins.module_utils._context import Connection, ContextError, normal_url
+from ansible_collections.aware.cluster.plugins.module_utils._believed import follow
+from ansible_collections.aware.cluster.plugins.module_utils._context import (
+    Connection,
+    ContextError,
+    check_authority,
+    normal_url,
+)
+from ansible_collections.aware.cluster.plugins.module_utils._council import MAX_DOCUMENT, NamedOpener, council_name, members_in
+from ansible_collections.aware.cluster.plugins.module_utils._council import PATH as COUNCIL_PATH
+from ansible_collections.aware.cluster.plugins.module_utils._input import json_of
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import (
+    Answer,
+    Elsewhere,
+    Refused,
+    Unreachable,
+    check_whole,
+    failure_of,
+    lost_answer,
+    lower_names,
+    retry_after,
+)
+from ansible_collections.aware.cluster.plugins.module_utils._reasons import STALE_CA, listed
 
 MAX_BODY = 256 * 1024 * 1024
 MAX_HOPS = 4
+MAX_BASES = 4096  # a member of a large colony names them all
 PAUSE_S = 0.3
 QUIET_ROUNDS = 3  # rounds in which nobody even accepts a connection before giving up early
-
-
-class GatewayError(Exception):
-    """No usable answer. ``str()`` is one line for the user."""
-
-
-class Unreachable(GatewayError):
-    """No queen answered before the deadline."""
-
-
-class OutcomeUnknown(GatewayError):
-    """A request that must not be repeated was sent and its answer never came."""
-
-
-class Refused(GatewayError):
-    """The queen answered and said no."""
-
-    def __init__(self, status: int, problem: dict) -> None:
-        self.status = status
-        self.code = str(problem.get("code") or "")
-        detail = str(problem.get("detail") or problem.get("title") or "no reason given")
-        hint = str(problem.get("hint") or "")
-        super().__init__("the gateway answered %d: %s%s" % (status, detail, " (%s)" % hint if hint else ""))
-
-
-class _Elsewhere(Exception):
-    """This node cannot answer; ``alive`` tells whether something was there, ``sent`` whether it may have acted."""
-
-    def __init__(self, reason: str, alive: bool, sent: bool = False, location: str = "", wait: float = 0.0) -> None:
-        super().__init__(reason)
-        self.alive, self.sent, self.location, self.wait = alive, sent, location, wait
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole answer. ``body`` are the decoded bytes, ``headers`` have lower-case names."""
-
-    status: int
-    headers: dict
-    body: bytes
-    base: str
-
-    def document(self) -> Any:
-        """Return the parsed JSON. Raises GatewayError when it is not JSON."""
-        if not self.body:
-            return {}
-        try:
-            return json.loads(self.body)
-        except ValueError as exc:
-            raise GatewayError("%s sent something that is not JSON" % self.base) from exc
 
 
 class GatewayClient:
@@ -86,16 +58,20 @@ class GatewayClient:
         self,
         connection: Connection,
         members: Iterable[str] = (),
-        opener: Callable = open_url,
+        opener: Callable | None = None,
         clock: Callable = time.monotonic,
         sleep: Callable = time.sleep,
     ) -> None:
+        check_authority(connection)
         self.connection = connection
-        self._open, self._clock, self._sleep = opener, clock, sleep
+        self._council = council_name(connection)
+        named = NamedOpener(connection.ca_path or "", self._council) if self._council else open_url
+        self._open, self._clock, self._sleep = opener or named, clock, sleep
         self._bases = list(connection.endpoints)
-        for member in members:
+        for member in (*connection.members, *members):
             self._learn(member)
         self.problems: dict = {}
+        self._lost: tuple | None = None  # the first node that may have carried out what was asked, and what happened
 
     def _learn(self, member: str) -> None:
         try:
@@ -103,8 +79,13 @@ class GatewayClient:
         except ContextError:
             return
         # Plain HTTP proves nothing about who answers: only the user may list such an endpoint.
-        if url not in self._bases and url.startswith("https://") and self.connection.validate_certs:
+        wanted = url not in self._bases and len(self._bases) < MAX_BASES
+        if wanted and url.startswith("https://") and self.connection.validate_certs:
             self._bases.append(url)
+
+    def _prefer(self, base: str) -> None:
+        """Ask it first from now on: the queen shows at once what she wrote, other members a moment later."""
+        self._bases = [base] + [other for other in self._bases if other != base]
 
     def get(self, path: str) -> Any:
         """GET a document. Raises GatewayError."""
@@ -116,27 +97,40 @@ class GatewayClient:
         path: str,
         body: Any = None,
         headers: dict | None = None,
-        once: bool = False,
         accept: Callable | None = None,
     ) -> Answer:
         """Send one request to the queen, whoever she is, and return her whole answer.
 
-        ``once`` is for requests that must not happen twice. ``accept`` may look at an answer and return a reason
-        to refuse it; then the next node is asked. Raises Refused, Unreachable or OutcomeUnknown.
+        A write is named by a key of its own, so it is sent until somebody answers, and done once. ``accept`` may look at
+        an answer and return a reason to refuse it; then the next node is asked. Raises Refused, Unreachable, and
+        OutcomeUnknown when nobody tells what became of a write that a node may have made.
         """
         end = self._clock() + self.connection.deadline
-        quiet, self.problems = 0, {}
+        quiet, self.problems, self._lost = 0, {}, None
+        sent = dict(headers or {})
+        if method != "GET":
+            sent["Idempotency-Key"] = str(uuid.uuid4())
         while True:
-            answer, alive, wait = self._round(end, once, (method, path, body, headers or {}, end, accept))
+            answer, alive, wait = self._round(end, (method, path, body, sent, end, accept))
             if answer:
+                if method != "GET":
+                    self._prefer(answer.base)
                 return answer
             quiet = 0 if alive else quiet + 1
             if quiet >= QUIET_ROUNDS or self._clock() + wait >= end:
-                why = "; ".join(["%s: %s" % told for told in self.problems.items()][:6] or ["time is up"])
-                raise Unreachable("no gateway of the colony answered for its queen: %s" % why)
+                raise lost_answer(*self._lost) if self._lost and method != "GET" else self._unreachable()
             self._sleep(wait)
 
-    def _round(self, end: float, once: bool, question: tuple) -> tuple:
+    def _unreachable(self) -> Unreachable:
+        """Every host with its reason; those that were not asked before the time was over say so."""
+        told = dict((base, self.problems.get(base, "not asked in time")) for base in self._bases)
+        spoke = any(getattr(problem, "answered", False) for problem in told.values())
+        hints = [problem.hint for problem in told.values() if getattr(problem, "hint", "")]
+        hints += [STALE_CA % self.connection.ca_path for p in told.values() if self._council and getattr(p, "stranger", 0)]
+        what = "no queen of the colony was found" if spoke else "no gateway of the colony answered"
+        return Unreachable("%s: %s%s" % (what, listed(told), " (%s)" % hints[0] if hints else ""))
+
+    def _round(self, end: float, question: tuple) -> tuple:
         """Ask each known node once: ``(answer or None, whether anything was alive, seconds to wait)``."""
         alive, wait = False, PAUSE_S
         queue, hops = [(base, 0) for base in self._bases], set()
@@ -147,15 +141,18 @@ class GatewayClient:
             hops.add(base)
             try:
                 return self._ask(base, *question), True, 0.0
-            except _Elsewhere as problem:
+            except Elsewhere as problem:
                 alive, wait = alive or problem.alive, max(wait, problem.wait)
                 if self._clock() < end or base not in self.problems:  # "timed out" tells less than what came before
                     self.problems[base] = problem
-                _check_unsent(base, problem, once)
+                if problem.sent and self._lost is None:
+                    self._lost = base, problem
                 target = self._target(base, problem.location) if hop < MAX_HOPS else None
                 if target:
                     hops.discard(target)  # a second visit is fine when a worker sends us there
                     queue.insert(0, (target, hop + 1))
+                if problem.worker:
+                    queue.extend((member, 0) for member in self._ask_worker(base, end))
         return None, alive, wait
 
     def _target(self, base: str, location: str) -> str | None:
@@ -167,19 +164,41 @@ class GatewayClient:
             target = normal_url("%s://%s" % (parts.scheme, parts.netloc))
         except (ContextError, ValueError):
             target = ""
-        if target in self._bases:
+        if target in self._bases or (self._council and target.startswith("https://")):
             return target
-        self.problems[base] = "redirect to %s not followed, it is no known member" % (target or "a malformed URL")
+        reason = "redirect to %s not followed, it is no known member" % (target or "a malformed URL")
+        self.problems[base] = Elsewhere(reason, alive=True)
         return None
+
+    def _ask_worker(self, base: str, end: float) -> list:
+        """Ask a node that is not of the council who is. It is shown no token, and what it says proves nothing."""
+        before = len(self._bases)
+        try:
+            response = NamedOpener(self.connection.ca_path or "", "")(
+                base + COUNCIL_PATH, "GET", None, {}, max(0.05, min(self.connection.timeout, end - self._clock()))
+            )
+            members = members_in(self._read(response, end, limit=MAX_DOCUMENT))
+        except HTTPError:
+            members = []
+        except (Elsewhere, URLError, OSError, HTTPException) as exc:
+            self.problems[base] = failure_of(exc) if not isinstance(exc, Elsewhere) else exc
+            return []
+        for member in members:
+            self._learn(member)
+        reason = "it is a worker and names %s as council" % (", ".join(members) or "nobody")
+        self.problems[base] = Elsewhere(reason, alive=True)
+        return self._bases[before:]
 
     def _ask(
         self, base: str, method: str, path: str, body: Any, headers: dict, end: float, accept: Callable | None
     ) -> Answer:
         answer = self._send(base, method, path, body, headers, end)
+        if self._council:
+            follow(self.connection, answer, self._open, end - self._clock())
         if accept:
             reason = accept(answer)
             if reason:
-                raise _Elsewhere(reason, alive=True, sent=True)
+                raise Elsewhere(reason, alive=True, sent=True)
         return answer
 
     def _send(self, base: str, method: str, path: str, body: Any, headers: dict, end: float) -> Answer:
@@ -199,13 +218,13 @@ class GatewayClient:
                 use_proxy=False,
                 decompress=False,
             )
-            return Answer(response.getcode(), _lower(response.headers), self._read(response, end), base)
+            return Answer(response.getcode(), lower_names(response.headers), self._read(response, end), base)
         except HTTPError as exc:
             return self._answered(exc, base, end)
-        except _Elsewhere:
+        except Elsewhere:
             raise
         except Exception as exc:  # open_url has its own classes for certificate and connection errors
-            raise _failure(exc) from exc
+            raise failure_of(exc) from exc
 
     def _headers(self, body: Any, extra: dict) -> dict:
         """A literal gzip request: bodies are unpacked here, with a limit, and read against the deadline."""
@@ -217,24 +236,25 @@ class GatewayClient:
 
     def _answered(self, exc: HTTPError, base: str, end: float) -> Answer:
         """Sort an answer other than 2xx: unchanged, elsewhere, later, or no."""
-        status, headers = exc.code, _lower(exc.headers)
+        status, headers = exc.code, lower_names(exc.headers)
         if status == 304:
             return Answer(304, headers, b"", base)
         if status in (301, 302, 303, 307, 308):
-            raise _Elsewhere("redirect", alive=True, location=headers.get("location", ""))
+            exc.close()
+            raise Elsewhere("redirect", alive=True, location=headers.get("location", ""))
         problem = self._problem(exc, end)
         if status in (429, 503):
-            raise _Elsewhere(
-                "%d %s" % (status, problem.get("detail") or "no queen now"), alive=True, wait=_retry_after(headers)
-            )
+            later = Elsewhere(str(problem.get("detail") or "no queen now"), alive=True, wait=retry_after(headers))
+            later.hint = str(problem.get("hint") or "")
+            raise later
         if status >= 500:
-            raise _Elsewhere("%d %s" % (status, problem.get("detail") or ""), alive=True, sent=True)
+            raise Elsewhere("%d %s" % (status, problem.get("detail") or ""), alive=True, sent=True)
         raise Refused(status, problem)
 
     def _problem(self, exc: HTTPError, end: float) -> dict:
         try:
-            document = json.loads(self._read(exc, end, limit=65536))
-        except (_Elsewhere, OSError, ValueError):
+            document = json_of(self._read(exc, end, limit=65536))
+        except (Elsewhere, OSError, ValueError):
             return {}
         return document if isinstance(document, dict) else {}
 
@@ -254,45 +274,12 @@ class GatewayClient:
                 try:
                     chunk = unpack.decompress(chunk, limit - size + 1)
                 except zlib.error as exc:
-                    raise _Elsewhere("damaged answer", alive=True, sent=True) from exc
+                    raise Elsewhere("damaged answer", alive=True, sent=True) from exc
             size += len(chunk)
             if size > limit:
-                raise _Elsewhere("answer longer than %d bytes" % limit, alive=True, sent=True)
+                raise Elsewhere("answer longer than %d bytes" % limit, alive=True, sent=True)
             if self._clock() >= end:
-                raise _Elsewhere("answer too slow", alive=True, sent=True)
+                raise Elsewhere("answer too slow", alive=True, sent=True)
             parts.append(chunk)
-        _check_whole(response, raw, unpack)
+        check_whole(response, raw, unpack)
         return b"".join(parts)
-
-
-def _check_whole(response: Any, raw: int, unpack: Any) -> None:
-    promised = response.headers.get("Content-Length")
-    if (promised is not None and promised.isdigit() and int(promised) != raw) or (unpack and raw and not unpack.eof):
-        raise _Elsewhere("answer cut off", alive=True, sent=True)
-
-
-def _check_unsent(base: str, problem: _Elsewhere, once: bool) -> None:
-    if once and problem.sent:
-        text = "%s was asked but did not answer (%s); look at the state before asking again"
-        raise OutcomeUnknown(text % (base, problem))
-
-
-def _failure(exc: Exception) -> _Elsewhere:
-    """Sort a failed exchange: a refused connection was surely not acted on, a lost answer may have been."""
-    reason = getattr(exc, "reason", exc)
-    refused = isinstance(reason, (ConnectionRefusedError, socket.gaierror)) or (
-        isinstance(reason, OSError)
-        and not isinstance(reason, (socket.timeout, ConnectionResetError, BrokenPipeError))
-        and isinstance(exc, URLError)
-    )
-    text = to_native(reason).splitlines()[0][:200] if to_native(reason) else type(exc).__name__
-    return _Elsewhere(text, alive=isinstance(reason, (socket.timeout, ConnectionResetError)), sent=not refused)
-
-
-def _lower(headers: Any) -> dict:
-    return dict((name.lower(), value) for name, value in headers.items())
-
-
-def _retry_after(headers: dict) -> float:
-    text = headers.get("retry-after", "")
-    return min(float(text), 10.0) if text.isdigit() else 0.0

@@ -2,17 +2,24 @@
 # Copyright: (c) 2026, The AWARE founders
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""Where a colony is and how to be let in: explicit options first, the context file for the rest."""
+"""Where a colony is and how to be let in: options, then the environment, then the context file."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import ssl
 from dataclasses import dataclass
 from typing import Any, Mapping
 from urllib.parse import urlsplit
 
+from ansible_collections.aware.cluster.plugins.module_utils._input import json_of, read_regular
+from ansible_collections.aware.cluster.plugins.module_utils._members import load_members
+
+# What may be said of a colony, and the environment variables that say it.
+ENVIRONMENT = dict(
+    (name, "AWARE_%s" % name.upper()) for name in ("context", "endpoints", "token", "token_file", "ca_path")
+)
 _LABEL = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
 
@@ -30,6 +37,7 @@ class Connection:
     validate_certs: bool = True
     colony: str = ""
     context: str = ""
+    members: tuple = ()  # remembered from the last answer; never more than hosts to ask
     timeout: float = 5.0
     deadline: float = 15.0
 
@@ -51,7 +59,7 @@ def normal_url(url: Any) -> str:
         raise ContextError("%r is not a URL" % text[:200]) from exc
     host = (parts.hostname or "").lower()
     if parts.scheme not in ("http", "https") or not _is_host(host):
-        raise ContextError("%r is not a base URL like https://192.0.2.7:7443" % text[:200])
+        raise ContextError("%r is not a base URL like https://192.0.2.7:8443" % text[:200])
     if parts.username is not None or parts.path or parts.query or parts.fragment:
         raise ContextError("%r must be a base URL: scheme, host and port only" % _without_user(text)[:200])
     shown = "[%s]" % host if ":" in host else host
@@ -69,12 +77,30 @@ def _without_user(text: str) -> str:
     return re.sub(r"//[^/]*@", "//...@", text)
 
 
-def find_context(start: str | None = None) -> str | None:
-    """Return the context file in force where nobody named one: environment, .aware above here, home."""
-    named = os.environ.get("AWARE_CONTEXT")
-    if named:
-        return os.path.abspath(os.path.expanduser(named))
-    here = os.path.abspath(start or os.getcwd())
+def user_folder(variable: str, default: str, environ: Mapping) -> str | None:
+    """Return the folder an XDG variable names, or ``default`` in the home directory; None when there is no home."""
+    if os.path.isabs(environ.get(variable) or ""):  # the specification wants others ignored
+        return environ[variable]
+    try:
+        return expanded("~/%s" % default)
+    except ContextError:
+        return None
+
+
+def expanded(text: str) -> str:
+    """Return ``text`` with ``~`` replaced. Raises ContextError where Python would make a directory called ``~``."""
+    path = os.path.expanduser(text)
+    if path.startswith("~"):
+        raise ContextError("%s: there is no such home directory (set HOME, or name the file in full)" % text)
+    if "\0" in path:
+        raise ContextError("%r is not the name of a file" % path[:200])
+    return path
+
+
+def find_context(environ: Mapping | None = None) -> str | None:
+    """Return the context file in force where nobody named one: .aware here or above, then the user's own."""
+    environ = os.environ if environ is None else environ
+    here = os.getcwd()
     while True:
         candidate = os.path.join(here, ".aware", "context.json")
         if os.path.isfile(candidate):
@@ -83,17 +109,19 @@ def find_context(start: str | None = None) -> str | None:
         if parent == here:
             break
         here = parent
-    home = os.path.expanduser("~/.config/aware/context.json")
-    return home if os.path.isfile(home) else None
+    folder = user_folder("XDG_CONFIG_HOME", ".config", environ)
+    own = os.path.join(folder, "aware", "context.json") if folder else ""
+    return own if os.path.isfile(own) else None
 
 
 def read_context(path: str) -> dict:
     """Return the context document with its file names made absolute. Raises ContextError."""
     try:
-        with open(path, encoding="utf-8") as stream:
-            document = json.load(stream)
-    except OSError as exc:
-        raise ContextError("context file %s: %s" % (path, exc.strerror or exc)) from exc
+        raw = read_regular(path)
+    except (OSError, ValueError) as exc:
+        raise ContextError("context file %s: %s" % (path, getattr(exc, "strerror", None) or exc)) from exc
+    try:
+        document = json_of(raw)
     except ValueError as exc:
         raise ContextError("context file %s is not JSON" % path) from exc
     if not isinstance(document, dict) or not isinstance(document.get("endpoints"), list):
@@ -101,53 +129,106 @@ def read_context(path: str) -> dict:
     folder = os.path.dirname(os.path.abspath(path))
     for name in ("ca_file", "token_file"):
         if document.get(name):
-            document[name] = os.path.join(folder, os.path.expanduser(str(document[name])))
+            document[name] = os.path.join(folder, expanded(str(document[name])))
     return document
 
 
-def connection_from(options: Mapping, base_dir: str | None = None, search: bool = True) -> Connection:
-    """Merge explicit options over the context file. Raises ContextError.
+def _listed(text: str) -> list:
+    """The endpoints of a variable. One that is set and names none was meant to: nobody else's are taken for it."""
+    endpoints = [url.strip() for url in text.split(",") if url.strip()]
+    if text and not endpoints:
+        raise ContextError("environment variable %s has no endpoints" % ENVIRONMENT["endpoints"])
+    return endpoints
 
-    ``base_dir`` is what relative file names are relative to (the folder of an inventory file). With ``search``
-    the usual places are looked at when neither endpoints nor a context are named.
+
+class _Layers:
+    """What was said of a colony, by whom: the first to name something wins. Docs: settings.md has the table."""
+
+    def __init__(self, options: Mapping, base_dir: str | None, environ: Mapping, settings: Mapping) -> None:
+        said = dict((name, environ.get(variable)) for name, variable in ENVIRONMENT.items())
+        said["endpoints"] = _listed(said["endpoints"] or "")
+        here = os.getcwd()
+        self._layers = [
+            (options, base_dir or here, "option %s"),
+            (said, here, "environment variable AWARE_%s"),
+            (settings, here, "setting %s"),
+        ]
+
+    def value(self, name: str) -> Any:
+        """The first that is said."""
+        return next((values[name] for values, base, label in self._layers if values.get(name)), None)
+
+    def path(self, name: str) -> str | None:
+        """The same for a file: relative to where it was said."""
+        for values, base, label in self._layers:
+            if values.get(name):
+                return os.path.abspath(os.path.join(base, expanded(str(values[name]))))
+        return None
+
+    def token(self, context: Mapping) -> str:
+        """The token of the first who names one, or a file with one; the context comes last. Raises ContextError."""
+        for values, base, label in self._layers:
+            if values.get("token"):
+                where = label % ("TOKEN" if "variable" in label else "token")
+                return _clean_token(str(values["token"]), where)
+            if values.get("token_file"):
+                return _token_in(os.path.abspath(os.path.join(base, expanded(str(values["token_file"])))))
+        if context.get("token_file"):
+            return _token_in(context["token_file"])
+        raise ContextError("no access token is known: set token, token_file or context")
+
+
+def connection_from(
+    options: Mapping, base_dir: str | None = None, environ: Mapping | None = None, settings: Mapping | None = None
+) -> Connection:
+    """Merge options over the environment, over ``settings`` (of ansible.cfg), over the context file. Raises ContextError.
+
+    ``base_dir`` is what relative file names of options are relative to (the folder of an inventory file); those of
+    others are relative to the working directory. The usual places of a context are looked at only when nobody names
+    endpoints or a context.
     """
-    named = options.get("context")
-    endpoints = options.get("endpoints") or []
-    path = _resolve(named, base_dir) if named else (find_context() if search and not endpoints else None)
+    environ = os.environ if environ is None else environ
+    said = _Layers(options, base_dir, environ, settings or {})
+    endpoints = said.value("endpoints") or []
+    # Credentials of a context that lies about belong to its own colony: other endpoints must bring their own.
+    path = said.path("context") or (None if endpoints else find_context(environ))
     context = read_context(path) if path else {}
     endpoints = endpoints or context.get("endpoints") or []
     if not endpoints:
         raise ContextError(
             "no gateway is known: set endpoints or context (log in with `aware login` to make a context file)"
         )
-    # Credentials of a context belong to its own colony: other endpoints must bring their own.
+    validate = options.get("validate_certs") is not False
     return Connection(
         endpoints=tuple(dict.fromkeys(normal_url(url) for url in endpoints)),
-        token=_token(options, context, base_dir),
-        ca_path=_resolve(options.get("ca_path"), base_dir) or context.get("ca_file"),
-        validate_certs=options.get("validate_certs") is not False,
+        token=said.token(context),
+        ca_path=said.path("ca_path") or context.get("ca_file"),
+        validate_certs=validate,
         colony=str(context.get("colony") or ""),
         context=path or "",
+        members=load_members(path) if path and validate else (),
         timeout=_positive(options, "timeout", 5.0),
         deadline=_positive(options, "deadline", 15.0),
     )
 
 
-def _resolve(name: Any, base_dir: str | None) -> str | None:
-    if not name:
-        return None
-    return os.path.abspath(os.path.join(base_dir or os.getcwd(), os.path.expanduser(str(name))))
-
-
-def _token(options: Mapping, context: Mapping, base_dir: str | None) -> str:
-    if options.get("token"):
-        return _clean_token(str(options["token"]), "option token")
-    path = _resolve(options.get("token_file"), base_dir) or context.get("token_file")
-    if not path:
-        raise ContextError("no access token is known: set token, token_file or context")
+def check_authority(connection: Connection) -> None:
+    """Raise ContextError unless the CA file can be used: what a request would say names neither file nor reason."""
+    path = connection.ca_path
+    if not path or not connection.validate_certs:
+        return
     try:
-        with open(path, encoding="utf-8") as stream:
-            return _clean_token(stream.read(16384), "token file %s" % path)
+        read_regular(path)  # OpenSSL would wait for a pipe
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError as exc:
+        raise ContextError("CA file %s is not a PEM certificate" % path) from exc
+    except OSError as exc:
+        raise ContextError("CA file %s: %s" % (path, exc.strerror or exc)) from exc
+
+
+def _token_in(path: str) -> str:
+    try:
+        return _clean_token(read_regular(path).decode("utf-8"), "token file %s" % path)
     except OSError as exc:
         raise ContextError("token file %s: %s (log in with `aware login`)" % (path, exc.strerror or exc)) from exc
     except UnicodeDecodeError as exc:

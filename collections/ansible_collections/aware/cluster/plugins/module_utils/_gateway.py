@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 from typing import Any, Callable
-from urllib.parse import quote
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayClient, GatewayError, Refused
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aware.cluster.plugins.module_utils._boundary import leave_with
+from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayClient
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import GatewayError, Refused
 from ansible_collections.aware.cluster.plugins.module_utils._context import ContextError, connection_from
+from ansible_collections.aware.cluster.plugins.module_utils._paths import path_of
+from ansible_collections.aware.cluster.plugins.module_utils._plain import refuse_misfits
 
 
 def argument_spec(**more: Any) -> dict:
@@ -19,7 +22,7 @@ def argument_spec(**more: Any) -> dict:
     spec = dict(
         context=dict(type="path"),
         endpoints=dict(type="list", elements="str"),
-        token=dict(type="str", no_log=True, fallback=(env_fallback, ["AWARE_TOKEN"])),
+        token=dict(type="str", no_log=True),
         token_file=dict(type="path", no_log=False),
         ca_path=dict(type="path"),
         validate_certs=dict(type="bool", default=True),
@@ -32,19 +35,30 @@ def argument_spec(**more: Any) -> dict:
 
 def run_module(module: AnsibleModule, work: Callable) -> None:
     """Call ``work(module, client)``, which returns the result, and leave with it or with one clear line."""
-    try:
-        client = GatewayClient(connection_from(module.params))
-        result = work(module, client)
-    except Refused as exc:
-        module.fail_json(msg=str(exc), status=exc.status, code=exc.code)
-    except (ContextError, GatewayError) as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    refuse_misfits(module)
+
+    def asked() -> dict:
+        link = connection_from(module.params)
+        module.no_log_values.add(link.token)  # it may have come from a file or the environment
+        return work(module, GatewayClient(link))
+
+    leave_with(module, asked, _told)
+
+
+def _told(exc: Exception) -> dict | None:
+    if isinstance(exc, Refused):
+        return dict(msg=str(exc), status=exc.status, code=exc.code)
+    return dict(msg=str(exc)) if isinstance(exc, (ContextError, GatewayError)) else None
+
+
+def at(*segments: str) -> str:
+    """Return the path of these segments, each quoted. Raises GatewayError for what cannot be one."""
+    return path_of(segments, GatewayError)
 
 
 def node_path(node: str, *rest: str) -> str:
-    """Return the path of a node resource; the name is quoted whole, it cannot climb."""
-    return "/".join(["/v1/nodes", quote(node, safe="")] + list(rest))
+    """Return the path of a node resource. Raises GatewayError."""
+    return at("v1", "nodes", node, *rest)
 
 
 def if_match(revision: Any) -> dict:

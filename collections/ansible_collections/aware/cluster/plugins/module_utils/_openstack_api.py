@@ -12,12 +12,15 @@ repeated, it is reported as :class:`Unanswered` and the caller looks what is the
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Callable
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
+
+from ansible_collections.aware.cluster.plugins.module_utils._paths import path_of
 
 COMPUTE_MICROVERSION = "2.64"  # tags at creation (2.52) and server groups with a policy (2.64); OpenStack Rocky, 2018
 TRANSIENT = (500, 502, 503, 504)
@@ -25,6 +28,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
 LOOK_AGAIN_S = 2.0  # after a lost answer, before looking what came of the request
 MOST_PAGES = 1000
+_QUOTA = re.compile("quota exceeded|maximum number of .* exceeded", re.IGNORECASE)
 
 
 class CloudError(Exception):
@@ -40,6 +44,7 @@ class Refused(CloudError):
 
     def __init__(self, status: int, request: str, detail: str) -> None:
         self.status, self.detail = status, detail
+        self.quota = status in (403, 409, 413) and bool(_QUOTA.search(detail))  # nothing else is in the way
         super().__init__("%s: %d %s" % (request, status, detail))
 
 
@@ -49,6 +54,11 @@ class Unanswered(CloudError):
     def __init__(self, message: str, sent: bool = True) -> None:
         self.sent = sent
         super().__init__(message)
+
+
+def at(*segments: str) -> str:
+    """Return the path of these segments, each quoted. Raises CloudError for what cannot be one."""
+    return path_of(segments, CloudError)
 
 
 class Cloud:
@@ -61,8 +71,21 @@ class Cloud:
         self.retry_s = retry_s
         self.clock, self.sleep = clock, sleep
         self.guard: Callable = lambda: None  # called before each request that changes something; may raise
+        self.foreign: set = set()  # (kind, id) of what was listed and belongs to another project
+        self._project = ""
         self._ahead_s = 0.0  # the cloud's clock minus ours
         self._local = threading.local()
+
+    @property
+    def project(self) -> str:
+        """Id of the project the credentials are for. Raises CloudError when they are for none."""
+        if not self._project:
+            self._project = self.connection.current_project_id or ""
+        if not self._project:
+            raise CloudError(
+                "the credentials are for no project, so nothing can be told to be its own: name one (project_name, OS_PROJECT_NAME)"
+            )
+        return self._project
 
     def now(self) -> datetime:
         """The time by the cloud's own clock, as far as its answers told it."""
@@ -83,7 +106,7 @@ class Cloud:
             following = link[0] if link else document.get("next")
             if not following:
                 return found
-            query = dict(parse_qsl(urlsplit(following).query, keep_blank_values=True))
+            query = parse_qs(urlsplit(following).query, keep_blank_values=True)
         raise CloudError("GET %s: more than %d pages" % (path, MOST_PAGES))
 
     def request(
@@ -127,12 +150,12 @@ class Cloud:
         if answer is not None and answer.status_code not in (429,) + TRANSIENT + busy:
             raise Refused(answer.status_code, name, reason)
 
-    def delete(self, service: str, path: str, busy: tuple = ()) -> None:
-        """DELETE; that it is gone already is fine. Raises as request does."""
+    def delete(self, service: str, path: str, still: Callable = lambda: False, busy: tuple = ()) -> None:
+        """DELETE. That it is gone already is fine, unless ``still()`` sees it. Raises as request does."""
         try:
             self.request(service, "DELETE", path, busy=busy)
         except Refused as exc:
-            if exc.status != 404:
+            if exc.status != 404 or still():
                 raise
 
     def create(self, service: str, path: str, body: Any, there: Callable = lambda: None) -> Any:

@@ -7,14 +7,21 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import traceback
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.aware.cluster.plugins.module_utils._boundary import leave_with
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_config import check_entry, check_files, check_settings
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_owned import foreign_text
+from ansible_collections.aware.cluster.plugins.module_utils._plain import refuse_misfits
+from ansible_collections.aware.cluster.plugins.module_utils._reasons import line_of
 
 try:
     import openstack
+    import openstack.config.loader
     from keystoneauth1 import exceptions as keystone_exceptions
     from openstack import exceptions as sdk_exceptions
 except ImportError:
@@ -55,21 +62,38 @@ def run_module(module: AnsibleModule, work: Callable) -> None:
     A result with ``failed`` leaves through fail_json, so that what was done by then is told as well.
     """
     _check_sdk(module)
+    refuse_misfits(module)
     module.no_log_values.update(secrets_of(module.params["cloud"]))
-    try:
-        result = work(module, Cloud(_connect(module.params), retry_s=module.params["retry_timeout"]))
-    except CloudError as exc:
-        module.fail_json(msg=_explained(exc, module.params), **getattr(exc, "facts", {}))
-    except (
-        keystone_exceptions.Unauthorized,
-        keystone_exceptions.NotFound,
-    ) as exc:  # a token that is no more is "not found"
-        module.fail_json(msg="the cloud refused the credentials (%s): check %s" % (_line(exc), _source(module.params)))
-    except (sdk_exceptions.SDKException, keystone_exceptions.ClientException) as exc:
-        module.fail_json(msg="%s, with %s" % (_line(exc), _source(module.params)))
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+
+    def connected() -> dict:
+        cloud = Cloud(_connect(module.params), retry_s=module.params["retry_timeout"])
+        try:
+            return work(module, cloud)
+        finally:
+            if cloud.foreign:
+                module.warn(foreign_text(cloud))
+
+    leave_with(module, connected, lambda exc: _told(exc, module.params))
+
+
+def _told(exc: Exception, params: dict) -> dict | None:
+    """What is said of an error that is not ours."""
+    if isinstance(exc, CloudError):
+        return dict(msg=_explained(exc, params), **getattr(exc, "facts", {}))
+    if isinstance(exc, (keystone_exceptions.Unauthorized, keystone_exceptions.NotFound)):
+        # A token that is no more is "not found".
+        return dict(msg="the cloud refused the credentials (%s): check %s" % (line_of(exc), _source(params)))
+    if isinstance(exc, (sdk_exceptions.SDKException, keystone_exceptions.ClientException)):
+        return dict(msg="%s, with %s" % (line_of(exc), _source(params)))
+    if _is_of_sdk(exc):  # it trips over settings with whatever Python raises then
+        return dict(msg="openstacksdk cannot use %s (%s: %s)" % (_source(params), type(exc).__name__, line_of(exc)))
+    return None
+
+
+def _is_of_sdk(exc: Exception) -> bool:
+    """Whether the SDK or what it is built on was at work."""
+    files = [frame.filename for frame in traceback.extract_tb(exc.__traceback__)]
+    return any(part in file for file in files for part in ("/openstack/", "/keystoneauth1/", "/requests/"))
 
 
 def secrets_of(cloud: Any) -> set:
@@ -109,13 +133,19 @@ def _connect(params: dict) -> Any:
     given = dict((names[name], params[name]) for name in names if params[name] is not None)
     cloud = params["cloud"]
     if isinstance(cloud, dict):
+        check_entry(cloud, "option cloud")
         given = dict(cloud, **given)
-    elif cloud is not None:
-        given["cloud"] = str(cloud)
+    elif cloud is not None and not isinstance(cloud, str):
+        raise CloudError("option cloud is neither the name of a cloud in clouds.yaml nor a mapping like its entries")
+    else:
+        check_files(cloud or os.environ.get("OS_CLOUD"), openstack.config.loader.CONFIG_FILES, os.environ)
+        given.update({"cloud": cloud} if cloud is not None else {})
     given.update(
         app_name="aware.cluster", load_yaml_config=not isinstance(cloud, dict), load_envvars=not isinstance(cloud, dict)
     )
-    return openstack.connect(**given)
+    connection = openstack.connect(**given)
+    check_settings(connection.config, _source(params))
+    return connection
 
 
 def _source(params: dict) -> str:
@@ -132,12 +162,10 @@ def _explained(exc: CloudError, params: dict) -> str:
     if isinstance(exc, Refused):
         hint = {
             401: "; the credentials of %s are no longer good" % _source(params),
-            403: "; the project's quota or the role of %s does not allow it" % _source(params),
+            403: "; the role of %s does not allow it" % _source(params),
             406: "; this cloud is older than OpenStack Rocky (compute microversion 2.64), which is needed",
         }.get(exc.status, "")
+        if exc.quota:
+            hint = "; that quota of the project is reached: raise it, or delete what nobody needs, and run again"
     done = len(getattr(exc, "facts", {}).get("done", ()))
     return str(exc) + hint + ("; %d steps were done before, and the next run goes on from there" % done if done else "")
-
-
-def _line(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:500] or exc.__class__.__name__

@@ -21,24 +21,35 @@ away notices before its next change.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import re
 import threading
 import time
 import uuid
-from typing import Any, Callable
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, LockLost, Refused
-from ansible_collections.aware.cluster.plugins.module_utils._process import boot_id, start_time
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import (
+    Cloud,
+    CloudError,
+    LockLost,
+    Refused,
+    at,
+)
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_owned import owned
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_tickets import (
+    holder_text,
+    holding,
+    is_stale,
+    leftovers,
+    machine,
+    tickets,
+)
+from ansible_collections.aware.cluster.plugins.module_utils._process import start_time
 
 SETTLE_S = 3.0
 GRACE_S = 4.0  # the lowest of several that came at once waits at least so long for the others to step back
-_TICKET = re.compile(
-    r"^lock\.(?P<run>[0-9a-f]{8})\.(?P<machine>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<born>\d+)\.(?P<beat>\d+)$"
-)
-_WHO = re.compile(r"^who\.(?P<run>[0-9a-f]{8})\.(?P<who>.*)$")
 
 
 def group_name(colony: str) -> str:
@@ -53,65 +64,9 @@ def description(colony: str) -> str:
 
 def own_groups(cloud: Cloud, colony: str) -> list:
     """Security groups of the colony, the one that counts first."""
-    found = cloud.pages("network", "/security-groups", "security_groups", {"name": group_name(colony)})
+    found = owned(cloud, "security group", name=group_name(colony))
     own = [group for group in found if group.get("description") == description(colony)]
     return sorted(own, key=lambda group: group["id"])
-
-
-def machine() -> str:
-    """Where process numbers mean the same: this boot of this machine and this container."""
-    try:
-        space = os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        space = 0
-    return hashlib.sha256(("%s/%d" % (boot_id(), space)).encode()).hexdigest()[:8]
-
-
-def tickets(groups: list) -> dict:
-    """``{run: match of its newest ticket}`` from the tags of the groups."""
-    found: dict = {}
-    for match in filter(None, (_TICKET.match(tag) for group in groups for tag in group.get("tags") or ())):
-        known = found.get(match.group("run"))
-        if known is None or int(known.group("beat")) < int(match.group("beat")):
-            found[match.group("run")] = match
-    return found
-
-
-def holder_text(groups: list, run: str) -> str:
-    """Who has the ticket of this run."""
-    names = [
-        match
-        for match in (_WHO.match(tag) for group in groups for tag in group.get("tags") or ())
-        if match and match.group("run") == run
-    ]
-    return "%s (run %s)" % (names[0].group("who") if names else "somebody", run)
-
-
-def holding(groups: list, runs: Any) -> list:
-    """Those of ``runs`` that hold the lock, as far as they could say so by now; the others wait."""
-    names = filter(None, (_WHO.match(tag) for group in groups for tag in group.get("tags") or ()))
-    return [match.group("run") for match in names if match.group("run") in runs]
-
-
-def is_stale(ticket: Any, now: float, life_s: float) -> bool:
-    """True if the ticket counts no more: its process is known to be gone, or it is too old."""
-    if ticket.group("machine") == machine():
-        return str(start_time(int(ticket.group("pid")))) != ticket.group("born")
-    return now - int(ticket.group("beat")) > life_s
-
-
-def leftovers(groups: list, gone: Any, run: str = "") -> list:
-    """(group, tag) of the tickets of runs that are ``gone``, and of names without a ticket, but for those of ``run``."""
-    there = set(tickets(groups)) - set(gone) | {run}
-    pairs = [(group, tag, _TICKET.match(tag) or _WHO.match(tag)) for group in groups for tag in group.get("tags") or ()]
-    return [(group, tag) for group, tag, match in pairs if match and match.group("run") not in there]
-
-
-def has_leftovers(cloud: Cloud, group: dict, life_s: float) -> bool:
-    """True if a killed run left a ticket that nobody will take away."""
-    now = cloud.now().timestamp()
-    gone = [run for run, ticket in tickets([group]).items() if is_stale(ticket, now, life_s)]
-    return bool(leftovers([group], gone))
 
 
 class Lock:
@@ -151,10 +106,17 @@ class Lock:
         self.cloud.guard = lambda: None
         self._withdraw()
 
-    def forget(self) -> None:
-        """The group is about to be deleted, and the ticket with it: there is nothing to renew or take back."""
+    @contextmanager
+    def going(self) -> Iterator:
+        """Inside, the group is deleted, and the ticket with it: nothing is renewed. If it stays after all, the ticket is still ours to take back."""
+        self._beat()
         with self._one:
-            self._ticket = ""
+            ticket, self._ticket = self._ticket, ""
+        try:
+            yield
+        except BaseException:
+            self._ticket = ticket
+            raise
 
     # -- getting it
 
@@ -223,9 +185,7 @@ class Lock:
 
     def _tag(self, method: str, tag: str, group: str = "") -> None:
         try:
-            self.cloud.request(
-                "network", method, "/security-groups/%s/tags/%s" % (group or self._group, tag), busy=(409,)
-            )
+            self.cloud.request("network", method, at("security-groups", group or self._group, "tags", tag), busy=(409,))
         except Refused as exc:
             if exc.status != 404:  # the tag, or the group, is gone: whoever looks next sees it
                 raise

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, The AWARE founders
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-"""From names and requirements to identifiers: images, flavors, networks, groups, and whether the quota is enough."""
+"""From names and requirements to identifiers: flavors, networks, groups, zones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Iterable, Mapping
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_images import Image, Images
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Size
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_owned import usable
 
 # Flavors that hand out rare things are not chosen by size alone; name such a flavor to get it.
 _RARE = ("pci_passthrough:", "resources:", "hw:mem_page_size", "hw:cpu_policy", "aggregate_instance_extra_specs:")
@@ -25,15 +27,6 @@ class Flavor:
     name: str
     size: Size
     rare: bool = False
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image and what it needs. ``kind`` tells for messages what it was found by."""
-
-    id: str
-    name: str
-    need: Size = Size()
 
 
 def smallest_flavor(flavors: Iterable, need: Size, purpose: str) -> Flavor:
@@ -94,6 +87,7 @@ class Lookup:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self._flavors: list = []
+        self._images: dict = {}
 
     def flavors(self) -> list:
         """All flavors the project may use."""
@@ -123,29 +117,20 @@ class Lookup:
             )
         return flavor
 
+    def is_diskless(self, wanted: str) -> bool:
+        """Whether the flavor of this name or id has no disk."""
+        return any(wanted in (one.id, one.name) and not one.size.disk_gib for one in self.flavors())
+
     def image(self, wanted: str | None, properties: Mapping | None) -> Image:
-        """The named image, or the newest active one that has all ``properties``."""
-        if wanted:
-            found = self.cloud.pages("image", "/images", "images", {"name": wanted})
-            if not found:
-                found = self.cloud.pages("image", "/images", "images", {"limit": "200"})
-            image = chosen("image", wanted, found)
-            if image["status"] != "active":
-                raise CloudError("image %r is %s, not active" % (wanted, image["status"]))
-            return read_image(image)
-        query = dict((str(key), str(value)) for key, value in (properties or {}).items())
-        found = self.cloud.pages("image", "/images", "images", dict(query, status="active"))
-        # Clouds that do not filter by a property of their own ignore it.
-        found = [image for image in found if all(str(image.get(key)) == value for key, value in query.items())]
-        if not found:
-            raise CloudError(
-                "there is no active image with %s" % ", ".join("%s=%s" % pair for pair in sorted(query.items()))
-            )
-        return read_image(max(found, key=lambda image: (image.get("created_at") or "", image["id"])))
+        """The image with this id or name, or the newest with these properties, see :class:`Images`."""
+        key = (wanted, str(properties))
+        if key not in self._images:
+            self._images[key] = Images(self.cloud).find(wanted, properties)
+        return self._images[key]
 
     def network(self, wanted: str, config_drive: bool) -> dict:
         """The network; refused when a guest could not get an address on it."""
-        network = chosen("network", wanted, self.cloud.pages("network", "/networks", "networks"))
+        network = chosen("network", wanted, usable(self.cloud, "network", "/networks", "networks", wanted))
         subnets = self.cloud.pages("network", "/subnets", "subnets", {"network_id": network["id"]})
         if not subnets:
             raise CloudError("network %r has no subnet that servers could get an address from: create one" % wanted)
@@ -158,42 +143,20 @@ class Lookup:
 
     def named(self, kind: str, wanted: str, service: str, path: str, key: str) -> dict:
         """Any other thing with a name."""
-        return chosen(kind, wanted, self.cloud.pages(service, path, key))
+        return chosen(kind, wanted, usable(self.cloud, service, path, key, wanted))
 
-    def zones(self, wanted: Iterable) -> tuple:
-        """The availability zones, checked. With none wanted Nova chooses."""
-        wanted = tuple(wanted)
-        if wanted:
-            listed = self.cloud.get("compute", "/os-availability-zone").get("availabilityZoneInfo") or []
-            there = [zone["zoneName"] for zone in listed if zone["zoneState"]["available"]]
-            for zone in wanted:
-                if zone.split(":")[0] not in there:
-                    raise CloudError(
-                        "there is no availability zone %r; there is %s" % (zone, ", ".join(sorted(there)) or "none")
-                    )
-        return wanted
-
-    def check_quota(self, sizes: Iterable, freed: Iterable) -> None:
-        """Raise CloudError when the project may not have servers of these ``sizes`` beside those it has, less those ``freed``."""
-        sizes, freed = list(sizes), list(freed)
-        try:
-            limits = self.cloud.get("compute", "/limits")["limits"]["absolute"]
-        except (Refused, KeyError):
-            return  # Nova will say so itself
-        short = []
-        for what, limit, used, number in (
-            ("instances", "maxTotalInstances", "totalInstancesUsed", len),
-            ("cores", "maxTotalCores", "totalCoresUsed", lambda all_: sum(size.vcpus for size in all_)),
-            ("MiB of RAM", "maxTotalRAMSize", "totalRAMUsed", lambda all_: sum(size.ram_mib for size in all_)),
-        ):
-            most, now, more = limits.get(limit, -1), limits.get(used, 0), number(sizes)
-            left = most - now + number(freed)
-            if most >= 0 and more > left:
-                short.append("%d %s are wanted, %d of %d are left" % (more, what, max(left, 0), most))
-        if short:
+    def check_zones(self, wanted: Iterable) -> None:
+        """Raise CloudError that names those of the availability zones that are not there."""
+        wanted = sorted(set(wanted))
+        if not wanted:
+            return
+        listed = self.cloud.get("compute", "/os-availability-zone").get("availabilityZoneInfo") or []
+        there = sorted(zone["zoneName"] for zone in listed if zone["zoneState"]["available"])
+        absent = [zone for zone in wanted if zone.split(":")[0] not in there]
+        if absent:
             raise CloudError(
-                "quota: %s: wish for less, delete something, or ask for a higher quota; nothing was made"
-                % "; ".join(short)
+                "there is no availability zone %s; there is %s"
+                % (" and no ".join(map(repr, absent)), ", ".join(there) or "none")
             )
 
 
@@ -202,10 +165,3 @@ def read_flavor(raw: Mapping) -> Flavor:
     extra = raw.get("extra_specs") or {}
     rare = any(str(key).startswith(_RARE) for key in extra)
     return Flavor(raw["id"], raw["name"], Size(int(raw["vcpus"]), int(raw["ram"]), int(raw["disk"])), rare)
-
-
-def read_image(raw: Mapping) -> Image:
-    """Image from Glance's document."""
-    return Image(
-        raw["id"], raw.get("name") or raw["id"], Size(0, int(raw.get("min_ram") or 0), int(raw.get("min_disk") or 0))
-    )

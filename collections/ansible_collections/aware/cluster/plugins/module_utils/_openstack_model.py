@@ -9,20 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping
 
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_states import State, is_leaving, state_of
+
 SPARE = ""
-ETCD_WANTED, ETCD_MEMBER = "wanted", "member"  # metadata aware_etcd: shall get a member of etcd, has one
-GONE = ("DELETED", "SOFT_DELETED")
-ODD = (
-    "PAUSED",
-    "SUSPENDED",
-    "SHELVED",
-    "SHELVED_OFFLOADED",
-    "RESCUE",
-    "VERIFY_RESIZE",
-    "RESIZE",
-    "MIGRATING",
-    "UNKNOWN",
-)
 
 
 @dataclass(frozen=True)
@@ -54,11 +43,17 @@ class Server:
     fault: str = ""
     marks: Mapping = field(default_factory=dict)  # metadata
     tags: tuple = ()
+    locked: bool = False  # Nova refuses its owner to change or delete it
 
     @property
     def leaving(self) -> bool:
         """On its way out: it counts for nothing."""
-        return self.status in GONE or self.task in ("deleting", "soft-deleting")
+        return is_leaving(self.status, self.task)
+
+    @property
+    def state(self) -> State:
+        """What its status means."""
+        return state_of(self.status)
 
 
 @dataclass(frozen=True)
@@ -86,8 +81,7 @@ class Wish:
     dead: frozenset = frozenset()  # the colony calls them dead: first to go
     spare: frozenset = frozenset()  # the colony gave them no work: next to go
     protect: frozenset = frozenset()  # never to go: the queen
-    etcd: frozenset = frozenset()  # names that have a member of etcd, beside those whose metadata say so
-    etcd_size: int = 0  # how many servers carry etcd; 0: as many as have a member
+    council: frozenset = frozenset()  # they have a seat in the colony's council: to move one is work, so others go first
     replace_failed: bool = False
 
 
@@ -103,7 +97,7 @@ class Step:
     zone: str = ""
     server: str = ""
     marks: Mapping = field(default_factory=dict)
-    etcd: str = ""  # empty, or a value of metadata aware_etcd
+    tags: tuple = ()  # to be added
 
     def __str__(self) -> str:
         what = {"mark": "write metadata of"}.get(self.do, self.do)

@@ -9,19 +9,22 @@ The same input gives the same plan, whoever asks and in whatever order the cloud
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Iterable, Mapping, Sequence
 
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_marks import can_be_marked, mark_step, node_name
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import (
-    ETCD_MEMBER,
-    ETCD_WANTED,
-    ODD,
     SPARE,
     Caste,
     Plan,
     Server,
     Step,
     Wish,
+)
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_states import (
+    kept_by_lock,
+    remark,
+    to_be_started,
+    unlock_hint,
 )
 
 
@@ -30,26 +33,10 @@ def make_plan(wish: Wish, servers: Iterable, foreign: Iterable = ()) -> Plan:
     return _Planner(wish, servers, foreign).plan()
 
 
-def node_name(colony: str, index: int) -> str:
-    """Name of a node; the same index has the same name, always."""
-    return "%s-%d" % (colony, index)
-
-
 def failure(server: Server) -> str:
     """What to tell about a server in ERROR."""
     reason = server.fault or "Nova gives no reason"
     return "server %s (%s) is in ERROR: %s; set replace_failed to replace it" % (server.name, server.id, reason)
-
-
-def own_marks(wish: Wish, index: int, caste: str, etcd: str = "") -> dict:
-    """Metadata a server of the colony carries for good."""
-    marks = dict((str(key), str(value)) for key, value in wish.marks.items())
-    marks.update(
-        aware_colony=wish.colony, aware_node=node_name(wish.colony, index), aware_index=str(index), aware_caste=caste
-    )
-    if etcd:
-        marks["aware_etcd"] = etcd
-    return marks
 
 
 class _Planner:
@@ -62,12 +49,6 @@ class _Planner:
         self.deletes: list = []
         self.problems: list = []
         self.warnings: list = []
-        self.members = wish.etcd | {
-            server.name for server in self.live if server.marks.get("aware_etcd") == ETCD_MEMBER
-        }
-        # One that somebody deleted took its mark along, but its etcd still counts it.
-        self.votes = max(len(self.members), wish.etcd_size) if self.members else 0
-        self.etcd_left = self._etcd_budget()
 
     def plan(self) -> Plan:
         self._drop_duplicates()
@@ -76,54 +57,33 @@ class _Planner:
         self._shrink()
         castes = self._assign()
         creates = self._grow(castes)
-        carriers = self._carriers(creates)
-        creates = [replace(step, etcd=carriers.get(step.node, "")) for step in creates]
-        marks = [
-            step
-            for server in self.live
-            for step in self._mark(server, castes[server.id], carriers.get(server.name, ""))
-        ]
-        starts = [
-            Step("start", server.name, "it is shut off", server.index, server=server.id)
-            for server in self.live
-            if server.status == "SHUTOFF"
-        ]
+        marks: list = []
         for server in self.live:
-            if server.status in ODD:
-                self.warnings.append("server %s is %s; it counts, and is left as it is" % (server.name, server.status))
-        steps = self.deletes + marks + starts + creates
+            marks += self._mark(server, castes[server.id])
+        steps = self.deletes + marks + self._starts() + creates
         keep = tuple(sorted(self.live, key=lambda server: server.index))
         return Plan(tuple(steps), keep, tuple(self.problems), tuple(map(failure, self._failed())), tuple(self.warnings))
 
     def _failed(self) -> list:
-        return [server for server in self.live if server.status == "ERROR"]
+        return [server for server in self.live if server.state.failed]
+
+    def _mark(self, server: Server, caste: str) -> list:
+        steps, warnings = mark_step(self.wish, server, caste)
+        self.warnings += warnings
+        return steps
+
+    def _starts(self) -> list:
+        steps = []
+        for server in self.live:
+            if to_be_started(server.status, server.task) and server.locked:
+                self.warnings.append("server %s is off and not started: %s" % (server.name, unlock_hint(server.id)))
+            elif to_be_started(server.status, server.task):
+                steps.append(Step("start", server.name, "it is shut off", server.index, server=server.id))
+            elif remark(server.name, server.status, server.task):
+                self.warnings.append(remark(server.name, server.status, server.task))
+        return steps
 
     # -- removing
-
-    def _etcd_budget(self) -> int:
-        """How many members of etcd may go before the rest is no majority."""
-        well = [server for server in self.live if self._votes(server)]
-        return max(0, len(well) - (self.votes // 2 + 1)) if self.votes else len(self.live)
-
-    def _votes(self, server: Server) -> bool:
-        """Whether etcd loses a working member when this server goes. A server under an old name that was made anew has none yet."""
-        mark = server.marks.get("aware_etcd")
-        member = server.name in self.wish.etcd or mark == ETCD_MEMBER
-        return member and server.status == "ACTIVE" and not self._named(server, self.wish.dead)
-
-    def _carriers(self, creates: Sequence) -> dict:
-        """``{node: value of aware_etcd}``: members stay so, then the lowest indices up to the number that is wanted."""
-        there = {server.name for server in self.live}
-        carriers = dict((name, ETCD_MEMBER) for name in self.members if name in there)
-        by_index = sorted(
-            [(server.index, server.name) for server in self.live] + [(step.index, step.node) for step in creates]
-        )
-        marked = [name for unused, name in by_index if name in self.members - there]
-        marked += [server.name for server in self.live if server.marks.get("aware_etcd") == ETCD_WANTED]
-        for name in marked + [name for unused, name in by_index]:
-            if len(carriers) < self.wish.etcd_size:
-                carriers.setdefault(name, ETCD_WANTED)
-        return carriers
 
     def _named(self, server: Server, names: frozenset) -> bool:
         return server.name in names or server.id in names
@@ -132,13 +92,11 @@ class _Planner:
         """Why the server must stay; empty when it may go."""
         if self._named(server, self.wish.protect):
             return "%s is protected (it reigns, or you said so): hand over first" % server.name
-        if self._votes(server) and self.etcd_left < 1:
-            return "without %s etcd would have no majority of its %d members" % (server.name, self.votes)
+        if server.locked:
+            return kept_by_lock(server.name, server.id)
         return ""
 
     def _drop(self, server: Server, why: str) -> None:
-        if self._votes(server):
-            self.etcd_left -= 1
         self.live.remove(server)
         self.deletes.append(Step("delete", server.name, why, server.index, server.caste, server.zone, server.id))
 
@@ -146,9 +104,16 @@ class _Planner:
         first: dict = {}
         for server in list(self.live):
             if server.index in first:
-                self._drop(server, "a second server with this index; %s stays" % first[server.index])
+                self._drop_unlocked(server, "a second server with this index; %s stays" % first[server.index])
             else:
                 first[server.index] = server.id
+
+    def _drop_unlocked(self, server: Server, why: str) -> None:
+        """What has to go whoever it is; only a lock keeps it, and then nothing is done at all."""
+        if server.locked:
+            self.problems.append(self._may_go(server))
+        else:
+            self._drop(server, why)
 
     def _drop_named(self) -> None:
         for names, why in ((self.wish.remove, "named for removal"), (self.wish.replace, "named for replacement")):
@@ -164,8 +129,8 @@ class _Planner:
 
     def _drop_failed(self) -> None:
         if self.wish.replace_failed:
-            for server in [server for server in self.live if server.status == "ERROR"]:
-                self._drop(server, "it failed: %s" % (server.fault or "Nova gives no reason"))
+            for server in self._failed():
+                self._drop_unlocked(server, "it failed: %s" % (server.fault or "Nova gives no reason"))
 
     def _shrink(self) -> None:
         while len(self.live) > self.wish.size:
@@ -180,15 +145,16 @@ class _Planner:
             self._drop(free[0], self._blame(free[0], castes))
 
     def _worth(self, server: Server, castes: Mapping) -> tuple:
-        """Least first: failed and dead, shut off, without a member of etcd (to move one is work), without work, youngest."""
-        broken = server.status == "ERROR" or self._named(server, self.wish.dead)
+        """Least first: failed and dead, shut off, without a seat in the council (to move one is work), without work, youngest."""
+        broken = server.state.failed or self._named(server, self.wish.dead)
         idle = castes[server.id] == SPARE
         busy = not self._named(server, self.wish.spare)
+        sits = self._named(server, self.wish.council)
         age = _Backwards(server.created)
-        return (not broken, server.status != "SHUTOFF", self._votes(server), not idle, busy, age, -server.index)
+        return (not broken, not server.state.off, sits, not idle, busy, age, -server.index)
 
     def _blame(self, server: Server, castes: Mapping) -> str:
-        if server.status == "ERROR":
+        if server.state.failed:
             return "size is %d, and it failed" % self.wish.size
         if self._named(server, self.wish.dead):
             return "size is %d, and it is dead" % self.wish.size
@@ -206,13 +172,15 @@ class _Planner:
         for caste in self.wish.castes:
             have = sum(1 for name in taken.values() if name == caste.name)
             idle = [server for server in self.live if taken[server.id] == SPARE and self._serves(server, caste)]
-            idle.sort(key=lambda server: (server.size.vcpus, server.size.ram_mib, server.index))
+            idle.sort(
+                key=lambda server: (not can_be_marked(server), server.size.vcpus, server.size.ram_mib, server.index)
+            )
             for server in idle[: max(0, caste.count - have)]:
                 taken[server.id] = caste.name
         return taken
 
     def _seniority(self, server: Server) -> tuple:
-        return (server.status == "ERROR" or self._named(server, self.wish.dead), server.created, server.index)
+        return (server.state.failed or self._named(server, self.wish.dead), server.created, server.index)
 
     def _serves(self, server: Server, caste: Caste) -> bool:
         return server.size.fits(caste.need) and caste.zone in ("", server.zone)
@@ -266,17 +234,6 @@ class _Planner:
             steps.append(Step("create", name, why, index, caste.name if caste else SPARE, zone))
         return steps
 
-    def _mark(self, server: Server, caste: str, etcd: str) -> list:
-        marks = dict(
-            (key, value)
-            for key, value in own_marks(self.wish, server.index, caste, etcd).items()
-            if server.marks.get(key) != value
-        )
-        names = sorted(marks) + ["tag " + tag for tag in self.wish.tags if tag not in server.tags]
-        if not names or server.status == "ERROR":
-            return []
-        return [Step("mark", server.name, ", ".join(names), server.index, caste, server.zone, server.id, marks, etcd)]
-
 
 class _Backwards(str):
     """Sorts the other way round."""
@@ -287,7 +244,7 @@ class _Backwards(str):
 
 def _rank(server: Server) -> tuple:
     """Of two servers with one index the better comes first: working, then older."""
-    return (server.index, {"ACTIVE": 0, "ERROR": 2}.get(server.status, 1), server.created, server.id)
+    return (server.index, 0 if server.state.works else 2 if server.state.failed else 1, server.created, server.id)
 
 
 def _wanted(caste: Caste) -> str:

@@ -7,15 +7,16 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, Refused
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, Refused, at
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Server, Size, Step, Wish
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import node_name, own_marks
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_marks import node_name, own_marks
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_owned import owned
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_states import state_of
 
 
 def colony_tag(colony: str) -> str:
@@ -41,17 +42,13 @@ def find(cloud: Cloud, colony: str) -> Found:
     """List by tag, for servers that were renamed, and by name, for servers of others; both at once."""
     pattern = "^%s-[0-9]+$" % re.escape(colony).replace("\\-", "-")
     with ThreadPoolExecutor(2) as pool:
-        named = pool.submit(cloud.pages, "compute", "/servers/detail", "servers", {"name": pattern})
+        named = pool.submit(owned, cloud, "server", name=pattern)
         tagged = list_owned(cloud, colony)
         failed = [raw["id"] for raw in tagged if raw["status"] == "ERROR" and not raw.get("fault")]
         # Lists do not have the fault of a server no host was found for; it is in another cell's database.
         faults = dict(zip(failed, pool.map(lambda one: _fault(cloud, one), failed)))
         tagged = [dict(raw, fault=faults[raw["id"]]) if raw["id"] in faults else raw for raw in tagged]
-        foreign = [
-            raw["name"]
-            for raw in named.result()
-            if not is_owned(raw, colony) and raw["status"] not in ("DELETED", "SOFT_DELETED")
-        ]
+        foreign = [raw["name"] for raw in named.result() if not is_owned(raw, colony) and state_of(raw["status"]).there]
     # One of ours that was made between the two lists is in the second only, and the tag is never missing then.
     return Found(
         tuple(read_server(raw, colony) for raw in tagged), dict((raw["id"], raw) for raw in tagged), frozenset(foreign)
@@ -60,14 +57,14 @@ def find(cloud: Cloud, colony: str) -> Found:
 
 def _fault(cloud: Cloud, server: str) -> dict:
     try:
-        return cloud.get("compute", "/servers/%s" % server)["server"].get("fault") or {}
+        return cloud.get("compute", at("servers", server))["server"].get("fault") or {}
     except Refused:
         return {}
 
 
 def list_owned(cloud: Cloud, colony: str) -> list:
     """Documents of all servers of the colony, in one request (and one for each thousand)."""
-    found = cloud.pages("compute", "/servers/detail", "servers", {"tags": colony_tag(colony)})
+    found = owned(cloud, "server", tags=colony_tag(colony))
     return [raw for raw in found if is_owned(raw, colony) and index_of(raw, colony) > 0]
 
 
@@ -97,6 +94,7 @@ def read_server(raw: Mapping, colony: str) -> Server:
         fault=" ".join(str((raw.get("fault") or {}).get("message") or "").split()),
         marks=marks,
         tags=tuple(raw.get("tags") or ()),
+        locked=bool(raw.get("locked")),
     )
 
 
@@ -119,7 +117,7 @@ class Blueprint:
 
     def body(self, step: Step) -> dict:
         """Request for one server."""
-        marks = own_marks(self.wish, step.index, step.caste, step.etcd)
+        marks = own_marks(self.wish, step.index, step.caste)
         return self._request(step, node_name(self.wish.colony, step.index), marks)
 
     def body_of_many(self, steps: list) -> dict:
@@ -180,37 +178,3 @@ def may_be_many(blueprint: Blueprint, steps: list, names: Any) -> bool:
     if len(steps) < 2 or names or blueprint.ports or [step.index for step in steps] != list(range(1, len(steps) + 1)):
         return False
     return len({(step.zone, blueprint.flavors[step.caste].id) for step in steps}) == 1
-
-
-def address_of(raw: Mapping, network: str = "", floating: bool = True) -> str:
-    """The address to reach a server at: floating first, then IPv4, then IPv6; of ``network`` if one is named."""
-    best = []
-    for name, entries in sorted((raw.get("addresses") or {}).items()):
-        for entry in entries:
-            kind = entry.get("OS-EXT-IPS:type") or "fixed"
-            if kind == "floating" and not floating or kind == "fixed" and network and name != network:
-                continue
-            best.append((kind != "floating", ipaddress.ip_address(entry["addr"]).version, entry["addr"]))
-    return min(best)[2] if best else ""
-
-
-def host_of(server: Server, raw: Mapping, network: str = "", floating: str = "") -> dict:
-    """Arguments for ansible.builtin.add_host."""
-    etcd = server.marks.get("aware_etcd") or ""
-    groups = ["aware_bootstrap", server.caste or "spare"] + (["aware_etcd"] if etcd else [])
-    return dict(
-        name=server.name,
-        ansible_host=floating or address_of(raw, network),
-        groups=groups,
-        aware_name=server.name,
-        aware_index=server.index,
-        aware_caste=server.caste,
-        aware_etcd_state=etcd,
-        aware_zone=server.zone,
-        aware_address=address_of(raw, network, floating=False),
-        aware_server_id=server.id,
-        aware_server_status=server.status,
-        aware_vcpus=server.size.vcpus,
-        aware_ram_mib=server.size.ram_mib,
-        aware_disk_gib=server.size.disk_gib,
-    )

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Callable, Iterable
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import GONE, Server
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Server
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import list_owned, read_server
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_states import is_busy
 
 DELETE_TRIES = 5
-BUSY = ("BUILD", "REBUILD", "REBOOT", "HARD_REBOOT", "PASSWORD")
 
 
 class Waiter:
@@ -31,28 +31,36 @@ class Waiter:
 
         def look(servers: list) -> str:
             for server in servers:
-                if server.status not in BUSY and server.id not in seen:
+                if not busy(server) and server.id not in seen:
                     seen.add(server.id)
                     each(server)
             absent = sorted(expected - {server.name for server in servers})
-            busy = [server for server in servers if server.status in BUSY]
+            waited = [server for server in servers if busy(server)]
             texts = [
                 "%s is %s%s" % (server.name, server.status, " (%s)" % server.task if server.task else "")
-                for server in busy
+                for server in waited
             ]
             texts += ["%s does not show" % name for name in absent]
-            self.tell("%d of %d servers are ready" % (len(servers) - len(busy), len(servers) + len(absent)))
+            self.tell("%d of %d servers are ready" % (len(servers) - len(waited), len(servers) + len(absent)))
             return ", ".join(texts)
 
         return self._until(look, "become ready")
 
-    def gone(self, ids: Iterable, again: Callable) -> None:
-        """Wait until these servers are no more. A deletion that failed is asked for ``again``, a few times."""
-        ids = set(ids)
+    def gone(self, ids: Iterable, again: Callable, each: Callable = lambda identifier: None) -> None:
+        """Wait until these servers are no more; ``each`` is called with the id of one when that is seen.
+
+        A deletion that failed is asked for ``again``, a few times.
+        """
+        ids = list(dict.fromkeys(ids))
         tries: dict = {}
+        seen: set = set()
 
         def look(unused: list, everything: Iterable) -> str:
-            rest = [server for server in everything if server.id in ids and server.status not in GONE]
+            rest = [server for server in everything if server.id in ids and server.state.there]
+            there = {server.id for server in rest}
+            for identifier in [one for one in ids if one not in there and one not in seen]:
+                seen.add(identifier)
+                each(identifier)
             self.tell("%d of %d servers are gone" % (len(ids) - len(rest), len(ids)))
             for server in rest:
                 # The interface notes the task before it answers, so one without a task was given up.
@@ -86,6 +94,11 @@ def pace(servers: int) -> float:
     return min(5.0, 0.5 + 0.02 * servers)
 
 
+def busy(server: Server) -> bool:
+    """True while Nova is at it."""
+    return is_busy(server.status, server.task)
+
+
 def ready(server: Server) -> bool:
     """True if Nova would take a change of it now."""
-    return server.status not in BUSY and server.status != "ERROR"
+    return not busy(server) and not server.state.failed

@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Mapping
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.aware.cluster.plugins.module_utils._names import flaw
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import CloudError
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import size_of
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Caste, Wish
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import colony_tag
+from ansible_collections.aware.cluster.plugins.module_utils._plain import misfit
 
-_NAME = re.compile(r"^[a-z][a-z0-9-]{0,47}\Z")  # Neutron takes descriptions of 255 characters, and the lock needs some
-_CASTE = re.compile(r"^[a-z][a-z0-9_]{0,62}\Z")
 MAX_NODES = 10000
 
 SIZES = dict(vcpus=dict(type="int"), ram_mib=dict(type="int"), disk_gib=dict(type="int"))
@@ -32,11 +31,12 @@ def wish_of(params: Mapping, zones: tuple = ()) -> Wish:
     check_colony(colony)
     if size is None or not 1 <= size <= MAX_NODES:
         raise CloudError("size %s is impossible: 1 to %d; state absent removes the colony" % (size, MAX_NODES))
+    _check_keypair(params["infrastructure"].get("keypair") or {})
     castes = tuple(_caste(name, value) for name, value in checked_castes(params).items())
     wanted = sum(caste.count for caste in castes)
     if wanted > size:
         raise CloudError("castes want %d nodes, but size is %d: raise size or lower a count" % (wanted, size))
-    sets = dict((key, frozenset(params[key] or ())) for key in ("remove", "replace", "dead", "spare", "protect"))
+    sets = dict((key, frozenset(params[key] or ())) for key in ("remove", "replace", "dead", "spare", "protect", "council"))
     return Wish(
         colony=colony,
         size=size,
@@ -44,8 +44,6 @@ def wish_of(params: Mapping, zones: tuple = ()) -> Wish:
         zones=zones,
         marks=_marks(params["infrastructure"]["metadata"]),
         tags=tuple(sorted({colony_tag(colony)} | set(_tags(params["infrastructure"]["tags"])))),
-        etcd=frozenset(params["etcd_members"] or ()),
-        etcd_size=_etcd_size(params),
         replace_failed=params["replace_failed"],
         **sets,
     )
@@ -53,35 +51,32 @@ def wish_of(params: Mapping, zones: tuple = ()) -> Wish:
 
 def check_colony(colony: str) -> None:
     """Raise CloudError for what cannot be a colony's name."""
-    if not _NAME.match(colony):
-        raise CloudError(
-            "colony %r is not a name: lower-case letters, digits and -, starting with a letter, at most 48" % colony
-        )
+    wrong = flaw("colony", colony)
+    if wrong:
+        raise CloudError("colony: " + wrong)
+
+
+def _check_keypair(keypair: Mapping) -> None:
+    wrong = flaw("keypair", keypair["name"]) if keypair.get("name") is not None else ""
+    if wrong:
+        raise CloudError("infrastructure.keypair.name: " + wrong)
 
 
 def checked_castes(params: Mapping) -> dict:
     """The castes with their options checked, in order."""
     result = {}
     for name, value in (params["castes"] or {}).items():
-        if not isinstance(name, str) or not _CASTE.match(name):
-            raise CloudError("castes: %r cannot be a group name: lower-case letters, digits and _" % (name,))
-        checked = ArgumentSpecValidator(_CASTE_SPEC).validate(value if isinstance(value, dict) else {"count": value})
+        given = value if isinstance(value, dict) else {"count": value}
+        wrong = flaw("caste", name) or misfit(_CASTE_SPEC, given, "%s." % name, text_numbers=True)
+        if wrong:
+            raise CloudError("castes: " + wrong)
+        checked = ArgumentSpecValidator(_CASTE_SPEC).validate(given)
         if checked.error_messages or checked.unsupported_parameters:
             raise CloudError("castes.%s: %s" % (name, "; ".join(checked.error_messages)))
         result[name] = checked.validated_parameters
         if result[name]["count"] < 0:
             raise CloudError("castes.%s.count is %d; 0 or more is possible" % (name, result[name]["count"]))
     return result
-
-
-def _etcd_size(params: Mapping) -> int:
-    """How many servers carry etcd. An even number would stand no more failures than the odd one below it."""
-    wanted = params["etcd_size"] or 0
-    if wanted and (wanted % 2 == 0 or not 1 <= wanted <= 7):
-        raise CloudError("etcd_size %d is no good: 1, 3, 5 or 7" % wanted)
-    if wanted > params["size"]:
-        raise CloudError("etcd_size is %d, but size is %d: lower it, or raise size" % (wanted, params["size"]))
-    return wanted
 
 
 def _caste(name: str, value: Mapping) -> Caste:

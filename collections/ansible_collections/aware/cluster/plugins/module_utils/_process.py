@@ -17,12 +17,29 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
 from typing import Any, Iterator, Mapping, Sequence
 
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "TMP", "LD_LIBRARY_PATH")
+_CANNOT_RUN = 127
+# Becomes the program once it is told that its pid is noted; ends when whoever had to tell has ended before. So there is no
+# moment in which a program runs that nobody knows of.
+_LAUNCHER = """
+import os, sys
+if not os.read(0, 1):
+    sys.exit(1)
+nothing = os.open(os.devnull, os.O_RDONLY)
+os.dup2(nothing, 0)
+os.close(nothing)
+try:
+    os.execvp(sys.argv[1], sys.argv[1:])
+except OSError as exc:
+    sys.stderr.write("cannot run %s: %s\\n" % (sys.argv[1], exc.strerror))
+    os._exit(127)
+"""
 
 
 class ProcessError(Exception):
@@ -138,30 +155,35 @@ class Daemon:
             offset = os.fstat(log).st_size
             # Not waited for on purpose: the child belongs to init once this module ends.
             child = subprocess.Popen(  # pylint: disable=consider-using-with
-                list(argv),
+                [sys.executable, "-Sc", _LAUNCHER] + list(argv),
                 env=dict(env),
                 cwd=chdir,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 close_fds=True,
                 start_new_session=True,
             )
         except OSError as exc:
-            raise ProcessError("cannot run %s: %s" % (argv[0], exc.strerror)) from exc
+            raise ProcessError("cannot run %s in %s: %s" % (argv[0], chdir, exc.strerror)) from exc
         finally:
             os.close(log)
-        self._note(child.pid, mark)
+        self._note(child.pid, mark, argv)
+        try:
+            child.stdin.write(b"\n")
+            child.stdin.close()
+        except OSError:
+            pass  # it has ended; how is said below
         self._settle(child, logfile, offset, settle_s)
         return child.pid
 
-    def _note(self, pid: int, mark: str) -> None:
+    def _note(self, pid: int, mark: str, argv: Sequence) -> None:
         record = {
             "pid": pid,
             "start_time": start_time(pid),
             "boot_id": boot_id(),
             "fingerprint": mark,
-            "cmdline": command_line(pid),
+            "cmdline": list(argv),
         }
         _write(self.record_file, json.dumps(record))
         _write(self.pidfile, "%d\n" % pid)
@@ -172,6 +194,8 @@ class Daemon:
             code = child.poll()
             if code is not None:
                 self.forget()
+                if code == _CANNOT_RUN:
+                    raise ProcessError(_tail(logfile, offset))
                 raise ProcessError("ended at once with code %d: %s" % (code, _tail(logfile, offset)))
             time.sleep(0.05)
 

@@ -23,6 +23,12 @@ attributes:
     support: full
   diff_mode:
     support: none
+options:
+  council:
+    description:
+      - Read who sits in the council, too.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -71,6 +77,11 @@ cluster:
       type: list
       elements: dict
   sample: {"colony": "demo", "revision": 41, "term": 7, "status": "healthy", "queen": {"name": "demo-1"}}
+council:
+  description: What the spec wants of the council, its members, each with its name, whether it answers and whether it votes, and what is being done about it.
+  returned: when O(council) is set
+  type: dict
+  sample: {"wanted": {"size": 3}, "members": [{"name": "demo-1", "healthy": true, "learner": false}], "message": "", "trouble": ""}
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -78,12 +89,16 @@ from ansible_collections.aware.cluster.plugins.module_utils._gateway import argu
 
 
 def work(module, client):
-    """Read one document."""
-    return dict(changed=False, cluster=client.get("/v1/cluster"))
+    """Read what was asked for."""
+    found = dict(changed=False, cluster=client.get("/v1/cluster"))
+    if module.params["council"]:
+        found["council"] = client.get("/v1/council/members")
+    return found
 
 
 def main():
-    run_module(AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True), work)
+    spec = argument_spec(council=dict(type="bool", default=False))
+    run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

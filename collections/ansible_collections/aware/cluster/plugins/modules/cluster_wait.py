@@ -12,7 +12,8 @@ module: cluster_wait
 short_description: Wait until a colony is formed
 version_added: 0.1.0
 description:
-  - Returns when a queen reigns, enough nodes are ready, all castes are filled and the colony says it is healthy, or fails after O(wait_timeout).
+  - Returns when a queen reigns, enough nodes are ready, all castes and the council's seats are filled and the colony says it is healthy, or fails
+    after O(wait_timeout).
   - It only reads.
 author:
   - The AWARE founders (@aware-colony)
@@ -40,6 +41,18 @@ options:
       - Wait until no caste misses a node.
     type: bool
     default: true
+  council:
+    description:
+      - Wait until all seats that the spec asks for are taken by members that vote and answer.
+    type: bool
+    default: true
+  without:
+    description:
+      - Names of nodes that are known to be away. As long as they are not ready, nothing is asked for that they would have to give - so many nodes less
+        have to be ready, as many places in castes and seats of the council may be empty, and that they are silent or dead makes the colony no worse.
+    type: list
+    elements: str
+    default: []
   wait_timeout:
     description:
       - Seconds to wait.
@@ -71,7 +84,7 @@ waited_s:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayError, Unreachable
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import GatewayError, Unreachable
 from ansible_collections.aware.cluster.plugins.module_utils._gateway import argument_spec, run_module
 
 
@@ -83,7 +96,10 @@ def work(module, client):
     while True:
         try:
             cluster = client.get("/v1/cluster")
-            missing = what_is_missing(module.params, cluster)
+            nodes = client.get("/v1/nodes")["nodes"] if module.params["without"] else []
+            missing = what_is_missing(module.params, cluster, nodes)
+            if module.params["council"]:
+                missing += what_the_council_misses(module.params, client.get("/v1/council/members"), nodes)
         except Unreachable as exc:
             missing = [str(exc)]
         if not missing:
@@ -95,21 +111,42 @@ def work(module, client):
         time.sleep(0.3)
 
 
-def what_is_missing(params, cluster):
+def what_is_missing(params, cluster, nodes):
     """Return one sentence for each condition that does not hold."""
+    ready = [node["name"] for node in nodes if node["status"] == "ready"]
+    excused = [name for name in params["without"] if name not in ready]
     missing = []
     if not cluster.get("queen"):
         missing.append("no queen reigns")
     size = cluster.get("size") or {}
-    wanted = size.get("wanted", 0) if params["nodes"] is None else params["nodes"]
+    wanted = (size.get("wanted", 0) if params["nodes"] is None else params["nodes"]) - len(excused)
     if size.get("ready", 0) < wanted:
         missing.append("%d of %d nodes are ready" % (size.get("ready", 0), wanted))
     if params["castes"]:
         short = [caste for caste in cluster.get("castes") or [] if caste.get("missing")]
-        missing += ["caste %s misses %d" % (caste.get("name"), caste["missing"]) for caste in short]
-    if params["status"] != "any" and cluster.get("status") not in (params["status"], "healthy"):
+        if sum(caste["missing"] for caste in short) > len(excused):
+            missing += ["caste %s misses %d" % (caste.get("name"), caste["missing"]) for caste in short]
+    if params["status"] == "any":
+        return missing
+    if excused:
+        # The colony's own word counts those who are away.
+        ill = [node for node in nodes if node["status"] in ("suspect", "dead") and node["name"] not in excused]
+        missing += ["%s is %s" % (node["name"], node["status"]) for node in ill]
+    elif cluster.get("status") not in (params["status"], "healthy"):
         missing.append("status is %s (%s)" % (cluster.get("status"), cluster.get("reason") or "no reason given"))
     return missing
+
+
+def what_the_council_misses(params, council, nodes):
+    """Return a sentence when seats are empty or their members silent. Without a word in the spec there is nothing to ask for."""
+    ready = [node["name"] for node in nodes if node["status"] == "ready"]
+    excused = [name for name in params["without"] if name not in ready]
+    wanted = (council.get("wanted") or {}).get("size", 0)
+    well = [one for one in council.get("members") or [] if one.get("healthy") and not one.get("learner")]
+    if len(well) >= wanted - len(excused):
+        return []
+    reason = council.get("trouble") or council.get("message") or "no reason given"
+    return ["%d of %d seats of the council are taken (%s)" % (len(well), wanted, reason)]
 
 
 def main():
@@ -117,6 +154,8 @@ def main():
         status=dict(type="str", choices=["healthy", "degraded", "any"], default="healthy"),
         nodes=dict(type="int"),
         castes=dict(type="bool", default=True),
+        council=dict(type="bool", default=True),
+        without=dict(type="list", elements="str", default=[]),
         wait_timeout=dict(type="float", default=60.0),
     )
     run_module(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)

@@ -71,6 +71,7 @@ free_mb:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aware.cluster.plugins.module_utils._boundary import leave_with
 from ansible_collections.aware.cluster.plugins.module_utils._host import free_mb, listeners
 
 
@@ -81,10 +82,13 @@ def main():
         paths=dict(type="list", elements="path", default=[]),
     )
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    found = listeners("tcp", module.params["tcp_ports"]) + listeners("udp", module.params["udp_ports"])
-    module.exit_json(
-        changed=False, listeners=found, free_mb=dict((path, free_mb(path)) for path in module.params["paths"])
-    )
+    leave_with(module, lambda: look(module.params))
+
+
+def look(params):
+    """Return what is there."""
+    found = listeners("tcp", params["tcp_ports"]) + listeners("udp", params["udp_ports"])
+    return dict(changed=False, listeners=found, free_mb=dict((path, free_mb(path)) for path in params["paths"]))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,17 @@ options:
     description:
       - The only node name it lets in.
     type: str
+  eligible:
+    description:
+      - Whether the nodes it lets in may reign. Without, they are workers, which get no secret of the colony.
+    type: bool
+    default: false
+  addresses:
+    description:
+      - Addresses for the certificate of the node it lets in, beside or in place of the one it is seen at.
+    type: list
+    elements: str
+    default: []
   renew_before:
     description:
       - With O(dest), make a new token when the one in the file is good for less than so many seconds.
@@ -114,8 +125,9 @@ import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayError, Refused
-from ansible_collections.aware.cluster.plugins.module_utils._gateway import argument_spec, run_module
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import GatewayError, Refused
+from ansible_collections.aware.cluster.plugins.module_utils._gateway import argument_spec, at, run_module
+from ansible_collections.aware.cluster.plugins.module_utils._names import flaw
 
 UNITS = dict(s=1, m=60, h=3600, d=86400)
 TOKEN = re.compile(r"aware1\.([0-9a-f]{16})\.[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}\s*")
@@ -126,15 +138,22 @@ def work(module, client):
     if module.params["state"] == "absent":
         return revoke(module, client)
     body = dict(
-        ttl_s=seconds(module.params["ttl"]), uses=module.params["uses"] or None, node_name=module.params["node"]
+        ttl_s=seconds(module.params["ttl"]),
+        uses=module.params["uses"] or None,
+        node_name=module.params["node"],
+        eligible=module.params["eligible"],
+        addresses=module.params["addresses"],
     )
+    wrong = flaw("node", module.params["node"]) if module.params["node"] is not None else ""
+    if wrong:
+        raise GatewayError("node: " + wrong)
     kept = still_good(module, client)
     if kept:
         return dict(changed=False, **public(kept))
     if module.check_mode:
         return dict(changed=True)
     check_directory(module.params["dest"])
-    made = client.request("POST", "/v1/tokens", body=body, once=True).document()
+    made = client.request("POST", "/v1/tokens", body=body).document()
     result = dict(changed=True, **public(made))
     if module.params["dest"]:
         write(module, made["token"])
@@ -157,7 +176,9 @@ def still_good(module, client):
     for token in client.get("/v1/tokens").get("tokens") or []:
         lasts = token.get("expires_at") is None or token["expires_at"] > soonest
         if token.get("id") == token_id and lasts and token.get("uses_left") != 0:
-            return token if token.get("node_name") == module.params["node"] else None
+            asked = (module.params["node"], module.params["eligible"], module.params["addresses"])
+            given = (token.get("node_name"), token.get("eligible"), token.get("addresses") or [])
+            return token if given == asked else None
     return None
 
 
@@ -172,7 +193,7 @@ def revoke(module, client):
     if not module.check_mode:
         if known:
             try:
-                client.request("DELETE", "/v1/tokens/" + token_id)
+                client.request("DELETE", at("v1", "tokens", token_id))
             except Refused as exc:  # an answer may be lost and the request sent again
                 if exc.status != 404:
                     raise
@@ -233,6 +254,8 @@ def main():
         ttl=dict(type="str", default="1h"),
         uses=dict(type="int", default=1),
         node=dict(type="str"),
+        eligible=dict(type="bool", default=False),
+        addresses=dict(type="list", elements="str", default=[]),
         renew_before=dict(type="float", default=300.0),
     )
     run_module(

@@ -85,6 +85,8 @@ import socket
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aware.cluster.plugins.module_utils._boundary import leave_with
+from ansible_collections.aware.cluster.plugins.module_utils._plain import refuse_misfits
 
 TRIES = 500
 
@@ -144,6 +146,12 @@ def main():
         ),
         supports_check_mode=True,
     )
+    refuse_misfits(module)
+    leave_with(module, lambda: work(module))
+
+
+def work(module):
+    """Keep the ports there are and choose those that are missing."""
     path = os.path.abspath(module.params["path"])
     before = read(module, path)
     ports = dict(before)
@@ -157,7 +165,7 @@ def main():
             write(path, ports)
         except OSError as exc:
             module.fail_json(msg="%s cannot be written: %s" % (path, exc.strerror))
-    module.exit_json(changed=changed, ports=ports, diff=dict(before=before, after=ports))
+    return dict(changed=changed, ports=ports, diff=dict(before=before, after=ports))
 
 
 if __name__ == "__main__":

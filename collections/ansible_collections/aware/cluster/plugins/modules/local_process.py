@@ -115,6 +115,8 @@ killed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.aware.cluster.plugins.module_utils._boundary import leave_with
+from ansible_collections.aware.cluster.plugins.module_utils._plain import refuse_misfits
 from ansible_collections.aware.cluster.plugins.module_utils._process import (
     Daemon,
     ProcessError,
@@ -182,16 +184,18 @@ def main():
         required_if=[("state", "started", ["argv"])],
         supports_check_mode=True,
     )
+    refuse_misfits(module)
+    leave_with(module, lambda: work(module), lambda exc: dict(msg=str(exc)) if isinstance(exc, ProcessError) else None)
+
+
+def work(module):
+    """Start, stop or forget the process."""
     daemon = Daemon(os.path.abspath(module.params["pidfile"]))
     wanted = module.params["state"] == "started"
-    try:
-        if not os.path.isdir(os.path.dirname(daemon.pidfile)) and (module.check_mode or not wanted):
-            module.exit_json(changed=wanted, running=wanted)  # nothing can run from a directory that is not there
-        with daemon.alone():
-            result = start(module, daemon) if wanted else stop(module, daemon)
-    except (ProcessError, OSError) as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    if not os.path.isdir(os.path.dirname(daemon.pidfile)) and (module.check_mode or not wanted):
+        return dict(changed=wanted, running=wanted)  # nothing can run from a directory that is not there
+    with daemon.alone():
+        return start(module, daemon) if wanted else stop(module, daemon)
 
 
 if __name__ == "__main__":

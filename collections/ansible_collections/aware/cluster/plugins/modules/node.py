@@ -45,6 +45,11 @@ options:
     description:
       - Whether the node is kept from new work.
     type: bool
+  pinned:
+    description:
+      - All addresses its certificate names beside the one it is seen at, such as a floating address. This takes the role admin.
+    type: list
+    elements: str
   config:
     description:
       - Configuration to set. Each of the parts given replaces that part, the other stays.
@@ -106,13 +111,15 @@ config:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aware.cluster.plugins.module_utils._client import Refused
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import GatewayError, Refused
 from ansible_collections.aware.cluster.plugins.module_utils._gateway import (
     argument_spec,
     if_match,
     node_path,
     run_module,
 )
+from ansible_collections.aware.cluster.plugins.module_utils._names import label_flaw
+from ansible_collections.aware.cluster.plugins.module_utils._plain import kind_of
 
 
 def work(module, client):
@@ -140,7 +147,7 @@ def work(module, client):
 def wanted_patch(params, node, before, after):
     """Return the body of the PATCH; note what differs."""
     patch = {}
-    labels = dict((str(key), None if value is None else str(value)) for key, value in (params["labels"] or {}).items())
+    labels = wanted_labels(params["labels"] or {})
     have = node.get("labels") or {}
     differ = dict((key, value) for key, value in labels.items() if have.get(key) != value)
     if differ:
@@ -150,7 +157,22 @@ def wanted_patch(params, node, before, after):
     if params["cordoned"] is not None and params["cordoned"] != node.get("cordoned"):
         before["cordoned"], after["cordoned"] = node.get("cordoned"), params["cordoned"]
         patch["cordoned"] = params["cordoned"]
+    if params["pinned"] is not None and params["pinned"] != (node.get("pinned") or []):
+        before["pinned"], after["pinned"] = node.get("pinned") or [], params["pinned"]
+        patch["pinned"] = params["pinned"]
     return patch
+
+
+def wanted_labels(given):
+    """Return labels as text. true is refused: what it would be written as depends on who reads it."""
+    for key, value in given.items():
+        if isinstance(value, (bool, dict, list)):
+            raise GatewayError("labels.%s must be text, not %s; quote it" % (key, kind_of(value)))
+    labels = dict((str(key), None if value is None else str(value)) for key, value in given.items())
+    wrong = label_flaw(labels)
+    if wrong:
+        raise GatewayError("labels: " + wrong)
+    return labels
 
 
 def wanted_config(given, have, before, after):
@@ -198,6 +220,7 @@ def main():
         state=dict(type="str", choices=["present", "absent"], default="present"),
         labels=dict(type="dict"),
         cordoned=dict(type="bool"),
+        pinned=dict(type="list", elements="str"),
         config=config,
         force=dict(type="bool", default=False),
     )

@@ -16,6 +16,7 @@ description:
     removes what is too much, or all with O(state=absent). Check mode and diff show the plan.
   - A server belongs to a colony when its tag C(aware:<colony>) and its metadata C(aware_colony) both say so. Nothing else is ever touched, and
     a server of somebody else with a name the colony needs is an error before anything is made.
+  - All of it is of the project the credentials are for. What the cloud lists of other projects, as it does to an administrator, is left alone.
   - Servers are called C(<colony>-<index>). A missing one is made again with the same name, so a server deleted by somebody else is healed by the next run.
   - A run that was killed can be repeated; it goes on where the other ended and leaves neither a second server nor anything without an owner.
   - Of two runs for one colony and project the second waits for the first, see O(lock_wait).
@@ -59,7 +60,9 @@ options:
     suboptions:
       image:
         description:
-          - Name or id of the image.
+          - Name or id of the image. Only an active one counts.
+          - By id any image does that the project may use. By name those in the project's list count, then hidden ones; a community image is not
+            taken by name, for anybody may give one any name.
         type: str
       image_properties:
         description:
@@ -101,7 +104,8 @@ options:
         default: []
       address_network:
         description:
-          - Name of the network whose address Ansible shall use. A floating address wins over it.
+          - Name or id of the network, one of the servers', at whose address nodes know each other and Ansible reaches them.
+            Without it that is the first interface. For Ansible a floating address wins.
         type: str
       security_group:
         description:
@@ -131,6 +135,11 @@ options:
               - TCP port of the gateway.
             type: int
             default: 8443
+          channel_port:
+            description:
+              - TCP port of the channels between nodes.
+            type: int
+            default: 8444
           discovery_port:
             description:
               - UDP port of the beacons.
@@ -155,7 +164,8 @@ options:
         suboptions:
           name:
             description:
-              - Name of the keypair. The default is C(aware-<colony>).
+              - Name of the keypair. The default is C(aware-<colony>-<first 8 characters of the project's id>).
+              - A keypair that exists is used and never deleted. One that is made says in its comment for which colony of which project, and goes with it.
             type: str
           public_key:
             description:
@@ -191,6 +201,8 @@ options:
       floating_network:
         description:
           - Name or id of the external network to give each server a floating address of.
+          - It belongs to the port on O(infrastructure.address_network), else on the first network that a router leads from, else to the first
+            interface.
         type: str
       config_drive:
         description:
@@ -228,7 +240,7 @@ options:
     elements: str
   dead:
     description:
-      - Names or ids of servers the colony calls dead. When O(size) shrinks they go first, and they do not count for etcd.
+      - Names or ids of servers the colony calls dead. When O(size) shrinks they go first.
     type: list
     elements: str
   spare:
@@ -241,18 +253,12 @@ options:
       - Names or ids of servers that must not go, above all the queen. To name one for removal is an error.
     type: list
     elements: str
-  etcd_members:
+  council:
     description:
-      - Names of the servers that have a member of etcd by now. They are marked so (metadata C(aware_etcd)), and later runs need not be told.
-      - So many of them that work stay that they are a majority.
+      - Names or ids of servers that have a seat in the colony's council. When O(size) shrinks others go before them.
+      - They are not kept - whoever removes one lets the colony move the seat first, as the playbooks aware.cluster.scale and aware.cluster.replace do.
     type: list
     elements: str
-  etcd_size:
-    description:
-      - Number of servers that shall carry etcd (1, 3, 5 or 7).
-      - Those that have a member stay, then the first ones by index are marked; they get group C(aware_etcd).
-      - Without it no server is marked.
-    type: int
   replace_failed:
     description:
       - Replace servers in ERROR. Without it they are reported with Nova's reason, the rest is done, and the module fails.
@@ -260,7 +266,8 @@ options:
     default: false
   parallel:
     description:
-      - Requests at the same time.
+      - Requests at the same time. Servers of a server group are asked for one after the other in each zone, for Nova's scheduler looks at those
+        that have a host only.
     type: int
     default: 8
   multi_create:
@@ -367,6 +374,7 @@ _SECURITY_GROUP = dict(
     ssh_cidrs=dict(type="list", elements="str", default=[]),
     gateway_cidrs=dict(type="list", elements="str", default=[]),
     gateway_port=dict(type="int", default=8443),
+    channel_port=dict(type="int", default=8444),
     discovery_port=dict(type="int", default=20100),
     etcd_ports=dict(type="list", elements="int", default=[2379, 2380]),
 )
@@ -404,7 +412,7 @@ _INFRASTRUCTURE = dict(
 def main():
     names = dict(
         (key, dict(type="list", elements="str"))
-        for key in ("remove", "replace", "dead", "spare", "protect", "etcd_members")
+        for key in ("remove", "replace", "dead", "spare", "protect", "council")
     )
     spec = argument_spec(
         state=dict(type="str", choices=["present", "absent"], default="present"),
@@ -413,7 +421,6 @@ def main():
         castes=dict(type="dict"),
         infrastructure=dict(type="dict", default={}, apply_defaults=True, options=_INFRASTRUCTURE),
         term=dict(type="int"),
-        etcd_size=dict(type="int"),
         replace_failed=dict(type="bool", default=False),
         parallel=dict(type="int", default=8),
         multi_create=dict(type="bool", default=True),

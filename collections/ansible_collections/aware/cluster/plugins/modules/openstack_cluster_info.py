@@ -31,7 +31,8 @@ options:
     required: true
   address_network:
     description:
-      - Name of the network whose address Ansible shall use. A floating address wins over it.
+      - Name or id of the network, one of the servers', at whose address nodes know each other and Ansible reaches them.
+        Without it that is the first interface. For Ansible a floating address wins.
     type: str
 """
 

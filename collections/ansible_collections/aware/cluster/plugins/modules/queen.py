@@ -76,7 +76,7 @@ previous:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayError, Refused
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import GatewayError, Refused
 from ansible_collections.aware.cluster.plugins.module_utils._gateway import argument_spec, run_module
 
 
@@ -88,9 +88,9 @@ def work(module, client):
         return dict(changed=False, queen=before, previous=before)
     if not module.check_mode:
         if module.params["state"] == "transfer":
-            client.request("POST", "/v1/queen/transfer", body=dict(node=to), once=True)
+            client.request("POST", "/v1/queen/transfer", body=dict(node=to))
         else:
-            client.request("POST", "/v1/queen/step-down", body={}, once=True)
+            client.request("POST", "/v1/queen/step-down", body={})
     after = before if module.check_mode else successor(module, client, before)
     expected = to or (before.get("heir") or {}).get("name", "the heir") if module.check_mode else after.get("name")
     diff = dict(before=dict(queen=before.get("name")), after=dict(queen=expected))

@@ -96,7 +96,7 @@ left_behind:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayError, Unreachable
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import GatewayError, Unreachable
 from ansible_collections.aware.cluster.plugins.module_utils._gateway import argument_spec, run_module
 
 PHASE = dict(started="distributing", switched="switched", finished="settled", aborted="settled")
@@ -104,7 +104,9 @@ PHASE = dict(started="distributing", switched="switched", finished="settled", ab
 REACHED = (
     ("started", "distributing"),
     ("started", "switched"),
+    ("started", "finishing"),
     ("switched", "switched"),
+    ("switched", "finishing"),
     ("finished", "settled"),
     ("aborted", "settled"),
 )
@@ -122,7 +124,7 @@ def work(module, client):
     if module.check_mode:
         return dict(result, rotation=before, left_behind=left_behind(before))
     if body:
-        client.request("POST", "/v1/rotation", body=body, once=body["action"] == "start")
+        client.request("POST", "/v1/rotation", body=body)
     after = arrived(module, client, aim) if module.params["wait"] else client.get("/v1/rotation")
     return dict(result, rotation=after, left_behind=left_behind(after))
 
@@ -134,6 +136,8 @@ def order(params, now):
         return None
     if aim == "started" and phase == "settled":
         return dict(action="start", hold=params["hold"], patience_s=params["patience"], keep_ca=params["keep_ca"])
+    if phase == "finishing":  # aims are finished or aborted: it gets there by itself
+        return None
     if phase == "returning":
         if aim == "aborted":
             return None

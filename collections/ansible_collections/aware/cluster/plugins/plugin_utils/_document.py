@@ -4,21 +4,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The inventory document of a gateway: is it whole, and what of it may reach Ansible.
 
-The gateway speaks for nodes that may lie. A document that breaks the shape is refused whole (never half used); single
-values that could steer Ansible (connection variables) pass an allow-list.
+The gateway speaks for nodes that may lie. A document that is not whole is not used. In one that is, what cannot be used
+is left out one by one, so that one bad host costs nobody the others; values that could steer Ansible (connection
+variables) pass an allow-list.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-_HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")
-_VARIABLE = re.compile(r"^aware_[a-z0-9_]{1,120}$")
+from ansible_collections.aware.cluster.plugins.module_utils._input import MAX_NUMBER, json_of
+from ansible_collections.aware.cluster.plugins.module_utils._names import is_name
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\Z")
+_GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,249}\Z")
+_VARIABLE = re.compile(r"aware_[a-z0-9_]{1,120}\Z")
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1", "all", "ungrouped"))
+_NOT_GROUPS = frozenset(("all", "ungrouped", "localhost"))
+MOST_WARNINGS = 10
 # What the plugin itself says; a remote host may not speak in its name.
 OWN_VARIABLES = frozenset(("aware_inventory_stale", "aware_inventory_age_s", "aware_inventory_revision"))
 NOWHERE = "refused.invalid"  # RFC 6761: never resolves, so nothing is reached by accident
@@ -41,11 +48,30 @@ class Inventory:
     warnings: list = field(default_factory=list)
 
 
+class Warnings:
+    """Sentences for the user, the first few of them and how many more there were."""
+
+    def __init__(self) -> None:
+        self._texts: list = []
+        self._more = 0
+
+    def add(self, text: str) -> None:
+        """One more."""
+        if len(self._texts) < MOST_WARNINGS:
+            self._texts.append(text)
+        else:
+            self._more += 1
+
+    def texts(self) -> list:
+        """All that shall be shown."""
+        return self._texts + (["%d more warnings of this kind" % self._more] if self._more else [])
+
+
 def parse_document(body: bytes, hostname: str = "aware_name") -> Inventory:
     """Check ``body`` and return what may be used of it. Raises DocumentError, one line."""
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as exc:
+        document = json_of(body)
+    except ValueError as exc:
         raise DocumentError("the answer is not JSON") from exc
     if not isinstance(document, dict) or document.get("complete") is not True:
         raise DocumentError("the answer is not a complete inventory")
@@ -56,14 +82,22 @@ def parse_document(body: bytes, hostname: str = "aware_name") -> Inventory:
         colony=_text(document, "colony"),
         revision=_number(document, "revision"),
         term=_number(document, "term"),
-        members=[str(url) for url in document.get("members") or [] if isinstance(url, str)],
+        members=_texts(document.get("members")),
         hosts={},
         groups={},
     )
-    names = _names(raw_hosts, hostname)
-    result.hosts = _hosts(raw_hosts, names, result.warnings)
-    result.groups = dict((str(group), _members(group, listed, names)) for group, listed in raw_groups.items())
+    warnings = Warnings()
+    names = _names(raw_hosts, hostname, raw_groups, warnings)
+    if raw_hosts and not names:
+        raise DocumentError("no host of the answer can be used: %s" % warnings.texts()[0])
+    result.hosts = _hosts(raw_hosts, names, warnings)
+    result.groups = _groups(raw_groups, names, raw_hosts, warnings)
+    result.warnings = warnings.texts()
     return result
+
+
+def _texts(listed: Any) -> list:
+    return [text for text in listed if isinstance(text, str)] if isinstance(listed, list) else []
 
 
 def _text(document: dict, name: str) -> str:
@@ -75,39 +109,49 @@ def _text(document: dict, name: str) -> str:
 
 def _number(document: dict, name: str) -> int:
     value = document.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_NUMBER:
         raise DocumentError("the answer has no %s" % name)
     return value
 
 
-def _names(raw_hosts: dict, hostname: str) -> dict:
-    """Map the document's host names to inventory names; refuse names that mean something to Ansible."""
+def _names(raw_hosts: dict, hostname: str, groups: Any, warnings: Warnings) -> dict:
+    """Map the document's host names to inventory names. A host that cannot have one is left out, and told of."""
     names: dict = {}
     for name, values in raw_hosts.items():
+        wanted = name if hostname == "aware_name" else values.get(hostname) if isinstance(values, dict) else None
         if not isinstance(values, dict):
-            raise DocumentError("host %.80r has no variables" % name)
-        wanted = name if hostname == "aware_name" else values.get(hostname)
-        if (
-            not isinstance(wanted, str)
-            or not _host_name(wanted)
-            or wanted.lower() in _LOCAL
-            and hostname != "aware_address"
-        ):
-            raise DocumentError("host name %.80r cannot be used in an inventory" % (wanted,))
-        names[name] = wanted
-    if len(set(names.values())) != len(names):
-        raise DocumentError("several hosts share one %s; choose another hostname" % hostname)
+            warnings.add("host %.80r is left out: it has no variables" % (name,))
+        elif not _usable(wanted, hostname):
+            warnings.add("host %.80r is left out: %.80r cannot be a host's name in an inventory" % (name, wanted))
+        elif wanted in groups:
+            warnings.add("host %.80r is left out: a group has the same name, and Ansible would hide one" % (wanted,))
+        else:
+            names[name] = wanted
+    shared = set(wanted for wanted, count in Counter(names.values()).items() if count > 1)
+    for name in [name for name, wanted in names.items() if wanted in shared]:
+        warnings.add("host %.80r is left out: others have its %s too; choose another hostname" % (name, hostname))
+        del names[name]
     return names
 
 
-def _host_name(text: str) -> bool:
+def _usable(wanted: Any, hostname: str) -> bool:
+    if hostname == "aware_name":
+        return is_name("node", wanted)
+    if hostname == "aware_address":
+        return isinstance(wanted, str) and is_host_name(wanted) and wanted.lower() not in ("all", "ungrouped")
+    return isinstance(wanted, str) and bool(_HOST.match(wanted)) and wanted.lower() not in _LOCAL
+
+
+def is_host_name(text: str) -> bool:
+    """Whether something may be reached at this: a name or an address, and nothing a program takes for an option."""
     return bool(_HOST.match(text)) or _address(text)
 
 
-def _hosts(raw_hosts: dict, names: dict, warnings: list) -> dict:
+def _hosts(raw_hosts: dict, names: dict, warnings: Warnings) -> dict:
     hosts, dropped = {}, {}
     allowed: dict = {}  # the same few names come with every host: judge each once
-    for name, values in raw_hosts.items():
+    for name in names:
+        values = raw_hosts[name]
         kept = {}
         for key, value in values.items():
             verdict = allowed.get(key)
@@ -119,14 +163,14 @@ def _hosts(raw_hosts: dict, names: dict, warnings: list) -> dict:
                 dropped.setdefault(key, name)
         hosts[names[name]] = kept
     for key, name in sorted(dropped.items())[:5]:
-        warnings.append("variable %.80r of host %s is not one a gateway may set; ignored" % (key, name))
+        warnings.add("variable %.80r of host %s is not one a gateway may set; ignored" % (key, name))
     return hosts
 
 
 def _connection_variable(key: str, value: Any, kept: dict) -> bool:
     """Take over ansible_host and ansible_port when they are what they should be; report whether all is well."""
     if key == "ansible_host":
-        fine = isinstance(value, str) and _host_name(value)
+        fine = isinstance(value, str) and is_host_name(value)
         kept[key] = value if fine else NOWHERE
         return fine
     if key == "ansible_port":
@@ -145,10 +189,17 @@ def _address(text: str) -> bool:
     return "%" not in text
 
 
-def _members(group: Any, listed: Any, names: dict) -> list:
-    if not isinstance(listed, list):
-        raise DocumentError("group %.80r is not a list of hosts" % (group,))
-    try:
-        return [names[name] for name in listed]
-    except (KeyError, TypeError) as exc:
-        raise DocumentError("group %.80r names a host the answer does not have" % (group,)) from exc
+def _groups(raw_groups: dict, names: dict, raw_hosts: dict, warnings: Warnings) -> dict:
+    """Groups with the inventory names of their hosts. What cannot be used is left out, and told of."""
+    groups: dict = {}
+    for group, listed in raw_groups.items():
+        if not _GROUP.match(group) or group in _NOT_GROUPS:
+            warnings.add("group %.80r is left out: that is no name of a group" % (group,))
+        elif not isinstance(listed, list):
+            warnings.add("group %.80r is left out: it is not a list of hosts" % (group,))
+        else:
+            groups[group] = [names[name] for name in listed if isinstance(name, str) and name in names]
+            strangers = [name for name in listed if not isinstance(name, str) or name not in raw_hosts]
+            if strangers:
+                warnings.add("group %s names %.80r, which the answer does not have; ignored" % (group, strangers[0]))
+    return groups

@@ -54,10 +54,10 @@ def identity(context: str, endpoints: tuple, ca_path: str | None) -> str:
 
 
 class LastGood:
-    """The file of one colony in ``folder``."""
+    """The file of one colony in ``folder``; without a folder nothing is kept."""
 
     def __init__(self, folder: str, ident: str) -> None:
-        self.path = os.path.join(folder, "inventory-%s.last" % ident)
+        self.path = os.path.join(folder, "inventory-%s.last" % ident) if folder else ""
 
     def head(self) -> Head | None:
         """Return the head, or None when there is no file or it is damaged."""
@@ -78,6 +78,8 @@ class LastGood:
 
     def save(self, head: Head, body: bytes) -> None:
         """Replace the file. Raises OSError."""
+        if not self.path:
+            return
         folder = os.path.dirname(self.path)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         line = json.dumps({"format": FORMAT, "sha256": _digest(body), **asdict(head)}) + "\n"

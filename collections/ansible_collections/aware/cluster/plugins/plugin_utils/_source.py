@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from ansible_collections.aware.cluster.plugins.module_utils._client import Answer, GatewayClient, Unreachable
+from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayClient
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import Answer, Unreachable
 from ansible_collections.aware.cluster.plugins.module_utils._context import Connection
 from ansible_collections.aware.cluster.plugins.plugin_utils._document import DocumentError, Inventory, parse_document
 from ansible_collections.aware.cluster.plugins.plugin_utils._lastgood import Head, LastGood
@@ -135,7 +136,8 @@ class Source:
             raise SourceError(problem)
         body = self._store.body(self._known) if self._known else None
         if body is None or self._known is None:
-            raise SourceError("%s; and no earlier answer is at hand" % problem)
+            homeless = "" if self._store.path else " (there is no home directory to keep one in: set stale_path)"
+            raise SourceError("%s; and no earlier answer is at hand%s" % (problem, homeless))
         age = self._known.age_s()
         if self._guards.stale_max_age and age > self._guards.stale_max_age:
             raise SourceError(

@@ -10,12 +10,18 @@ import re
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.aware.cluster.plugins.module_utils._input import is_bounded
+from ansible_collections.aware.cluster.plugins.module_utils._names import (
+    MAX_LABEL_VALUE,
+    flaw,
+    is_label_value,
+    label_flaw,
+)
+from ansible_collections.aware.cluster.plugins.module_utils._plain import kind_of, misfit
+from ansible_collections.aware.cluster.plugins.plugin_utils._document import is_host_name
 
-_NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}$")
-_CASTE = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
-_RESERVED = frozenset(("all", "ungrouped", "spare", "queen", "worker", "aware"))
-_RESERVED_NODES = frozenset(("all", "ungrouped", "localhost"))
 MAX_NODES = 10000
+MAX_AMOUNT = 1000000000
 
 _REQUIRES = dict(
     vcpus=dict(type="int"),
@@ -30,7 +36,8 @@ _BACKUP = dict(
     keep=dict(type="dict", options=_KEEP),
     target=dict(type="str", choices=["directory", "s3", "swift"]),
 )
-_EVERY = re.compile(r"^([1-9][0-9]{0,5})([mhd])$")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,120}\Z")
+_EVERY = re.compile(r"^([1-9][0-9]{0,5})([mhd])\Z")
 _SPEC = dict(
     plugin=dict(type="str", required=True),
     provider=dict(type="str", default="local", choices=["local", "openstack", "static"]),
@@ -39,6 +46,10 @@ _SPEC = dict(
     size=dict(type="int"),
     hosts=dict(type="dict"),
     castes=dict(type="dict", default={}),
+    council=dict(
+        type="dict",
+        options=dict(size=dict(type="int", required=True), replace_after_s=dict(type="float")),
+    ),
     policies=dict(
         type="dict",
         options=dict(
@@ -59,12 +70,16 @@ class SpecError(Exception):
 
 def checked_spec(config: dict) -> dict:
     """Return ``{provider, directory, hosts, spec}``, where spec is the document the gateway takes. Raises SpecError."""
+    if not is_bounded(config):
+        raise SpecError("cluster spec: it is nested too deeply, or holds itself by an alias")
     values = _validated(_SPEC, config, "cluster spec")
     hosts = _hosts(values)
     values["size"] = _size(values, hosts)
     spec: dict = {"colony": values["colony"], "size": values["size"], "castes": {}}
     for name, caste in values["castes"].items():
         spec["castes"][name] = _caste(name, caste)
+    if values["council"] is not None:
+        spec["council"] = _council(values["council"], spec["size"])
     policies = _without_none(values["policies"] or {})
     if "backup" in policies:
         policies["backup"] = _backup(policies["backup"])
@@ -83,14 +98,49 @@ def _hosts(values: dict) -> dict:
         raise SpecError("hosts are for provider static; provider %s makes its own" % values["provider"])
     hosts = {}
     for name, given in values["hosts"].items():
-        if not isinstance(name, str) or not _NAME.match(name) or name in _RESERVED_NODES:
-            raise SpecError(
-                "hosts: %r cannot be a node's name: lower-case letters, digits and -, starting with a letter" % name
-            )
+        _refuse(flaw("node", name), "hosts: ")
+        if name in values["castes"]:
+            raise SpecError("hosts: %s is also a caste, and Ansible could not tell them apart; rename one" % name)
         if given is not None and not isinstance(given, (str, dict)):
             raise SpecError("hosts.%s must be an address, or variables like {ansible_host: 192.0.2.11}" % name)
         hosts[name] = {"ansible_host": given} if isinstance(given, str) else dict(given or {})
+        _refuse(_host_flaw(hosts[name]), "hosts.%s" % name)
+    _check_apart(hosts)
     return hosts
+
+
+def _host_flaw(variables: dict) -> str:
+    """What is wrong with the variables of a host the spec names. Templates are left to Ansible."""
+    for key in variables:
+        if not isinstance(key, str) or not _VARIABLE.match(key):
+            return ": %.80r cannot be the name of a variable" % (key,)
+    address, port = variables.get("ansible_host"), variables.get("ansible_port")
+    if address is not None and not _is_template(address) and not (isinstance(address, str) and is_host_name(address)):
+        return ".ansible_host: %.80r is not an address or the name of a host" % (address,)
+    if port is not None and not _is_template(port) and not _is_port(port):
+        return ".ansible_port: %.80r is not a port" % (port,)
+    return ""
+
+
+def _is_template(value: Any) -> bool:
+    return isinstance(value, str) and "{{" in value
+
+
+def _is_port(value: Any) -> bool:
+    number = int(value) if isinstance(value, str) and re.match(r"[0-9]{1,5}\Z", value) else value
+    return isinstance(number, int) and not isinstance(number, bool) and 0 < number < 65536
+
+
+def _check_apart(hosts: dict) -> None:
+    """Two names of one host would be two nodes that fight for its ports."""
+    seen: dict = {}
+    for name, variables in hosts.items():
+        place = (variables.get("ansible_host", name), str(variables.get("ansible_port", "")))
+        if _is_template(place[0]) or _is_template(place[1]) or "ansible_connection" in variables:
+            continue
+        if place in seen:
+            raise SpecError("hosts: %s and %s are reached at the same address, %s" % (seen[place], name, place[0]))
+        seen[place] = name
 
 
 def _size(values: dict, hosts: dict) -> int:
@@ -98,40 +148,54 @@ def _size(values: dict, hosts: dict) -> int:
     if size is None and not hosts:
         raise SpecError("cluster spec: missing required arguments: size")
     if size is not None and hosts and size != len(hosts):
-        raise SpecError("size is %d, but hosts names %d: leave size out, or make them agree" % (size, len(hosts)))
+        raise SpecError(
+            "size is %s, but hosts names %d: leave size out, or make them agree" % (_short(size), len(hosts))
+        )
     return len(hosts) if size is None else size
 
 
 def _caste(name: Any, caste: Any) -> dict:
-    if not isinstance(name, str) or not _CASTE.match(name) or name in _RESERVED:
-        raise SpecError(
-            "castes: %r cannot be a group name: lower-case letters, digits and _, not one of %s"
-            % (name, ", ".join(sorted(_RESERVED)))
-        )
+    _refuse(flaw("caste", name), "castes: ")
     if not isinstance(caste, dict):
-        raise SpecError("castes.%s must be like {count: 2}" % name)
+        raise SpecError("castes.%s must be a mapping like {count: 2}, not %s" % (name, kind_of(caste)))
     values = _validated(_CASTE_SPEC, caste, "castes.%s" % name)
-    if values["count"] < 0:
-        raise SpecError("castes.%s.count is %d; 0 or more is possible" % (name, values["count"]))
+    if not 0 <= values["count"] <= MAX_NODES:
+        raise SpecError("castes.%s.count is %s; 0 to %d is possible" % (name, _short(values["count"]), MAX_NODES))
     result: dict = {"count": values["count"]}
     requires = _without_none(values["requires"] or {})
     for key in ("vcpus", "ram_mib", "disk_gib"):
-        if requires.get(key, 0) < 0:
-            raise SpecError("castes.%s.requires.%s is less than nothing" % (name, key))
+        if not 0 <= requires.get(key, 0) <= MAX_AMOUNT:
+            raise SpecError(
+                "castes.%s.requires.%s is %s; 0 to %d is possible" % (name, key, _short(requires[key]), MAX_AMOUNT)
+            )
+    if not is_label_value(requires.get("zone", "")):
+        raise SpecError(
+            "castes.%s.requires.zone is not printable text of at most %d characters" % (name, MAX_LABEL_VALUE)
+        )
     if requires:
         if "labels" in requires:
-            requires["labels"] = dict((str(key), str(value)) for key, value in requires["labels"].items())
+            requires["labels"] = _labels(requires["labels"], "castes.%s.requires.labels" % name)
         result["requires"] = requires
     return result
 
 
+def _council(values: dict, nodes: int) -> dict:
+    council = _without_none(values)
+    if council["size"] not in (1, 3, 5, 7):
+        raise SpecError("council.size %s is impossible: 1, 3, 5 or 7" % _short(council["size"]))
+    if council["size"] > nodes:
+        raise SpecError("council.size %d is larger than the colony of %d nodes" % (council["size"], nodes))
+    if council.get("replace_after_s", 300.0) != 0 and not council.get("replace_after_s", 300.0) >= 5:
+        raise SpecError("council.replace_after_s would replace members that only paused: at least 5, or 0 for never")
+    if council.get("replace_after_s", 300.0) > 30 * 86400:
+        raise SpecError("council.replace_after_s is more than 30 days")
+    return council
+
+
 def _check_counts(spec: dict) -> None:
-    if not _NAME.match(spec["colony"]):
-        raise SpecError(
-            "colony %r is not a name: lower-case letters, digits and -, starting with a letter" % spec["colony"]
-        )
+    _refuse(flaw("colony", spec["colony"]), "colony: ")
     if not 1 <= spec["size"] <= MAX_NODES:
-        raise SpecError("size %d is impossible: 1 to %d" % (spec["size"], MAX_NODES))
+        raise SpecError("size %s is impossible: 1 to %d" % (_short(spec["size"]), MAX_NODES))
     wanted = sum(caste["count"] for caste in spec["castes"].values())
     if wanted > spec["size"]:
         raise SpecError("castes want %d nodes, but size is %d: raise size or lower a count" % (wanted, spec["size"]))
@@ -140,8 +204,12 @@ def _check_counts(spec: dict) -> None:
 def _check_policies(policies: dict) -> None:
     if policies.get("dead_after_s", 10.0) < 1:
         raise SpecError("policies.dead_after_s below 1 s would condemn healthy nodes")
+    if policies.get("dead_after_s", 10.0) > 30 * 86400:
+        raise SpecError("policies.dead_after_s is more than 30 days")
     if policies.get("keep_events", 10000) < 100:
         raise SpecError("policies.keep_events below 100 would break resuming streams")
+    if policies.get("keep_events", 10000) > 1000000:
+        raise SpecError("policies.keep_events is more than etcd should hold: at most 1000000")
     if not 10 <= policies.get("certificate_lifetime_s", 604800) <= 1095 * 86400:
         raise SpecError("policies.certificate_lifetime_s: a certificate lives 10 seconds to 1095 days")
 
@@ -156,19 +224,52 @@ def _backup(values: dict) -> dict:
         for key, count in policy["keep"].items():
             if not (1 if key == "last" else 0) <= count <= 1000:
                 raise SpecError(
-                    "policies.backup.keep.%s %d is out of range: %d to 1000" % (key, count, 1 if key == "last" else 0)
+                    "policies.backup.keep.%s %s is out of range: %d to 1000"
+                    % (key, _short(count), 1 if key == "last" else 0)
                 )
     return policy
 
 
 def _validated(spec: dict, values: Any, where: str) -> dict:
+    values = _said(spec, values)
     unknown = sorted(str(key) for key in values if key not in spec)
     if unknown:
         raise SpecError("%s: unknown key %s; known are %s" % (where, ", ".join(unknown), ", ".join(sorted(spec))))
+    _refuse(misfit(spec, values), "" if where == "cluster spec" else where + ".")
     result = ArgumentSpecValidator(spec).validate(values)
     if result.error_messages:
         raise SpecError("%s: %s" % (where, "; ".join(result.error_messages)))
     return result.validated_parameters
+
+
+def _said(spec: dict, values: Any) -> dict:
+    """``values`` without keys that are empty, at every depth the spec knows: C(castes:) is as good as no C(castes)."""
+    said = {}
+    for key, value in values.items():
+        inner = spec[key].get("options") if key in spec else None
+        if value is not None or key not in spec:
+            said[key] = _said(inner, value) if inner and isinstance(value, dict) else value
+    return said
+
+
+def _short(number: int) -> str:
+    text = "%d" % number
+    return text if len(text) <= 24 else text[:20] + "..."
+
+
+def _labels(given: dict, where: str) -> dict:
+    """Labels as text. true and 007 are refused: what they would be written as depends on who reads them."""
+    for key, value in given.items():
+        if not isinstance(value, str):
+            raise SpecError("%s.%s must be text, not %s; quote it" % (where, key, kind_of(value)))
+    labels = dict((key, str(value)) for key, value in given.items())
+    _refuse(label_flaw(labels), where + ": ")
+    return labels
+
+
+def _refuse(wrong: str, where: str) -> None:
+    if wrong:
+        raise SpecError(where + wrong)
 
 
 def _without_none(values: dict) -> dict:

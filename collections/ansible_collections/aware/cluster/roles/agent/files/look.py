@@ -8,6 +8,8 @@ import json
 import os
 import platform
 import pwd
+import stat
+import subprocess
 import sys
 
 base, state, user = sys.argv[1:4]
@@ -16,7 +18,7 @@ base, state, user = sys.argv[1:4]
 def text(path):
     """Content of a small file; empty when it is not there."""
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except OSError:
         return ""
@@ -30,17 +32,47 @@ def link(name):
         return ""
 
 
+def sound(path):
+    """Whether everybody can read all that is below a directory, and only its owner can write it."""
+    for folder, unused, files in os.walk(path):
+        for each in [folder] + [os.path.join(folder, name) for name in files]:
+            mode = os.lstat(each).st_mode
+            # What Python compiled for itself need not be read: it goes by the source then.
+            needed = 0o005 if stat.S_ISDIR(mode) else 0 if "__pycache__" in folder else 0o004
+            if not stat.S_ISLNK(mode) and (mode & 0o022 or mode & needed != needed):
+                return False
+    return True
+
+
+def runs(path):
+    """Whether the service's user can execute a release; nothing speaks against it while there is no such user."""
+    try:
+        owner = pwd.getpwnam(user)
+        argv = [os.path.join(path, "bin", "aware-agent"), "--version"]
+        who = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.call(argv, cwd="/", timeout=60, **quiet, **who) == 0
+    except (KeyError, subprocess.TimeoutExpired):  # slow is not unusable
+        return True
+    except (OSError, TypeError):  # TypeError: a Python that is refused anyway
+        return False
+
+
 def releases():
-    """The releases that are complete, with what is known about each."""
-    found = {}
+    """Those that are complete and usable by name, with what is known about each; and the names of all others."""
+    found, others = {}, []
     folder = os.path.join(base, "releases")
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        path = os.path.join(folder, name)
         try:
-            found[name] = json.loads(text(os.path.join(folder, name, ".aware-release")))
+            known = json.loads(text(os.path.join(path, ".aware-release")))
         except ValueError:
-            continue
-        found[name]["at"] = os.stat(os.path.join(folder, name)).st_mtime
-    return found
+            known = {}
+        if known and sound(path) and runs(path):
+            found[name] = dict(known, at=os.stat(path).st_mtime)
+        else:
+            others.append(name)
+    return found, others
 
 
 def free(path):
@@ -51,6 +83,15 @@ def free(path):
     return room.f_bavail * room.f_frsize // (1 << 20)
 
 
+def identity():
+    """Id of the node whose key is here, whether it has joined or not; empty when there is none."""
+    try:
+        known = json.loads(text(os.path.join(state, "node.json")))
+        return str(known["id"]) if os.path.exists(os.path.join(state, "node.key")) else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def comment():
     """The user's description; None when there is no such user."""
     try:
@@ -59,6 +100,7 @@ def comment():
         return None
 
 
+usable, unusable = releases()
 print(
     json.dumps(
         {
@@ -70,8 +112,10 @@ print(
             "free": free(base),
             "current": link("current"),
             "previous": link("previous"),
-            "releases": releases(),
+            "releases": usable,
+            "unusable": unusable,
             "applied": text(os.path.join(base, "applied")),
+            "node": identity(),
             "joined": os.path.exists(os.path.join(state, "colony.json")),
             "user": comment(),
         }

@@ -13,16 +13,11 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from ansible_collections.aware.cluster.plugins.module_utils._client import (
-    GatewayClient,
-    GatewayError,
-    OutcomeUnknown,
-    Refused,
-    Unreachable,
-)
+from ansible_collections.aware.cluster.plugins.module_utils._client import GatewayClient
+from ansible_collections.aware.cluster.plugins.module_utils._outcomes import GatewayError, OutcomeUnknown, Refused, Unreachable
 from ansible_collections.aware.cluster.plugins.module_utils._context import Connection
 
-A, B, STRANGER = "https://192.0.2.1:7443", "https://192.0.2.2:7443", "https://198.51.100.9:443"
+A, B, STRANGER = "https://192.0.2.1:8443", "https://192.0.2.2:8443", "https://198.51.100.9:443"
 
 
 def headers(**values):
@@ -104,6 +99,14 @@ def test_redirect_to_a_known_member_is_followed():
     assert net.bases() == [A, B]
 
 
+def test_after_a_write_its_queen_is_asked_first_for_others_show_it_a_moment_later():
+    net = Net(**{A: [http_error(307, Location=B + "/v1/nodes/n"), b'{"seen": 0}'], B: lambda: Response(b'{"seen": 1}')})
+    client = net.client(A, B)
+    client.request("PATCH", "/v1/nodes/n", body={"labels": {}})
+    assert client.get("/v1/nodes/n") == {"seen": 1}
+    assert net.bases() == [A, B, B]
+
+
 def test_redirect_to_a_stranger_is_not():
     net = Net(**{A: http_error(307, Location=STRANGER + "/v1/cluster")})
     with pytest.raises(Unreachable, match="no known member"):
@@ -114,10 +117,10 @@ def test_redirect_to_a_stranger_is_not():
 @pytest.mark.parametrize(
     "spelling",
     [
-        "http://192.0.2.2:7443/v1/x",
-        "https://user@192.0.2.2:7443/v1/x",
+        "http://192.0.2.2:8443/v1/x",
+        "https://user@192.0.2.2:8443/v1/x",
         "https://192.0.2.2:7444/v1/x",
-        "//192.0.2.2:7443",
+        "//192.0.2.2:8443",
         "https://[::1/",
         "",
     ],
@@ -156,16 +159,26 @@ def test_no_is_no():
     assert net.bases() == [A]
 
 
-def test_what_must_not_happen_twice_is_not_sent_twice():
+def test_a_write_without_an_answer_is_sent_again_under_its_key():
     net = Net(**{A: URLError(TimeoutError("timed out")), B: b"{}"})
-    with pytest.raises(OutcomeUnknown):
-        net.client(A, B).request("POST", "/v1/queen/step-down", body={}, once=True)
-    assert net.bases() == [A]
+    client = net.client(A, B)
+    assert client.request("POST", "/v1/queen/step-down", body={}).base == B
+    assert net.bases() == [A, B]
+    first, second = keys = [options["headers"]["Idempotency-Key"] for base, options in net.asked]
+    assert first == second
+    client.request("POST", "/v1/queen/step-down", body={})
+    assert net.asked[-1][1]["headers"]["Idempotency-Key"] not in keys
+    client.get("/v1/cluster")
+    assert "Idempotency-Key" not in net.asked[-1][1]["headers"]
 
 
-def test_once_may_go_on_when_surely_nothing_was_sent():
-    net = Net(**{A: REFUSED, B: b"{}"})
-    assert net.client(A, B).request("POST", "/v1/queen/step-down", body={}, once=True).base == B
+def test_when_nobody_tells_what_became_of_a_write_that_is_said():
+    net = Net(**{A: URLError(TimeoutError("timed out")), B: REFUSED})
+    with pytest.raises(OutcomeUnknown, match="look at the state before asking again"):
+        net.client(A, B).request("POST", "/v1/queen/step-down", body={})
+    net = Net(**{A: REFUSED, B: REFUSED})
+    with pytest.raises(Unreachable):
+        net.client(A, B).request("POST", "/v1/queen/step-down", body={})
 
 
 def test_cut_off_answer_is_no_answer():

@@ -83,7 +83,7 @@ def test_impossible_times(context, number):
 @pytest.mark.parametrize(
     "text, wanted",
     [
-        ("https://Node-1.Example:7443/", "https://node-1.example:7443"),
+        ("https://Node-1.Example:8443/", "https://node-1.example:8443"),
         ("https://[::1]:8", "https://[::1]:8"),
         ("http://127.0.0.1", "http://127.0.0.1:80"),
     ],

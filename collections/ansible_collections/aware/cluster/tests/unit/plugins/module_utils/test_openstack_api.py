@@ -138,7 +138,7 @@ def test_lists_are_read_to_their_end():
     )
     script = Script(first, Answer(200, {"servers": [2]}))
     assert script.cloud().pages("compute", "/servers", "servers", {"tags": "aware:demo"}) == [1, 2]
-    assert script.asked[1][2]["params"] == {"marker": "1", "tags": "aware:demo"}
+    assert script.asked[1][2]["params"] == {"marker": ["1"], "tags": ["aware:demo"]}
 
 
 def test_a_creation_without_an_answer_is_looked_for_and_then_repeated():

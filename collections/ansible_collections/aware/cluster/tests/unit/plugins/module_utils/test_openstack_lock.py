@@ -14,14 +14,13 @@ from datetime import datetime, timezone
 import pytest
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import CloudError, LockLost, Refused
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import (
-    Lock,
-    description,
-    group_name,
-    has_leftovers,
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_lock import Lock, description, group_name
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_tickets import (
     holder_text,
     is_stale,
+    is_ticketed,
     leftovers,
+    live,
     machine,
     tickets,
 )
@@ -30,6 +29,8 @@ from ansible_collections.aware.cluster.plugins.module_utils._process import star
 
 class Neutron:
     """As much of Neutron as a lock needs: groups with tags, each request atomic."""
+
+    project = "p"
 
     def __init__(self):
         self.groups, self.one, self.guard = [], threading.Lock(), lambda: None
@@ -53,7 +54,7 @@ class Neutron:
         self.guard()
         with self.one:
             if method == "POST":
-                group = dict(body["security_group"], id="g%d" % (9 - len(self.groups)), tags=[])
+                group = dict(body["security_group"], id="g%d" % (9 - len(self.groups)), tags=[], project_id="p")
                 self.groups.append(group)
                 return {"security_group": dict(group)}
             identifier, tag = path.split("/")[2], path.split("/")[4]
@@ -76,7 +77,7 @@ def ticket(run, place=None, pid=None, born=None, beat=None):
 
 
 def group(*tags):
-    return dict(id="g", name=group_name("demo"), description=description("demo"), tags=list(tags))
+    return dict(id="g", name=group_name("demo"), description=description("demo"), tags=list(tags), project_id="p")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,33 @@ def test_leftovers_are_tickets_of_the_gone_and_names_without_ticket():
     old, new = ticket("a" * 8, born=1), ticket("b" * 8)
     there = group(old, new, "who.%s.x" % ("a" * 8), "who.%s.y" % ("b" * 8), "who.%s.z" % ("c" * 8), "mine")
     assert [tag for unused, tag in leftovers([there], ["a" * 8])] == [old, "who.aaaaaaaa.x", "who.cccccccc.z"]
-    assert has_leftovers(Neutron(), there, 90) and not has_leftovers(Neutron(), group(new, "mine"), 90)
+
+
+def test_a_group_with_a_ticket_is_not_at_rest():
+    old, new = ticket("a" * 8, born=1), ticket("b" * 8)
+    assert is_ticketed([group(old)]) and is_ticketed([group(), group("who.%s.x" % ("c" * 8))])
+    assert not is_ticketed([group("mine")]) and not is_ticketed([])
+    assert live(Neutron(), [group(old, new, "who.%s.anna" % ("b" * 8))], 90) == ["anna (run bbbbbbbb)"]
+
+
+def test_the_lock_of_a_group_that_stays_after_all_is_given_back():
+    neutron = Neutron()
+    with pytest.raises(CloudError, match="in use"):
+        with Lock(neutron, "demo", "anna", wait_s=0, life_s=90) as lock:
+            with lock.going():
+                neutron.guard()
+                assert tickets(neutron.groups), "it is held until the group is gone"
+                raise CloudError("in use")
+    assert not neutron.groups[0]["tags"]
+
+
+def test_the_lock_goes_with_its_group():
+    neutron = Neutron()
+    with Lock(neutron, "demo", "anna", wait_s=0, life_s=90) as lock:
+        with lock.going():
+            neutron.groups.clear()
+        lock._renewed -= 80
+        neutron.guard()
 
 
 def test_never_are_two_inside():

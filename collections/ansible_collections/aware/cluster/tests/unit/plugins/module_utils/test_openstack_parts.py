@@ -11,13 +11,14 @@ import base64
 import pytest
 
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import CloudError
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_around import rule_steps, same_key, wanted_rules
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_connection import secrets_of, version_tuple
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_hosts import address_of
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_keys import same_key
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_lookup import Flavor, chosen, smallest_flavor
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Size, Step, Wish
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_rules import rule_steps, wanted_rules
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_servers import (
     Blueprint,
-    address_of,
     index_of,
     is_owned,
     may_be_many,
@@ -35,6 +36,7 @@ OPTIONS = dict(
     etcd_ports=[2379, 2380],
     discovery_port=20100,
     gateway_port=8443,
+    channel_port=8444,
     ssh_cidrs=["192.0.2.7/24", "2001:db8::/64"],
     gateway_cidrs=[],
 )
@@ -197,23 +199,24 @@ def test_the_address_to_use():
             "a": [{"addr": "198.51.100.1", "OS-EXT-IPS:type": "fixed"}],
         }
     }
-    assert address_of(raw) == "192.0.2.9" and address_of(raw, "a") == "198.51.100.1"
+    assert address_of(raw) == "192.0.2.9", "IPv4 of the first interface, whatever the networks are called"
+    assert address_of(raw, ["198.51.100.1"]) == "198.51.100.1"
     raw["addresses"]["a"].append({"addr": "203.0.113.5", "OS-EXT-IPS:type": "floating"})
-    assert address_of(raw, "b") == "203.0.113.5" and address_of(raw, "b", floating=False) == "192.0.2.9"
+    assert address_of(raw, ["192.0.2.9"]) == "203.0.113.5"
+    assert address_of(raw, ["192.0.2.9"], floating=False) == "192.0.2.9"
     assert address_of({}) == ""
 
 
 def params(**more):
     infrastructure = dict(metadata={}, tags=[])
     infrastructure.update(more.pop("infrastructure", {}))
-    names = dict((key, None) for key in ("remove", "replace", "dead", "spare", "protect", "etcd_members"))
+    names = dict((key, None) for key in ("remove", "replace", "dead", "spare", "protect", "council"))
     return dict(
         dict(
             colony="demo",
             size=3,
             castes=None,
             replace_failed=False,
-            etcd_size=None,
             infrastructure=infrastructure,
             **names,
         ),
@@ -225,12 +228,13 @@ def params(**more):
     "more, message",
     [
         (dict(size=0), "size 0 is impossible"),
-        (dict(colony="Demo"), "not a name"),
+        (dict(colony="Demo"), "colony: 'Demo' cannot be the name of a colony"),
+        (dict(infrastructure=dict(keypair=dict(name=".."))), "infrastructure.keypair.name: '..' cannot be"),
         (dict(castes={"web": {"count": 4}}), "castes want 4 nodes, but size is 3"),
         (dict(castes={"web": {"count": 1, "requires": {"cpus": 2}}}), "cpus"),
-        (dict(castes={"We b": {"count": 1}}), "cannot be a group name"),
-        (dict(etcd_size=2), "etcd_size 2 is no good: 1, 3, 5 or 7"),
-        (dict(etcd_size=5), "etcd_size is 5, but size is 3"),
+        (dict(castes={"We b": {"count": 1}}), "castes: 'We b' cannot be the name of a caste"),
+        (dict(castes={"web": {"count": True}}), "castes: web.count must be a whole number, not true or false"),
+        (dict(castes={"web": {"count": float("nan")}}), "castes: web.count must be a whole number, not a number"),
         (dict(castes={"web": {"count": -1}}), "0 or more"),
         (dict(infrastructure=dict(metadata={"aware_node": "x"})), "the colony's own"),
         (dict(infrastructure=dict(tags=["a,b"])), "without / and ,"),

@@ -11,8 +11,9 @@ import random
 
 import pytest
 
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_marks import own_marks
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_model import Caste, Server, Size, Wish
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import make_plan, own_marks
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_plan import make_plan
 
 SMALL, BIG = Size(1, 512, 10), Size(4, 8192, 80)
 
@@ -103,24 +104,6 @@ def test_nobody_left_to_go_is_a_problem():
     assert plan.problems and "cannot shrink to 1" in plan.problems[0] and not plan.of("delete")
 
 
-def test_etcd_keeps_its_majority():
-    members = frozenset(["demo-1", "demo-2", "demo-3"])
-    servers = [server(index) for index in range(1, 6)]
-    plan = make_plan(wish(2, etcd=members), servers)
-    assert {step.node for step in plan.of("delete")} == {"demo-3", "demo-4", "demo-5"} and not plan.problems
-    plan = make_plan(wish(1, etcd=members), servers)
-    assert "no majority of its 3 members" in plan.problems[0]
-    plan = make_plan(wish(3, etcd=members, remove=frozenset(["demo-1", "demo-2"])), servers)
-    assert [step.node for step in plan.of("delete")].count("demo-1") == 1 and "demo-2" in plan.problems[0]
-
-
-def test_a_dead_member_of_etcd_may_go_and_makes_no_room_for_others():
-    members = frozenset(["demo-1", "demo-2", "demo-3"])
-    servers = [server(1), server(2), server(3, status="ERROR")]
-    assert [step.node for step in make_plan(wish(2, etcd=members), servers).of("delete")] == ["demo-3"]
-    assert make_plan(wish(1, etcd=members), servers).problems
-
-
 def test_failed_servers_are_reported_or_replaced():
     failed = server(2, status="ERROR", fault="No valid host was found.")
     plan = make_plan(wish(2), [server(1), failed])
@@ -184,6 +167,108 @@ def test_a_shut_off_server_is_started_and_a_paused_one_is_only_mentioned():
     assert sentences(plan) == ["start server demo-1: it is shut off"] and "demo-2 is PAUSED" in plan.warnings[0]
 
 
+# What the plan does with one server of each state Nova knows, and what it says.
+STATES = [
+    # status, task, steps of a plan for size 1, word in a warning
+    ("ACTIVE", "", [], ""),
+    ("ACTIVE", "image_uploading", [], ""),
+    ("BUILD", "spawning", [], ""),
+    ("REBUILD", "rebuilding", [], ""),
+    ("REBOOT", "rebooting", [], ""),
+    ("HARD_REBOOT", "rebooting_hard", [], ""),
+    ("PASSWORD", "updating_password", [], ""),
+    ("SHUTOFF", "", ["start server demo-1: it is shut off"], ""),
+    ("SHUTOFF", "powering-on", [], ""),
+    ("SHUTOFF", "image_snapshot", [], "not started; a later run does"),
+    ("PAUSED", "", [], "unpause"),
+    ("SUSPENDED", "", [], "resume"),
+    ("SHELVED", "", [], "unshelve"),
+    ("SHELVED_OFFLOADED", "", [], "unshelve"),
+    ("RESCUE", "", [], "unrescue"),
+    ("RESIZE", "resize_migrating", [], "Nova moves it"),
+    ("VERIFY_RESIZE", "", [], "confirm or revert"),
+    ("REVERT_RESIZE", "resize_reverting", [], "Nova moves it"),
+    ("MIGRATING", "migrating", [], "Nova moves it"),
+    ("ERROR", "", [], ""),
+    ("UNKNOWN", "", [], "ask the cloud's operator"),
+    ("SOMETHING_NEW", "", [], "ask the cloud's operator"),
+    ("DELETED", "", ["create server demo-1: spare"], ""),
+    ("SOFT_DELETED", "", ["create server demo-1: spare"], ""),
+    ("ACTIVE", "soft-deleting", ["create server demo-1: spare"], ""),
+    ("ERROR", "deleting", ["create server demo-1: spare"], ""),
+]
+
+
+@pytest.mark.parametrize("status, task, steps, word", STATES)
+def test_each_state_of_nova_has_its_row(status, task, steps, word):
+    one = server(1, status=status, task=task)
+    plan = make_plan(wish(1), [one])
+    assert sentences(plan) == steps and not plan.problems
+    assert word in " ".join(plan.warnings) and bool(plan.warnings) == bool(word)
+    assert bool(plan.failures) == (status == "ERROR" and not task)
+
+
+@pytest.mark.parametrize("status", sorted({row[0] for row in STATES}))
+def test_metadata_a_state_does_not_take_is_said_and_fails_nobody(status):
+    one, two = server(1, status=status, marks={"aware_index": "1"}), server(2, marks={"aware_index": "2"})
+    plan = make_plan(wish(2), [one, two])
+    taken = status in (
+        "ACTIVE",
+        "BUILD",
+        "REBUILD",
+        "REBOOT",
+        "HARD_REBOOT",
+        "PASSWORD",
+        "SHUTOFF",
+        "PAUSED",
+        "SUSPENDED",
+    )
+    assert [step.node for step in plan.of("mark")] == (["demo-1"] if taken else []) + ["demo-2"]
+    said = [text for text in plan.warnings if text.startswith("metadata of server demo-1 is not written (aware_caste")]
+    assert bool(said) == (not taken and status not in ("ERROR", "DELETED", "SOFT_DELETED"))
+
+
+UNLOCK = "openstack server unlock id-1"
+
+
+@pytest.mark.parametrize(
+    "more, locked",
+    [
+        (dict(remove=frozenset(["demo-1", "demo-2"])), dict()),
+        (dict(replace=frozenset(["id-2", "id-1"])), dict()),
+        (dict(replace_failed=True), dict(status="ERROR")),
+        (dict(protect=frozenset(["demo-2"])), dict()),
+    ],
+)
+def test_a_locked_server_is_seen_before_anything_is_deleted(more, locked):
+    plan = make_plan(wish(1, **more), [server(1, locked=True, **locked), server(2)])
+    assert "server demo-1 cannot be deleted" in plan.problems[0] and UNLOCK in plan.problems[0]
+
+
+def test_a_locked_twin_is_a_problem():
+    plan = make_plan(wish(1), [server(1), server(1, locked=True, created="2026-02-01T00:00:00Z")])
+    assert UNLOCK in plan.problems[0]
+
+
+def test_shrinking_leaves_the_locked_one():
+    plan = make_plan(wish(1), [server(1), server(2, locked=True)])
+    assert [step.node for step in plan.of("delete")] == ["demo-1"] and not plan.problems
+
+
+def test_a_caste_goes_to_one_that_takes_metadata_or_the_lock_is_said():
+    caste = (Caste("web", 1),)
+    plan = make_plan(wish(2, castes=caste), [server(1, locked=True), server(2)])
+    assert [step.node for step in plan.of("mark")] == ["demo-2"] and not plan.warnings
+    plan = make_plan(wish(1, castes=caste), [server(1, locked=True)])
+    assert not plan.steps and not plan.problems
+    assert "metadata of server demo-1 is not written (aware_caste)" in plan.warnings[0] and UNLOCK in plan.warnings[0]
+
+
+def test_a_locked_server_that_is_off_is_said_and_not_started():
+    plan = make_plan(wish(1), [server(1, locked=True, status="SHUTOFF")])
+    assert not plan.steps and "server demo-1 is off and not started" in plan.warnings[0] and UNLOCK in plan.warnings[0]
+
+
 def test_replacing_makes_the_same_name_again():
     plan = make_plan(wish(2, replace=frozenset(["id-2"])), [server(1), server(2)])
     assert sentences(plan) == [
@@ -245,51 +330,15 @@ def test_any_colony_converges_in_one_plan_that_depends_on_nothing_but_the_input(
         assert sum(1 for one in after if one.caste == caste.name) == caste.count
 
 
-def carrying(index, state="member", **more):
-    return server(index, marks=own_marks(wish(1), index, "", state), **more)
-
-
-def carriers(plan):
-    return dict((step.node, step.etcd) for step in plan.steps if step.etcd)
-
-
-def test_the_first_servers_of_a_new_colony_are_to_carry_etcd():
-    plan = make_plan(wish(5, etcd_size=3), [])
-    assert carriers(plan) == {"demo-1": "wanted", "demo-2": "wanted", "demo-3": "wanted"}
-    assert not make_plan(wish(5), []).steps[0].etcd
-
-
-def test_a_server_gets_its_mark_when_it_has_a_member():
-    servers = [carrying(1, "wanted"), carrying(2, "wanted"), carrying(3, "wanted"), server(4)]
-    plan = make_plan(wish(4, etcd_size=3, etcd=frozenset(["demo-1", "demo-2", "demo-3"])), servers)
-    assert sentences(plan) == ["write metadata of server demo-%d: aware_etcd" % index for index in (1, 2, 3)]
-    assert [step.marks for step in plan.steps] == [{"aware_etcd": "member"}] * 3
-    assert not make_plan(wish(4, etcd_size=3), [carrying(1), carrying(2), carrying(3), server(4)]).steps
-
-
-def test_members_stay_members_and_who_takes_the_place_of_one_is_new():
-    plan = make_plan(wish(5, etcd_size=3), [carrying(1), carrying(3), server(4), server(5)])
-    assert carriers(plan) == {"demo-2": "wanted"}
-    plan = make_plan(wish(4, etcd_size=3), [server(1), carrying(2), carrying(3), carrying(4)])
-    assert not plan.steps, "a member moved to a lower index for no reason"
-
-
-def test_a_member_made_anew_does_not_vote_before_it_joined():
-    servers = [carrying(1), carrying(2, "wanted"), carrying(3)]
-    plan = make_plan(wish(3, etcd_size=3, replace=frozenset(["demo-1"])), servers)
-    assert plan.problems == ("without demo-1 etcd would have no majority of its 3 members",)
-    servers[1] = carrying(2)
-    assert not make_plan(wish(3, etcd_size=3, replace=frozenset(["demo-1"])), servers).problems
-
-
-def test_a_deleted_member_still_counts():
-    servers = [carrying(1), carrying(2), carrying(3), server(4)]
-    plan = make_plan(wish(4, etcd_size=5, remove=frozenset(["demo-3"])), servers)
-    assert plan.problems == ("without demo-3 etcd would have no majority of its 5 members",)
-
-
-def test_who_carries_etcd_goes_after_who_does_not():
+def test_who_sits_in_the_council_goes_after_who_does_not():
     castes = (Caste("web", 1),)
-    servers = [carrying(1), carrying(2), carrying(3), server(4, caste="web"), server(5)]
-    plan = make_plan(wish(3, castes=castes, etcd_size=3), servers)
-    assert {step.node for step in plan.of("delete")} == {"demo-4", "demo-5"}
+    servers = [server(1), server(2), server(3), server(4, caste="web"), server(5)]
+    sitting = frozenset(["demo-2", "demo-3", "demo-5"])
+    plan = make_plan(wish(3, castes=castes, council=sitting), servers)
+    assert {step.node for step in plan.of("delete")} == {"demo-1", "demo-4"}
+
+
+def test_a_dead_server_goes_before_all_whether_it_sits_or_not():
+    servers = [server(1), server(2), server(3)]
+    plan = make_plan(wish(2, council=frozenset(["demo-1"]), dead=frozenset(["demo-1"])), servers)
+    assert {step.node for step in plan.of("delete")} == {"demo-1"}

@@ -39,6 +39,42 @@ def test_whole():
 
 
 @pytest.mark.parametrize(
+    "old,new",
+    [
+        ('"revision": 3', '"revision": Infinity'),
+        ('"revision": 3', '"revision": NaN'),
+        ('"revision": 3', '"revision": 1e999'),
+        ('"revision": 3', '"revision": 3.0'),
+        ('"revision": 3', '"revision": 9223372036854775808'),
+        ('"revision": 3', '"revision": ' + "9" * 5000),
+        ('"term": 2', '"term": 1' + "0" * 30),
+        ('"aware_zone": "z"', '"aware_zone": NaN'),
+        ('"aware_zone": "z"', '"aware_zone": 1e999'),
+        ('"aware_zone": "z"', '"aware_zone": "\\ud800"'),
+        ('"aware_zone": "z"', '"aware_zone": {"\\uDFFF": 1}'),
+        ('"aware_zone": "z"', '"aware_zone": ' + "[" * 30000 + "]" * 30000),
+    ],
+)
+def test_what_is_no_json_though_python_reads_it(old, new):
+    text = document().decode()
+    assert old in text
+    with pytest.raises(DocumentError) as refused:
+        parse_document(text.replace(old, new).encode())
+    assert len(str(refused.value)) < 80
+
+
+def test_bytes_that_are_no_utf8():
+    with pytest.raises(DocumentError, match="not JSON"):
+        parse_document(document().replace(b'"z"', b'"\xed\xa0\x80"'))
+    with pytest.raises(DocumentError, match="not JSON"):
+        parse_document(document().decode().encode("utf-16"))
+
+
+def test_letters_beyond_the_first_plane_stay():
+    assert parse_document(document(hosts={"demo-1": {"aware_zone": "\U0001f41c"}})).hosts["demo-1"]["aware_zone"]
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"complete": "yes"},
@@ -49,9 +85,6 @@ def test_whole():
         {"hosts": []},
         {"groups": None},
         {"hosts": {"demo-1": []}},
-        {"groups": {"web": "demo-1"}},
-        {"groups": {"web": ["demo-2"]}},
-        {"groups": {"web": [["demo-1"]]}},
         {"hosts": {"-x": {}}},
         {"hosts": {"LocalHost": {}}},
     ],
@@ -59,6 +92,67 @@ def test_whole():
 def test_not_whole(changes):
     with pytest.raises(DocumentError):
         parse_document(document(**changes))
+
+
+GOOD = {"demo-1": {"aware_zone": "z"}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["web", "web-", "-web", "Web", "all", "localhost", "ungrouped", "spare", "true", "db.east", "..", "", "7"]
+    + ["a" * 64, "\u6771", "web\n", "a b", "{{ x }}", "aware_queen"],
+)
+def test_one_bad_host_costs_nobody_the_others(name):
+    bad = dict(GOOD, **{name: {}})
+    found = parse_document(document(hosts=bad, groups={"web": [name, "demo-1"], "aware_queen": [name]}))
+    assert list(found.hosts) == ["demo-1"]
+    assert found.groups == {"web": ["demo-1"], "aware_queen": []}
+    assert [text.startswith("host %r is left out: " % name) for text in found.warnings] == [True]
+
+
+@pytest.mark.parametrize("values", [[], None, 7, "x"])
+def test_a_host_without_variables_is_left_out(values):
+    found = parse_document(document(hosts=dict(GOOD, bad=values)))
+    assert (list(found.hosts), len(found.warnings)) == (["demo-1"], 1)
+
+
+@pytest.mark.parametrize(
+    "groups, kept",
+    [
+        ({"web": "demo-1"}, {}),
+        ({"all": ["demo-1"]}, {}),
+        ({"we-b": ["demo-1"]}, {}),
+        ({"web\n": ["demo-1"]}, {}),
+        ({"web": ["demo-1", "demo-2"]}, {"web": ["demo-1"]}),
+        ({"web": [["demo-1"], "demo-1"]}, {"web": ["demo-1"]}),
+    ],
+)
+def test_one_bad_group_costs_nobody_the_others(groups, kept):
+    found = parse_document(document(groups=dict(groups, store=["demo-1"])))
+    assert found.groups == dict(kept, store=["demo-1"])
+    assert len(found.warnings) == 1
+
+
+def test_hosts_that_share_what_they_are_called_by_are_left_out():
+    hosts = {
+        "demo-1": {"aware_address": "192.0.2.1"},
+        "demo-2": {"aware_address": "192.0.2.2"},
+        "demo-3": {"aware_address": "192.0.2.1"},
+    }
+    found = parse_document(document(hosts=hosts), "aware_address")
+    assert list(found.hosts) == ["192.0.2.2"]
+    assert ["choose another hostname" in text for text in found.warnings] == [True, True]
+
+
+def test_warnings_end_somewhere():
+    found = parse_document(document(hosts=dict(GOOD, **dict(("bad-%d-" % number, {}) for number in range(500)))))
+    assert len(found.warnings) == 11
+    assert found.warnings[-1] == "490 more warnings of this kind"
+
+
+@pytest.mark.parametrize("members", [5, "https://a:1", [7, None], {"a": 1}])
+def test_members_that_are_none(members):
+    assert parse_document(document(members=members)).members == []
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100000])
@@ -169,3 +263,61 @@ def test_impossible_spec(changes, named):
         checked_spec(spec(**changes))
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+SPEC = dict(plugin="aware.cluster.spec", colony="demo", size=3)
+
+
+@pytest.mark.parametrize(
+    "changes, line",
+    [
+        (dict(size=value), "size must be a whole number, not ")
+        for value in (True, False, "3", "", 3.0, 3.5, float("nan"), float("inf"), [3], {"a": 3})
+    ]
+    + [
+        (dict(castes={"web": {"count": value}}), "castes.web.count must be a whole number, not ")
+        for value in (True, "3", 3.0, float("nan"), [3])
+    ]
+    + [
+        (dict(castes={"web": {"count": 1, "requires": {key: True}}}), "castes.web.requires.%s must be a whole" % key)
+        for key in ("vcpus", "ram_mib", "disk_gib")
+    ]
+    + [
+        (dict(policies={key: value}), "policies.%s must be a number, not " % key)
+        for key in ("dead_after_s", "certificate_lifetime_s")
+        for value in (True, "9", float("nan"), float("inf"), [9])
+    ]
+    + [
+        (dict(policies={"keep_events": True}), "policies.keep_events must be a whole number, not true or false"),
+        (
+            dict(policies={"backup": {"every": "6h", "keep": {"last": True}}}),
+            "policies.backup.keep.last must be a whole",
+        ),
+        (dict(policies={"backup": {"every": 6}}), "policies.backup.every must be text, not a whole number (6)"),
+        (dict(policies={"backup": {"every": "6h\n"}}), "is no duration"),
+        (dict(policies={"backup": ["6h"]}), "policies.backup must be a mapping, not a list"),
+        (dict(policies=["x"]), "policies must be a mapping, not a list"),
+        (dict(castes=["web"]), "castes must be a mapping, not a list"),
+        (dict(castes="web"), "castes must be a mapping, not text"),
+        (dict(castes={"web": [2]}), "castes.web must be a mapping like {count: 2}, not a list"),
+        (dict(castes={"web": 2}), "castes.web must be a mapping like {count: 2}, not a whole number"),
+        (dict(castes={"web": None}), "castes.web must be a mapping like {count: 2}, not empty"),
+        (dict(castes={"web": {"count": 1, "requires": [1]}}), "castes.web.requires must be a mapping, not a list"),
+        (
+            dict(castes={"web": {"count": 1, "requires": {"labels": ["ssd"]}}}),
+            "castes.web.requires.labels must be a mapping, not a list",
+        ),
+        (
+            dict(castes={"web": {"count": 1, "requires": {"labels": {"ssd": True}}}}),
+            "castes.web.requires.labels.ssd must be text, not true or false; quote it",
+        ),
+        (dict(provider="static", size=None, hosts=["h-1"]), "hosts must be a mapping, not a list"),
+        (dict(colony=["demo"]), "colony must be text, not a list"),
+        (dict(colony=5), "colony must be text, not a whole number (5)"),
+    ],
+)
+def test_values_of_another_type_are_one_sentence(changes, line):
+    with pytest.raises(SpecError) as refused:
+        checked_spec(dict(SPEC, **changes))
+    assert line in str(refused.value)
+    assert "class" not in str(refused.value) and "_Ansible" not in str(refused.value)

@@ -1,0 +1,137 @@
+"""What an agent and its gateway say to each other.
+
+Two ways: a pipe, the gateway's standard input, carries :class:`Start` and then :class:`Material` whenever that changes.
+Keys go there and nowhere else, and its end tells the gateway that its agent is gone. A Unix socket in the state
+directory carries requests of the gateway and their answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from aware_agent.agent.member.remote_error import RemoteError
+from aware_agent.agent.settings import GatewaySettings, LogSettings
+from aware_agent.telemetry import Family
+
+VERSION = 1  # of these messages; both sides are of one installation, except while it is being upgraded
+
+# The pipe -------------------------------------------------------------------------------------------------------------
+
+
+class Material(msgspec.Struct, frozen=True, kw_only=True, tag="material"):
+    """Keys and certificates (PEM). The gateway never holds the colony secret, only what is derived for its purposes."""
+
+    ca: bytes  # the CAs the colony believes
+    council_ca: bytes  # those it believes of etcd
+    tls_certificate: bytes
+    tls_key: bytes
+    etcd_certificate: bytes
+    etcd_key: bytes
+    token_keys: tuple[bytes, ...]  # of access tokens; the first signs
+    url_keys: tuple[dict[str, bytes], ...]  # of signed URLs; the first signs
+
+    def __repr__(self) -> str:
+        """Without keys."""
+        return "Material()"
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
+    """The first frame."""
+
+    version: int
+    colony: str
+    node: str  # id
+    name: str
+    socket: str
+    listener: int  # file descriptor, inherited
+    endpoints: tuple[str, ...]  # of etcd
+    gateway: GatewaySettings
+    log: LogSettings
+    material: Material
+
+
+ToGateway = Start | Material
+
+# The socket -----------------------------------------------------------------------------------------------------------
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):
+    """First word of the gateway."""
+
+    version: int
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True, tag="serving"):
+    """The gateway answers requests."""
+
+
+class AskFacts(msgspec.Struct, frozen=True, kw_only=True, tag="ask"):
+    """How is the agent?"""
+
+    id: int
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client gave with a write so that it may repeat it: its ``Idempotency-Key``, and what the request is."""
+
+    key: str
+    mark: bytes  # a hash of method, target, precondition and body: with the same key they are the same
+
+
+class Do(msgspec.Struct, frozen=True, kw_only=True, tag="do"):
+    """Carry out a command under the reign of ``term``, and no other."""
+
+    id: int
+    term: int
+    actor: str
+    source: str = ""  # address of the client
+    request: str = ""  # id of the request, for the log
+    once: Asked | None = None
+    command: msgspec.Raw
+
+
+FromGateway = Hello | Serving | AskFacts | Do
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, tag="facts"):
+    """How the agent is."""
+
+    id: int
+    ready: bool
+    reason: str
+    term: int  # it reigns under, 0 for none
+    families: list[Family]
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
+    """The outcome of a command; ``revision``: the newest write of this reign, which the gateway waits to see."""
+
+    id: int
+    revision: int
+    result: msgspec.Raw
+    replayed: bool = False  # it was carried out before, for the same Idempotency-Key
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
+    """A request was refused, or broke."""
+
+    id: int
+    error: RemoteError
+
+
+FromAgent = Facts | Done | Failed
+
+
+@contextlib.contextmanager
+def socket_address(path: Path) -> Iterator[str]:
+    """A name for ``path`` that fits into a socket address, which takes 107 bytes, however deep the directory lies."""
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)

@@ -1,0 +1,1 @@
+"""The mutually authenticated stream between a node and a council member."""

@@ -1,0 +1,102 @@
+"""The first login to a colony that founded itself: the founding key proves who asks, and admin gets a password.
+
+CA and colony secret of the first generation are derived from the founding key. Its holder therefore knows whom to
+believe without having seen a node, and can sign an access token that holds until the first rotation.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from aware_agent.agent.found import ADMIN
+from aware_agent.cli.client import Gateway
+from aware_agent.cli.context import config_home, load_context
+from aware_agent.cli.errors import NotLoggedIn
+from aware_agent.cli.files import read_secret_text
+from aware_agent.cli.paths import at
+from aware_agent.colony.errors import Conflict
+from aware_agent.security import pki
+from aware_agent.security.files import DIRECTORY_MODE, PUBLIC_MODE, read_secret, write_atomic
+from aware_agent.security.founding_key import FoundingKey, parse_founding_key
+from aware_agent.security.jwt import TokenSigner, token_key
+from aware_agent.security.password import ensure_password
+from aware_agent.security.roles import Role
+
+_TOKEN_TTL_S = 300.0
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What is there now."""
+
+    colony: str
+    context: Path
+    password_file: Path
+
+
+def open_colony(key_file: Path, endpoints: Sequence[str], context: Path, password_file: Path | None) -> Opened:
+    """Write a context for ``endpoints``, set the password of admin, and log in.
+
+    Raises InvalidInput for a file that holds no founding key, Conflict when another colony's context is there,
+    NotLoggedIn when the colony's secret is not this key's (any more), Unreachable.
+    """
+    key = parse_founding_key(read_secret_text(key_file, "founding key"))
+    _check_free(context, key.colony)
+    passwords = password_file or context.with_name("admin.password")
+    passwords.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    # What is there stays as it is until the colony has answered.
+    with tempfile.TemporaryDirectory() as trying:
+        first = _write_context(key, endpoints, Path(trying) / "context.json")
+        password = _password(passwords)
+        _set_password(key, first, password)
+    _write_context(key, endpoints, context)
+    with Gateway(load_context(context, {})) as client:
+        client.login(ADMIN, password)
+    return Opened(key.colony, context, passwords)
+
+
+def default_context() -> Path:
+    """This user's own. Raises Conflict for a user without a home directory."""
+    home = config_home(os.environ)
+    if home is None:
+        raise Conflict("this user has no home directory", hint="say where the context goes: --context FILE")
+    return home / "aware" / "context.json"
+
+
+def _set_password(key: FoundingKey, context: Path, password: str) -> None:
+    signer = TokenSigner(key.colony, token_key(key.colony, key.colony_secret))
+    token = signer.issue(ADMIN, Role.ADMIN, now=time.time(), ttl_s=_TOKEN_TTL_S).token
+    body = {"role": Role.ADMIN.value, "password": password}
+    with Gateway(msgspec.structs.replace(load_context(context, {}), given_token=token)) as founder:
+        try:
+            founder.request("PUT", at("v1", "users", ADMIN), body=body)
+        except NotLoggedIn as error:
+            raise NotLoggedIn(
+                "the colony does not know this founding key (any more): a rotation makes it worthless",
+                hint="log in with a password: aware login",
+            ) from error
+
+
+def _check_free(path: Path, colony: str) -> None:
+    if path.exists() and (kept := load_context(path, {}).colony) != colony:
+        raise Conflict(f"{path} is of colony {kept!r} and was left alone", hint="name another: --context FILE")
+
+
+def _write_context(key: FoundingKey, endpoints: Sequence[str], path: Path) -> Path:
+    path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    document = {"colony": key.colony, "endpoints": list(endpoints), "ca_file": "ca.crt", "token_file": "token"}
+    # Another certificate of the same key than the colony's own: what a verifier compares is name and key.
+    ca = pki.create_ca(key.colony, time.time(), key=key.ca_key())
+    write_atomic(path.with_name("ca.crt"), ca.certificate, PUBLIC_MODE)
+    write_atomic(path, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+    return path
+
+
+def _password(path: Path) -> str:
+    ensure_password(path)
+    return (read_secret(path) or b"").decode().strip()

@@ -1,0 +1,118 @@
+"""To whom the command line shows a credential: which name TLS has to prove, and whom to ask when it does not."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import httpx
+
+from aware_agent.cli.context import Context
+from aware_agent.cli.errors import ContextError
+from aware_agent.colony.council_document import COUNCIL_PATH, MAX_DOCUMENT_BYTES, parse_council
+from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.names import council_host
+from aware_agent.security.files import PUBLIC_MODE, write_atomic
+from aware_agent.security.keyring import fingerprint
+from aware_agent.security.regular import open_regular, read_regular
+
+AWARE_CA = "AWARE colony CA"  # organisation of every colony's CA
+_OTHER_NAME, _OTHER_ADDRESS = 62, 64  # OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
+
+
+class Verifier:
+    """What a context says about trust. ``name`` is empty without a colony's CA: then the name in the URL counts."""
+
+    def __init__(self, context: Context) -> None:
+        """Raises :class:`ContextError` when the CA file cannot be used."""
+        self._context = context
+        self.tls = _trust(context)
+        self.name = _council_name(context.colony, self.tls) if context.ca_file else ""
+
+    def bind(self, request: httpx.Request) -> None:
+        """Let ``request`` go to nobody who does not prove the name."""
+        if self.name:
+            request.extensions["sni_hostname"] = self.name
+
+    def refused(self, error: BaseException) -> bool:
+        """Whether ``error`` is that the other side is of the colony, but not of its council."""
+        cause: BaseException | None = error
+        for _ in range(8):  # httpx wraps httpcore, which wraps ssl
+            if not self.name or cause is None:
+                return False
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return cause.verify_code in (_OTHER_NAME, _OTHER_ADDRESS)
+            cause = cause.__cause__ or cause.__context__
+        return False
+
+    def behind(self, mark: str) -> Path | None:
+        """The file that has to be made anew when the colony's CAs are those of ``mark``; None when there is none.
+
+        A file that also holds other CAs than this colony's is somebody's own, and stays as it is.
+        """
+        path = self._context.ca_file
+        if not self.name or path is None or not mark or fingerprint(read_regular(path)) == mark:
+            return None
+        return path if _only_colony(ssl.create_default_context(cafile=str(path))) else None
+
+    def believe(self, path: Path, bundle: bytes) -> None:
+        """Believe ``bundle`` (PEM), which came from a member that was verified, and keep it in ``path``.
+
+        Raises InvalidInput for what are no CAs of a colony, OSError when the file cannot be written.
+        """
+        try:
+            loaded = ssl.create_default_context(cadata=bundle.decode("ascii"))
+        except (ssl.SSLError, ValueError) as error:
+            raise InvalidInput("the queen sent something else than CA certificates") from error
+        if not _only_colony(loaded):
+            raise InvalidInput("the queen sent certificates that are no CAs of a colony")
+        write_atomic(path, bundle, PUBLIC_MODE)
+        self.tls.load_verify_locations(cadata=bundle.decode("ascii"))  # the next connection needs it already
+
+    def council_at(self, host: str, timeout: httpx.Timeout) -> tuple[str, ...]:
+        """Whom the worker at ``host`` names. It is shown no credential, and what it says proves nothing.
+
+        Raises httpx.TransportError.
+        """
+        anonymous = _trust(self._context)
+        anonymous.check_hostname = False
+        body = bytearray()
+        with (
+            httpx.Client(verify=anonymous, trust_env=False, follow_redirects=False, timeout=timeout) as http,
+            http.stream("GET", host + COUNCIL_PATH) as response,
+        ):
+            for chunk in response.iter_raw():
+                body += chunk
+                if len(body) > MAX_DOCUMENT_BYTES:
+                    break
+        document = parse_council(bytes(body)) if response.is_success else None
+        return document.urls if document else ()
+
+
+def _only_colony(trust: ssl.SSLContext) -> bool:
+    """Whether it believes CAs of a colony and nothing else."""
+    names = [dict(part[0] for part in each.get("subject", ())) for each in trust.get_ca_certs()]  # type: ignore[misc]
+    return bool(names) and all(name.get("organizationName") == AWARE_CA for name in names)
+
+
+def _council_name(colony: str, trust: ssl.SSLContext) -> str:
+    """The name a certificate must have; "" when the CA is no colony's.
+
+    A colony's CA bears its name, so endpoints and a CA file are enough to know it.
+    """
+    for authority in trust.get_ca_certs():
+        subject = dict(part[0] for part in authority.get("subject", ()))  # type: ignore[misc]
+        if subject.get("organizationName") == AWARE_CA:
+            return council_host(colony or str(subject.get("commonName", "")))
+    return ""
+
+
+def _trust(context: Context) -> ssl.SSLContext:
+    named = None if context.ca_file is None else str(context.ca_file)
+    try:
+        if context.ca_file is not None:
+            open_regular(context.ca_file).close()  # OpenSSL would wait for a pipe
+        return ssl.create_default_context(cafile=named)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "not a PEM certificate"
+        raise ContextError(f"cannot use CA file {named}: {reason}", hint=f"see {context.origin}") from error

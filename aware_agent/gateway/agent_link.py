@@ -1,0 +1,176 @@
+"""The gateway's end of the socket to the agent beside it: how is it, and would it carry this out, if it reigns?"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from aware_agent.agent.member.frames import FrameBroken, frame, read_frame
+from aware_agent.agent.member.link import (
+    VERSION,
+    AskFacts,
+    Do,
+    Done,
+    Facts,
+    Failed,
+    FromAgent,
+    FromGateway,
+    Hello,
+    Serving,
+    socket_address,
+)
+from aware_agent.agent.member.remote_error import revive
+from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
+from aware_agent.gateway.errors import AgentSilent, Busy
+from aware_agent.gateway.idempotency import Keyed
+from aware_agent.queen.commands import ANSWERS, AnyCommand, Command, Written
+
+log = logging.getLogger(__name__)
+
+CONNECT_S = 10.0
+FACTS_S = 1.0  # an agent that says nothing for so long hangs
+FACTS_AGE_S = 0.25  # so long what it said last is passed on, however many ask
+COMMAND_S = 30.0
+MAX_RUNNING = 128
+
+A = TypeVar("A")
+
+
+class AgentLink:
+    """One connection, kept for the life of the process: when it ends, :attr:`lost` is set."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._waiting: dict[int, asyncio.Future[FromAgent]] = {}
+        self._last = 0
+        self._facts: tuple[float, Facts | None] = (0.0, None)
+        self._asking: asyncio.Task[Facts | None] | None = None
+        self.lost = asyncio.Event()
+
+    async def connect(self) -> None:
+        """Say hello. Raises OSError."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.setblocking(False)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                with socket_address(self._path) as address:
+                    await asyncio.get_running_loop().sock_connect(connection, address)
+        except BaseException:
+            connection.close()
+            raise
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=connection)
+        self._send(Hello(version=VERSION))
+
+    async def run(self) -> None:
+        """Take answers until the agent hangs up."""
+        assert self._reader is not None
+        try:
+            while (raw := await read_frame(self._reader)) is not None:
+                answer = from_msgpack(raw, FromAgent)
+                waiting = self._waiting.pop(answer.id, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answer)
+        except (FrameBroken, *UNDECODABLE, ConnectionError) as error:
+            log.error("the agent's socket is given up: %s", error)
+        finally:
+            self.lost.set()
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_exception(ConnectionResetError("the agent is gone"))
+
+    def tell_serving(self) -> None:
+        """Requests are answered from now on."""
+        self._send(Serving())
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._writer is not None:
+            self._writer.close()
+
+    async def facts(self) -> Facts | None:
+        """How the agent is, at most ``FACTS_AGE_S`` old; None when it does not say so within ``FACTS_S``.
+
+        Whoever asks meanwhile waits for the same answer: however many do, the agent is asked four times a second.
+        """
+        at, known = self._facts
+        if asyncio.get_running_loop().time() - at < FACTS_AGE_S:
+            return known
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_facts(), name="facts")
+        return await asyncio.shield(self._asking)
+
+    async def _ask_facts(self) -> Facts | None:
+        try:
+            answer = await self._exchange(lambda number: AskFacts(id=number), FACTS_S)
+        except AgentSilent:
+            answer = None
+        found = answer if isinstance(answer, Facts) else None
+        self._facts = asyncio.get_running_loop().time(), found
+        self._asking = None
+        return found
+
+    async def run_command(
+        self,
+        command: Command[A],
+        *,
+        term: int,
+        actor: str,
+        source: str,
+        request: str,
+        settle: Callable[[int], Awaitable[None]],
+        keyed: Keyed | None = None,
+    ) -> A:
+        """Have ``command`` carried out under the reign of ``term``; returns when ``settle`` has seen what it wrote.
+
+        Raises what the agent raised, Busy, and :class:`AgentSilent` when nobody knows what became of it.
+        """
+        if len(self._waiting) >= MAX_RUNNING:
+            raise Busy(f"{MAX_RUNNING} changes are under way already")
+        raw = msgspec.Raw(msgspec.msgpack.encode(command))
+        once = keyed.take(command) if keyed else None
+        answer = await self._exchange(
+            lambda number: Do(
+                id=number, term=term, actor=actor, source=source, request=request, once=once, command=raw
+            ),
+            COMMAND_S,
+        )
+        if isinstance(answer, Failed):
+            raise revive(answer.error)
+        assert isinstance(answer, Done)
+        if keyed and answer.replayed:
+            keyed.replayed = True
+        await settle(answer.revision)
+        return cast("A", from_msgpack(answer.result, answer_of(command)))
+
+    async def _exchange(self, make: Callable[[int], FromGateway], seconds: float) -> FromAgent:
+        self._last += 1
+        number = self._last
+        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._send(make(number))
+            async with asyncio.timeout(seconds):
+                answer: FromAgent = await waiting
+                return answer
+        except (TimeoutError, ConnectionError):
+            raise AgentSilent(seconds) from None
+        finally:
+            self._waiting.pop(number, None)
+
+    def _send(self, message: FromGateway) -> None:
+        if self._writer is None or self._writer.is_closing():
+            raise ConnectionResetError("the agent is gone")
+        # Not drained: what may wait here is bounded by MAX_RUNNING requests of bounded size.
+        self._writer.write(frame(msgspec.msgpack.encode(message)))
+
+
+def answer_of(command: Command[Any] | AnyCommand) -> type:
+    """The type of the answer to ``command``."""
+    return ANSWERS.get(type(command), Written)

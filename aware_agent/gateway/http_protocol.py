@@ -1,0 +1,116 @@
+"""uvicorn's HTTP protocol, with limits on what a stranger may cost, and with a client that goes noticed at once.
+
+The limits are deadlines that a sweep looks at, not timers: a request that behaves costs two assignments.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from aware_agent.gateway.asgi import BALANCED, CUT
+from aware_agent.gateway.limits import Limits
+from aware_agent.gateway.proxy_protocol import Source
+
+MAX_WAITING = 64 * 1024  # bytes of requests that wait behind a stream
+_TOO_LARGE = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class GatewayHttp(HttpToolsProtocol):
+    """Offers ``CUT`` as an ASGI extension; see :func:`aware_agent.gateway.asgi.cut`."""
+
+    source: Source | None = None  # whom the acceptor says it is from
+    ticket: object = None  # of the acceptor; given back when the connection is gone
+    limits: Limits | None = None
+    due = math.inf  # loop time by which the client has to have said something whole
+    _answering: RequestResponseCycle | None = None
+    _waiting = 0  # bytes that came behind it
+    _head = 0  # bytes of a head that is not whole yet
+    _in_head = True
+
+    def connection_made(self, transport: Any) -> None:
+        """The first request is awaited."""
+        super().connection_made(transport)
+        if self.source is not None:
+            self.client = (self.source.address, self.source.port)
+        if self.limits is not None:
+            self.limits.connections.bind(self.ticket, self)
+            self.due = self.loop.time() + self.limits.first_request_s
+
+    def data_received(self, data: bytes) -> None:
+        """Read on while requests wait, within limits: only who reads learns that the client went."""
+        if self._in_head:
+            self._head += len(data)
+        super().data_received(data)
+        if self._in_head and self.limits is not None and self._head > self.limits.head_bytes:
+            self._refuse_head()
+            return
+        self._waiting = self._waiting + len(data) if self.pipeline else 0
+        if self._waiting > MAX_WAITING:
+            if self._answering is not None and self._answering.chunked_encoding:
+                self.transport.abort()  # an answer without an end: these would never get their turn
+        elif self.pipeline:
+            self.flow.resume_reading()
+
+    def on_message_begin(self) -> None:
+        """Parser callback: a request begins."""
+        super().on_message_begin()
+        self._in_head = True
+        if self.limits is not None:
+            self.due = self.loop.time() + self.limits.first_request_s
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope["extensions"] = {CUT: self.transport.abort}
+        if self.source is not None and self.source.by:
+            scope["extensions"][BALANCED] = {}
+
+    def on_headers_complete(self) -> None:
+        """Parser callback: what may follow is the body."""
+        self._in_head, self._head = False, 0
+        if self.limits is not None:
+            self.due = self.loop.time() + self.limits.body_s
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Parser callback: the request is whole; its client owes nothing any more."""
+        self.due = math.inf
+        super().on_message_complete()
+
+    def idle(self) -> bool:
+        """Whether nothing is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def abort(self) -> None:
+        """End it at once."""
+        self.transport.abort()
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is the WebSocket's from now on; so is the ticket."""
+        self.due = math.inf
+        self.ws_protocol_class = self._taken_over  # type: ignore[assignment]
+        super().handle_websocket_upgrade()
+
+    def _taken_over(self, **kwargs: Any) -> Any:
+        made: Any = self.config.ws_protocol_class
+        protocol = made(**kwargs)
+        protocol.source, protocol.ticket, protocol.limits = self.source, self.ticket, self.limits
+        return protocol
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """uvicorn itself only remembers the last request that came, not the one it answers."""
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client went, also for the request that is answered while others wait."""
+        super().connection_lost(exc)
+        if self.limits is not None:
+            self.limits.connections.release(self.ticket)
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+
+    def _refuse_head(self) -> None:
+        self.transport.write(_TOO_LARGE)
+        self.transport.close()

@@ -1,0 +1,199 @@
+"""What a gateway serves to everybody, without a token: cheap for us however many ask.
+
+Each page is made at most once in ``PAGE_AGE_S``, whoever asks, and handed out as bytes past the web framework.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aware_agent import telemetry
+from aware_agent.colony.backup import parse_every
+from aware_agent.colony.council_document import COUNCIL_PATH, CouncilDocument
+from aware_agent.colony.errors import AwareError
+from aware_agent.colony.node import Status
+from aware_agent.gateway.asgi import Headers, Scope, Send, answer
+from aware_agent.gateway.context import GatewayContext
+from aware_agent.gateway.worker import JSON, Whole
+from aware_agent.queen import overview
+from aware_agent.telemetry import Family, counter, gauge
+
+if TYPE_CHECKING:
+    from aware_agent.gateway.state import Gateway
+
+log = logging.getLogger(__name__)
+
+PAGE_AGE_S = 1.0
+MAX_ABSENT = 100  # names in the metrics; how many there are is told in any case
+_ABSENT = (Status.SUSPECT, Status.DEAD)
+SILENT = "this node's agent does not answer"
+
+
+class _Page:
+    """One page, made again when it is too old; whoever asks meanwhile waits for the same one."""
+
+    def __init__(self, make: Callable[[], Awaitable[Whole]], age_s: float) -> None:
+        self._make, self._age_s = make, age_s
+        self._made: tuple[float, Whole] | None = None
+        self._making: asyncio.Task[Whole] | None = None
+
+    async def get(self) -> Whole:
+        now = asyncio.get_running_loop().time()
+        if self._made is not None and now - self._made[0] < self._age_s:
+            return self._made[1]
+        if self._making is None:
+            self._making = asyncio.create_task(self._again(), name="page")
+        return await asyncio.shield(self._making)
+
+    async def _again(self) -> Whole:
+        try:
+            whole = await self._make()
+            self._made = asyncio.get_running_loop().time(), whole
+            return whole
+        finally:
+            self._making = None
+
+
+class PublicPages:
+    """Health, readiness, metrics and the CA of a council member."""
+
+    def __init__(self, gateway: Gateway, more: Callable[[], Iterable[Family]]) -> None:
+        self._gateway = gateway
+        self._more = more
+        self.requests = telemetry.RequestCounter()
+        self._metrics = _Page(self._make_metrics, PAGE_AGE_S)
+        self.pages: dict[str, Callable[[], Awaitable[Whole]]] = {
+            "/healthz": self.healthz,
+            "/readyz": self.readyz,
+            "/readyz/queen": self.queen_readyz,
+            "/metrics": self._metrics.get,
+            "/v1/ca": self.ca,
+            COUNCIL_PATH: self.council,
+        }
+
+    def describe(self, make: Callable[[], bytes]) -> None:
+        """Serve what ``make`` returns as the API's description."""
+
+        async def page() -> Whole:
+            return 200, JSON, make()
+
+        self.pages["/openapi.json"] = page
+
+    async def healthz(self) -> Whole:
+        """This process answers; nobody else is asked."""
+        return 200, JSON, b'{"status":"ok","store":%s}' % self._store()
+
+    async def readyz(self) -> Whole:
+        """200 when the node does its work, else 503; the reason is one of our own sentences."""
+        facts = await self._gateway.context.facts()
+        if facts is None:
+            return self._readiness(False, SILENT)
+        return self._readiness(*self._both(facts.ready, facts.reason))
+
+    async def queen_readyz(self) -> Whole:
+        """For load balancers: 200 from the queen while she does her work, 503 from every other node."""
+        facts = await self._gateway.context.facts()
+        if facts is None:
+            return self._readiness(False, SILENT)
+        if not facts.term:
+            return self._readiness(False, "not the queen")
+        return self._readiness(*self._both(facts.ready, facts.reason))
+
+    async def metrics(self) -> Whole:
+        """Prometheus text format: the agent's families, the colony's and this gateway's own."""
+        return await self._metrics.get()
+
+    async def ca(self) -> Whole:
+        """CA certificates, for newcomers that know their pin."""
+        return 200, b"application/x-pem-file", self._gateway.believed.bundle()
+
+    async def council(self) -> Whole:
+        """Whom to ask, for clients that know only this node."""
+        context = self._gateway.context
+        try:
+            document = context.reader.council()
+        except AwareError:  # nothing was read yet
+            document = CouncilDocument(colony=context.colony)
+        return 200, JSON, msgspec.json.encode(document)
+
+    async def serve(self, scope: Scope, send: Send) -> bool:
+        """Answer if the path is one of these and it is read; say whether it was."""
+        page = self.pages.get(scope["path"])
+        if page is None or scope["method"] not in ("GET", "HEAD"):
+            return False
+        status, content_type, body = await page()
+        headers: Headers = [
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            *self._gateway.stamp(),
+        ]
+        await answer(send, status, headers, body)
+        return True
+
+    def _both(self, ready: bool, reason: str) -> tuple[bool, str]:
+        """The agent's word, and ours: a gateway that has read nothing yet is of no use."""
+        try:
+            self._gateway.context.view()
+        except AwareError as error:
+            return False, (error.message if ready else reason)
+        return ready, reason
+
+    def _readiness(self, ready: bool, reason: str) -> Whole:
+        words = b"true" if ready else b"false", msgspec.json.encode(reason), self._store()
+        return (200 if ready else 503), JSON, b'{"ready":%s,"reason":%s,"store":%s}' % words
+
+    def _store(self) -> bytes:
+        return msgspec.json.encode(self._gateway.context.store())
+
+    async def _make_metrics(self) -> Whole:
+        facts = await self._gateway.context.facts()
+        families = [
+            gauge("aware_agent_answers", "1 while the agent answers its gateway.", facts is not None),
+            *(facts.families if facts else ()),
+            *self._more(),
+            self.requests.family(),
+        ]
+        return 200, telemetry.CONTENT_TYPE, telemetry.render(families)
+
+
+def colony_families(context: GatewayContext) -> list[Family]:
+    """Metrics of the colony as this member sees it; nothing before it was read for the first time."""
+    try:
+        view = context.view()
+    except AwareError:
+        return []
+    statuses: dict[str, int] = {"ready": 0, "suspect": 0, "dead": 0, "left": 0}
+    for node in view.nodes:
+        statuses[str(node.status)] += 1
+    missing = [({"caste": caste.name}, float(caste.missing)) for caste in view.castes]
+    absent = [({"name": n.name, "status": str(n.status)}, 1.0) for n in view.nodes if n.status in _ABSENT]
+    return [
+        Family(
+            "aware_nodes", "gauge", "Nodes of the colony by status.", [({"status": s}, n) for s, n in statuses.items()]
+        ),
+        Family("aware_caste_missing", "gauge", "Nodes a caste lacks.", missing),
+        Family("aware_node_absent", "gauge", "Nodes that are suspect or dead, by name.", absent[:MAX_ABSENT]),
+        gauge("aware_nodes_wanted", "Nodes the spec asks for.", view.spec.size if view.spec else 0),
+        gauge("aware_healthy", "1 when the colony is healthy.", view.status == "healthy"),
+    ]
+
+
+def backup_families(context: GatewayContext) -> Iterator[Family]:
+    """Metrics of backups, while the spec wants some."""
+    view = context.view()
+    policy = view.spec.policies.backup if view.spec else None
+    if policy is None:
+        return
+    log = overview.backup_log(context.reader)
+    last = log.last
+    stamp, size = "aware_backup_last_success_timestamp_seconds", "aware_backup_last_size_bytes"
+    yield gauge(stamp, "When the last backup began, 0: never.", last.created_at if last else 0)
+    yield gauge(size, "Size of the last backup.", last.bytes if last else 0)
+    yield gauge("aware_backup_interval_seconds", "How often the spec wants a backup.", parse_every(policy.every))
+    yield counter("aware_backup_failures_total", "Attempts that failed, whoever reigned.", log.failed)

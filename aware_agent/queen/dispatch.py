@@ -1,0 +1,162 @@
+"""The command table of one reign: who carries out which command, each as one fenced transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from aware_agent.agent.member.link import Asked
+from aware_agent.colony.decoding import from_msgpack
+from aware_agent.queen import commands as do
+from aware_agent.queen.access import AccessCommands
+from aware_agent.queen.admission import Admission
+from aware_agent.queen.backup.commands import BackupCommands
+from aware_agent.queen.certificates import Certificates
+from aware_agent.queen.council_commands import CouncilCommands
+from aware_agent.queen.hooks import HookCommands
+from aware_agent.queen.nodes import NodeCommands
+from aware_agent.queen.once import OnceBook
+from aware_agent.queen.orders import NodeOrders
+from aware_agent.queen.rotation import Rotation
+from aware_agent.queen.wishes import WishCommands
+from aware_agent.queen.writer import FencedWriter
+
+
+class Caller(NamedTuple):
+    """Who asks, from which address, and with which Idempotency-Key."""
+
+    actor: str
+    source: str = ""
+    once: Asked | None = None
+
+
+class Outcome(NamedTuple):
+    """What a command is answered with, and whether it was carried out before."""
+
+    result: object
+    replayed: bool = False
+
+
+class Verbs(NamedTuple):
+    """Who knows how to do things."""
+
+    nodes: NodeCommands
+    orders: NodeOrders
+    wishes: WishCommands
+    council: CouncilCommands
+    access: AccessCommands
+    hooks: HookCommands
+    backups: BackupCommands
+    admission: Admission
+    certificates: Certificates
+    rotation: Rotation
+
+
+Handler = Callable[[Any, Caller], Awaitable[object]]
+
+
+class CommandTable:
+    """Runs commands. Errors are AwareError subclasses, Deposed among them.
+
+    A command is repeated when somebody else wrote the same meanwhile: see :meth:`FencedWriter.repeated`.
+    """
+
+    def __init__(self, writer: FencedWriter, verbs: Verbs, once: OnceBook) -> None:
+        self._writer = writer
+        self._once = once
+        self._handlers = {
+            **_nodes(verbs.nodes),
+            **_channels(verbs.orders),
+            **_wishes(verbs.wishes, verbs.council),
+            **_access(verbs.access),
+            **_trust(verbs),
+            **_orders(verbs),
+        }
+
+    async def run(self, command: do.AnyCommand, caller: Caller) -> Outcome:
+        """Carry ``command`` out; the answer is of the type the command names."""
+        # A renewal writes history only and takes each request once: repeated, it would refuse itself.
+        again = self._first if isinstance(command, do.Renew) else self._writer.repeated(self._first)
+        return await again(command, caller)
+
+    async def _first(self, command: do.AnyCommand, caller: Caller) -> Outcome:
+        handler = self._handlers[type(command)]
+        if caller.once is None:
+            return Outcome(await handler(command, caller))
+        kind = do.ANSWERS.get(type(command), do.Written)
+        known = self._once.find(caller.actor, caller.once)
+        if known is not None:
+            return Outcome(known.written if known.raw is None else from_msgpack(known.raw, kind), replayed=True)
+        with self._once.running(caller.actor, caller.once, plain=kind is do.Written):
+            result = await handler(command, caller)
+            await self._writer.remember(result)
+        return Outcome(result)
+
+
+def _nodes(nodes: NodeCommands) -> dict[type, Handler]:
+    return {
+        do.ChangeNode: lambda c, by: nodes.change_node(
+            c.node,
+            labels=c.labels,
+            cordoned=c.cordoned,
+            pinned=c.pinned,
+            if_revision=c.if_revision,
+            actor=by.actor,
+        ),
+        do.PutConfig: lambda c, by: nodes.put_config(c.node, c.config, if_revision=c.if_revision, actor=by.actor),
+        do.AllowKey: lambda c, by: nodes.allow_key(c.key, actor=by.actor),
+        do.RemoveNode: lambda c, by: nodes.remove_node(c.node, force=c.force, actor=by.actor),
+    }
+
+
+def _channels(orders: NodeOrders) -> dict[type, Handler]:
+    return {
+        do.OrderNode: lambda c, by: orders.order(c.node, c.order, actor=by.actor),
+        do.ReadChannel: lambda c, _by: orders.channel(c.node),
+    }
+
+
+def _wishes(wishes: WishCommands, council: CouncilCommands) -> dict[type, Handler]:
+    return {
+        do.PutSpec: lambda c, by: wishes.put_spec(c.spec, if_revision=c.if_revision, actor=by.actor),
+        do.StepDown: lambda _, by: wishes.step_down(actor=by.actor),
+        do.Transfer: lambda c, by: wishes.transfer(c.node, actor=by.actor),
+        do.MoveSeat: lambda c, by: council.move_seat(c.source, c.target, actor=by.actor),
+    }
+
+
+def _access(access: AccessCommands) -> dict[type, Handler]:
+    return {
+        do.CreateToken: lambda c, by: access.create_token(
+            ttl_s=c.ttl_s,
+            uses=c.uses,
+            node_name=c.node_name,
+            eligible=c.eligible,
+            addresses=c.addresses,
+            actor=by.actor,
+        ),
+        do.RevokeToken: lambda c, by: access.revoke_token(c.token, actor=by.actor),
+        do.PutUser: lambda c, by: access.put_user(c.name, password_hash=c.password_hash, role=c.role, actor=by.actor),
+        do.DeleteUser: lambda c, by: access.delete_user(c.name, actor=by.actor),
+        do.RevokeAccess: lambda c, by: access.revoke_access(c.jti, c.expires_at, actor=by.actor),
+    }
+
+
+def _trust(verbs: Verbs) -> dict[type, Handler]:
+    rotation = verbs.rotation
+    return {
+        do.Join: lambda c, by: verbs.admission.join(c.request, by.source),
+        do.Renew: lambda c, by: verbs.certificates.renew(c.request, by.source),
+        do.StartRotation: lambda c, by: rotation.start(by.actor, c.new, hold=c.hold, patience_s=c.patience_s),
+        do.ContinueRotation: lambda _, by: rotation.resume(by.actor),
+        do.AbortRotation: lambda _, by: rotation.abort(by.actor),
+        do.ReportRotation: lambda _c, _by: rotation.report(),
+    }
+
+
+def _orders(verbs: Verbs) -> dict[type, Handler]:
+    return {
+        do.AcceptHook: lambda c, by: verbs.hooks.accept_hook(c.order, actor=by.actor, permit=c.permit),
+        do.RecordSigned: lambda c, by: verbs.hooks.record_signed(c.permit, actor=by.actor),
+        do.RequestBackup: lambda _, by: verbs.backups.request_backup(actor=by.actor),
+    }

@@ -1,0 +1,156 @@
+"""Gives room back in etcd: looks at its members, lets :mod:`aware_agent.colony.maintenance` decide, does that one step.
+
+Compaction, defragmentation and alarms are no transactions. Before each step the queen proves that she still reigns: by
+the line of history that tells of it, or, as a full etcd takes no transaction, by a linearizable read. A step that
+a deposed queen makes all the same does no harm: etcd forgets history, or one member pauses.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from aware_agent.colony.event import Severity
+from aware_agent.colony.maintenance import (
+    Compact,
+    Decision,
+    Defragment,
+    Disarm,
+    Disk,
+    Done,
+    Failed,
+    Look,
+    PutOnRecord,
+    State,
+    Step,
+    decide,
+)
+from aware_agent.colony.seats import MoveLeader
+from aware_agent.store.errors import StoreError
+from aware_agent.store.members import Members, PeerEntry, PeerStatus
+
+log = logging.getLogger(__name__)
+
+CALM_LOOK_S = 10.0  # as often as a node looks at etcd while all is well
+LOOK_S = 2.0  # while it is full
+
+
+class Record(Protocol):
+    """The queen's part: proof of her term, and history. Raises Deposed, StoreError."""
+
+    @property
+    def me(self) -> str:
+        """Node id of the queen."""
+
+    async def confirm(self) -> None:
+        """Return while she reigns."""
+
+    async def tell(self, kind: str, sentence: str, severity: Severity) -> None:
+        """Write into the history."""
+
+
+class Maintenance:
+    """For one reign. :meth:`work` is asked over and over; it makes at most one step, which may take a minute or two."""
+
+    def __init__(self, record: Record, members: Members, clock: Callable[[], float] = time.monotonic) -> None:
+        self._record = record
+        self._members = members
+        self._clock = clock
+        self._next = 0.0
+        self._state = State()
+
+    def use(self, members: Members) -> None:
+        """Other connections from now on."""
+        self._members = members
+
+    @property
+    def full(self) -> bool:
+        """Whether etcd is being cured."""
+        return self._state.full_since is not None
+
+    async def work(self, *, quiet: bool, names: Mapping[str, str]) -> float:
+        """One look and the step that follows, unless it is too early. Returns the seconds until the next.
+
+        ``quiet``: nothing else changes in the council; ``names`` of nodes by id. Raises Deposed.
+        """
+        now = self._clock()
+        if now < self._next:
+            return self._next - now
+        try:
+            entries = await self._members.list()
+            said = await self._members.statuses(entries)
+        except StoreError:  # the council's keeper says it
+            return LOOK_S
+        if not all(entry.name in names for entry in entries):  # an etcd of operators is theirs
+            return CALM_LOOK_S
+        decision = decide(self._state, self._look(entries, said, names, quiet=quiet), now)
+        self._take(decision)
+        if decision.effect is not None:
+            await self._make(decision.effect, decision, entries)
+        pause = LOOK_S if self.full or decision.effect else CALM_LOOK_S
+        self._next = self._clock() + pause
+        return pause
+
+    def _look(
+        self, entries: Sequence[PeerEntry], said: Mapping[int, PeerStatus], names: Mapping[str, str], *, quiet: bool
+    ) -> Look:
+        alarms = frozenset().union(*(status.alarms for status in said.values()))
+        return Look(
+            members=tuple(_disk(entry, said.get(entry.id), names, alarms) for entry in entries),
+            revision=max((status.revision for status in said.values()), default=0),
+            queen=self._record.me,
+            quiet=quiet,
+            corrupt=any(kind == "CORRUPT" for _, kind in alarms),
+        )
+
+    async def _make(self, step: Step, decision: Decision, entries: Sequence[PeerEntry]) -> None:
+        try:
+            if decision.announced:
+                await self._record.tell("etcd.maintained", decision.message, Severity.INFO)
+            else:
+                await self._record.confirm()
+            await self._perform(step, entries)
+        except StoreError as error:
+            self._take(decide(self._state, Failed(step, error.message), self._clock()))
+        else:
+            self._take(decide(self._state, Done(step), self._clock()))
+
+    async def _perform(self, step: Step, entries: Sequence[PeerEntry]) -> None:
+        if isinstance(step, Compact):
+            await self._members.compact(step.revision)
+        elif isinstance(step, Defragment):
+            await self._members.defragment(next(entry for entry in entries if entry.id == step.member))
+        elif isinstance(step, MoveLeader):
+            await self._members.move_leader(step.member, entries)
+        elif isinstance(step, Disarm):
+            await self._members.disarm(step.members)
+        else:
+            assert isinstance(step, PutOnRecord)
+            await self._record.tell("etcd.cured", step.sentence, Severity.WARNING)
+
+    def _take(self, decision: Decision) -> None:
+        self._state = decision.state
+        if decision.message:
+            log.log(logging.WARNING if decision.grave else logging.INFO, "etcd's room: %s", decision.message)
+
+
+def _disk(
+    entry: PeerEntry, status: PeerStatus | None, names: Mapping[str, str], alarms: frozenset[tuple[int, str]]
+) -> Disk:
+    full = (entry.id, "NOSPACE") in alarms
+    name = names.get(entry.name) or entry.name
+    if status is None:
+        return Disk(id=entry.id, node=entry.name, name=name, voter=not entry.learner, healthy=False, full=full)
+    return Disk(
+        id=entry.id,
+        node=entry.name,
+        name=name,
+        voter=not entry.learner,
+        healthy=status.leader != 0,
+        leads=status.leader == entry.id,
+        size=status.size,
+        in_use=status.in_use,
+        full=full,
+    )

@@ -1,0 +1,76 @@
+"""What is on record, read from a mirror of the colony: the same for the queen's commands and for every gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from aware_agent.agent.reader import ColonyReader
+from aware_agent.colony import plan as planning
+from aware_agent.colony.backup import BackupLog, BackupPolicy, due_at
+from aware_agent.colony.errors import InvalidInput, NotFound
+from aware_agent.colony.hook import HookRecord
+from aware_agent.colony.plan import Plan
+from aware_agent.colony.spec import Spec, check_apart, check_spec
+from aware_agent.security.records import DeniedRecord
+from aware_agent.security.token import TokenRecord
+
+BACKUPS = "backups"
+HOOKS = "hooks/"
+
+
+class BackupState(msgspec.Struct, frozen=True, kw_only=True):
+    """Policy, record and when the next one begins (Unix seconds; 0: at once, None: never)."""
+
+    policy: BackupPolicy | None
+    log: BackupLog
+    next_at: float | None
+
+
+def tokens(reader: ColonyReader) -> Sequence[TokenRecord]:
+    """All join tokens, newest last."""
+    return sorted(reader.many("tokens/", TokenRecord).values(), key=lambda record: (record.created_at, record.id))
+
+
+def denied(reader: ColonyReader) -> Sequence[DeniedRecord]:
+    """Keys of removed nodes, the last one first."""
+    records = reader.many("denied/", DeniedRecord).values()
+    return sorted(records, key=lambda record: (-record.removed_at, record.key_pin))
+
+
+def hooks(reader: ColonyReader) -> Sequence[HookRecord]:
+    """All orders remembered, oldest first."""
+    return sorted(reader.many(HOOKS, HookRecord).values(), key=lambda record: record.id)
+
+
+def hook(reader: ColonyReader, hook_id: str) -> HookRecord:
+    """One order. Raises :class:`NotFound`."""
+    record = reader.many(HOOKS, HookRecord).get(hook_id)
+    if record is None:
+        raise NotFound(f"no hook {hook_id[:40]!r}", hint="GET /v1/hooks lists them; old ones are forgotten")
+    return record
+
+
+def backup_log(reader: ColonyReader) -> BackupLog:
+    """The record of backups as it is now."""
+    return reader.one(BACKUPS, BackupLog) or BackupLog()
+
+
+def backups(reader: ColonyReader) -> BackupState:
+    """How backups stand."""
+    spec = reader.data().spec
+    policy = spec.policies.backup if spec else None
+    record = backup_log(reader)
+    return BackupState(policy=policy, log=record, next_at=due_at(record, policy) if policy else None)
+
+
+def plan_spec(reader: ColonyReader, spec: Spec) -> Plan:
+    """What applying ``spec`` would do. Raises InvalidInput, Conflict for a spec this colony cannot have."""
+    check_spec(spec)
+    records = reader.records()
+    check_apart(spec.castes, (record.name for record in records.values()))
+    if spec.colony != reader.keys.colony:
+        raise InvalidInput(f"spec: it is for colony {spec.colony!r}, this is {reader.keys.colony!r}", field="colony")
+    data = reader.data()
+    return planning.plan(data.spec, spec, records, data.castes, data.queen_record.id if data.queen_record else "")

@@ -1,0 +1,133 @@
+"""One reign: its fenced writer, the commands it takes, and its duties under one supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from aware_agent.agent.duties import Duty, run_duties
+from aware_agent.agent.member.link import Do, Done
+from aware_agent.agent.node import Node
+from aware_agent.agent.reader import ColonyReader
+from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
+from aware_agent.colony.errors import InvalidInput
+from aware_agent.queen.access import AccessCommands
+from aware_agent.queen.admission import Admission
+from aware_agent.queen.backup.commands import BackupCommands
+from aware_agent.queen.backup.keeper import BackupKeeper
+from aware_agent.queen.certificates import Certificates
+from aware_agent.queen.commands import AnyCommand
+from aware_agent.queen.council_commands import CouncilCommands
+from aware_agent.queen.council_duty import CouncilDuty
+from aware_agent.queen.dispatch import Caller, CommandTable, Verbs
+from aware_agent.queen.etcd_probe import EtcdProbe
+from aware_agent.queen.etcd_users import EtcdUsers
+from aware_agent.queen.history import History
+from aware_agent.queen.hook_worker import HookWorker
+from aware_agent.queen.hooks import HookCommands
+from aware_agent.queen.nodes import NodeCommands
+from aware_agent.queen.once import OnceBook
+from aware_agent.queen.orders import NodeOrders
+from aware_agent.queen.present import Present
+from aware_agent.queen.reconcile import Reconciler
+from aware_agent.queen.rotation import Rotation
+from aware_agent.queen.runner import PlaybookRunner, require_runner
+from aware_agent.queen.wishes import WishCommands
+from aware_agent.queen.writer import FencedWriter
+from aware_agent.security.sealed import KeyringSealer
+from aware_agent.security.token import TokenRecord
+
+log = logging.getLogger(__name__)
+
+
+class Reign:
+    """Built on a picture that contains this reign's beginning. After :meth:`close` it writes nothing any more."""
+
+    def __init__(self, node: Node, reader: ColonyReader, history: History, term: int) -> None:
+        self.term = term
+        self._writer = writer = FencedWriter(node.client, reader, term)
+        self._sealer = sealer = KeyringSealer(node.keyring)
+        assert node.member is not None  # who reigns is a council member
+        self._channels = node.member
+        present = Present(reader, node.member)
+        once = OnceBook(writer, sealer)
+        self._reconciler = Reconciler(writer, history, node.id, present, once)
+        self._orders = HookWorker(writer, PlaybookRunner(Path(node.settings.state_dir) / "runs", lambda: node.ca_pem))
+        self._backups = BackupKeeper(writer, node.settings, lambda: node.etcd)
+        certificates = Certificates(writer, node.keyring, sealer, lambda: node.etcd)
+        self._users = EtcdUsers(writer, certificates, lambda: node.etcd, lambda: node.council_ca_pem)
+        etcd, bundle = (lambda: node.etcd), (lambda: node.council_ca_pem)
+        self._council = CouncilDuty(writer, certificates, node.id, etcd, bundle, restarts=present.restarts)
+        probe = EtcdProbe(certificates, node.id, lambda: node.etcd, self._council.keeps_etcd)
+        self._rotation = Rotation(writer, certificates, probe, present.reports)
+        verbs = Verbs(
+            nodes=NodeCommands(writer, node.id, self._users),
+            orders=NodeOrders(writer, node.member, present),
+            wishes=WishCommands(writer, node.id, node.resign),
+            council=CouncilCommands(writer, self._council),
+            access=AccessCommands(writer, node.client, sealer),
+            hooks=HookCommands(writer, node.client, require_runner, self._orders.refresh),
+            backups=BackupCommands(writer, self._backups.refresh),
+            admission=Admission(writer, certificates, self._users, present.reports),
+            certificates=certificates,
+            rotation=self._rotation,
+        )
+        self._commands = CommandTable(writer, verbs, once)
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Do the queen's duties until :meth:`close`. Whichever fails first fails the reign: it raises that here."""
+        duties = [
+            Duty("reconcile", self._reconciler.run),
+            Duty("orders", self._orders.run),
+            Duty("backups", self._backups.run),
+            Duty("etcd users", self._users.run),
+            Duty("rotation", self._rotation.run),
+            Duty("council", self._council.run),
+        ]
+        unlisten = self._channels.listen(self._reconciler.refresh)
+        try:
+            await run_duties(duties, self._over, _nothing)
+        finally:
+            unlisten()
+
+    def close(self) -> None:
+        """No write of this term is started after this returns; the duties end a moment later."""
+        self._writer.close()
+        self._over.set()
+
+    def changed(self) -> None:
+        """The picture changed."""
+        refreshes: tuple[Callable[[], None], ...] = (
+            self._reconciler.refresh,
+            self._backups.refresh,
+            self._rotation.refresh,
+        )
+        for refresh in refreshes:
+            refresh()
+
+    async def execute(self, do: Do) -> Done:
+        """Carry out a command of the gateway. Raises AwareError, Deposed among them."""
+        try:
+            command = from_msgpack(do.command, AnyCommand)
+        except UNDECODABLE as error:
+            raise InvalidInput(f"this is no command: {error}") from error
+        log.debug("%s asks for %s", do.actor, type(command).__name__, extra={"fields": {"request": do.request}})
+        outcome = await self._commands.run(command, Caller(do.actor, do.source, do.once))
+        result = msgspec.Raw(msgspec.msgpack.encode(outcome.result))
+        return Done(id=do.id, revision=self._writer.last_written, result=result, replayed=outcome.replayed)
+
+    def seek_key(self, token_id: str) -> bytes | None:
+        """Beacon key of a join token that is still good."""
+        record = self._writer.reader.one(f"tokens/{token_id}", TokenRecord)  # asked by anybody: not one look at all
+        if record is None or record.uses_left == 0:
+            return None
+        return self._sealer.open(record.beacon_key, self._writer.key("tokens", token_id))
+
+
+async def _nothing() -> None:
+    """Nothing is left to do when a reign ends: it was told to stop before."""

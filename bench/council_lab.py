@@ -1,0 +1,83 @@
+"""A colony as it stands on hosts: founded by its own nodes from one key, with etcd beside every agent.
+
+As :class:`bench.lab.Lab` otherwise, whose etcd is a program of its own: here ``kill -9`` of a node's processes takes a
+member of etcd as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+from aware_agent.security.founding_key import make_founding_key
+from aware_agent.store.embedded import free_ports
+from bench.client import Answer, ColonyClient, Unreachable
+from bench.lab import Document, Lab, LabError
+
+FORM_S = 120.0
+
+
+class CouncilLab(Lab):
+    """All ``nodes`` sit in the council."""
+
+    async def __aenter__(self) -> CouncilLab:
+        """Write every agent's settings; no agent runs yet, and nothing is founded."""
+        key = self.directory / "founding.key"
+        key.touch(mode=0o600)
+        key.write_text(make_founding_key(self.colony, os.urandom(32)).text())
+        ports = free_ports(2 * self._nodes, taken=self._taken() + self._ports)
+        for number in range(self._nodes):
+            council = {"size": self._nodes, "client_port": ports[2 * number], "peer_port": ports[2 * number + 1]}
+            agent = self.add_agent(f"{self.colony}-{number + 1}", founding_key_file="", council=council)
+            own = agent.directory / "founding.key"  # each node deletes its own after the founding
+            own.touch(mode=0o600)
+            own.write_text(key.read_text())
+            del agent.settings["token_file"]
+            agent.write_settings(founding_key_file=str(own))
+        return self
+
+    async def form(self, timeout_s: float = FORM_S) -> Document:
+        """Start all agents, and wait until they have founded the colony and all sit; returns the cluster document."""
+        for agent in self.agents.values():
+            agent.start()
+        end = time.monotonic() + timeout_s
+        while not self._founder_files():
+            self._raise_if_dead()
+            if time.monotonic() > end:
+                raise LabError(f"nobody founded within {timeout_s:g} s\n{self.tails()}")
+            await asyncio.sleep(0.1)
+        document = await self.wait_ready(self._nodes, timeout_s, strict=True)
+        await self.wait_whole(timeout_s)
+        return document
+
+    async def wait_whole(self, timeout_s: float = FORM_S) -> None:
+        """Return when every member of etcd votes and is well."""
+        end = time.monotonic() + timeout_s
+        said = "nothing"
+        while time.monotonic() < end:
+            try:
+                answer: Answer = await self.ask("GET", "/v1/council/members")
+            except Unreachable as error:
+                said = str(error)
+                continue
+            said = f"{answer.status} {answer.body[:400]!r}"
+            seats = answer.json()["members"] if answer.ok else []
+            if len(seats) == self._nodes and all(seat["healthy"] and not seat["learner"] for seat in seats):
+                return
+            await asyncio.sleep(0.2)
+        raise LabError(f"the council is not whole after {timeout_s:g} s: {said}\n{self.tails()}")
+
+    def client(self, token: str = "") -> ColonyClient:
+        """A client that knows all agents, running or not."""
+        ca = (next(iter(self.agents.values())).state_dir / "ca.crt").read_bytes()
+        return ColonyClient([agent.url for agent in self.agents.values()], ca, token)
+
+    def _founder_files(self) -> bool:
+        """Whether one node founded and all have joined; learns the first password from it."""
+        states = [agent.state_dir for agent in self.agents.values()]
+        password = next((state / "admin.password" for state in states if (state / "admin.password").exists()), None)
+        if password is None or not all((state / "ca.crt").exists() for state in states):
+            return False
+        self.admin_password = password.read_text().strip()
+        return bool(self.admin_password)

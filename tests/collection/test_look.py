@@ -1,0 +1,40 @@
+"""What role ``agent`` sees of a host before it changes anything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import ROOT
+
+LOOK = ROOT / "collections/ansible_collections/aware/cluster/roles/agent/files/look.py"
+
+
+def look(base: Path, state: Path) -> dict[str, Any]:
+    words = [sys.executable, str(LOOK), str(base), str(state), "nobody-of-this-name"]
+    return dict(json.loads(subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout))
+
+
+@pytest.mark.parametrize(
+    ("files", "node", "joined"),
+    [
+        ({}, "", False),
+        ({"node.json": '{"id":"01J","name":"h1"}', "node.key": "k"}, "01J", False),
+        ({"node.json": '{"id":"01J","name":"h1"}', "node.key": "k", "colony.json": "{}"}, "01J", True),
+        ({"node.json": '{"id":"01J","name":"h1"}'}, "", False),
+        ({"node.json": "[1]", "node.key": "k"}, "", False),
+        ({"node.json": '{"id":', "node.key": "k"}, "", False),
+    ],
+)
+def test_who_a_host_is_and_whether_it_has_joined_are_two_things(
+    tmp_path: Path, files: dict[str, str], node: str, joined: bool
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    seen = look(tmp_path / "opt", tmp_path)
+    assert (seen["node"], seen["joined"]) == (node, joined)

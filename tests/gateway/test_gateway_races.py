@@ -1,0 +1,350 @@
+"""Somebody else writes the very keys a request is about to write, between the queen's read and her write.
+
+Who stated no precondition is never told of it; who did gets 412; nothing is lost. A real etcd, real commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from aware_agent.agent.found import found
+from aware_agent.agent.material import make_material
+from aware_agent.agent.member.channels import MemberChannels
+from aware_agent.agent.member.link import Do
+from aware_agent.agent.orders import Orders
+from aware_agent.agent.reader import ColonyReader
+from aware_agent.agent.settings import ChannelSettings, Settings
+from aware_agent.colony.backup import BackupPolicy
+from aware_agent.colony.election import QueenRecord
+from aware_agent.colony.ids import ulid
+from aware_agent.colony.node import Record, Report
+from aware_agent.colony.spec import CasteSpec, Policies, Spec
+from aware_agent.gateway.agent_link import answer_of
+from aware_agent.gateway.app import create_gateway
+from aware_agent.gateway.mirror import Mirror
+from aware_agent.queen.history import History
+from aware_agent.queen.reign import Reign
+from aware_agent.queen.writer import TRIES
+from aware_agent.security import pki
+from aware_agent.security.joining import JOIN_CONTEXT, JoinRequest
+from aware_agent.security.jwt import token_key
+from aware_agent.security.keyring import Keyring
+from aware_agent.security.records import DeniedRecord
+from aware_agent.security.roles import Role
+from aware_agent.security.sealing import Opener
+from aware_agent.security.signed_url import signing_keys
+from aware_agent.security.signing import sign
+from aware_agent.store import ops
+from aware_agent.store.keys import Keys
+from aware_agent.store.memory import MemoryStore
+from aware_agent.store.model import TxnResult
+from aware_agent.store.projection import Projection
+from aware_agent.store.protocol import Cluster
+
+pytestmark = pytest.mark.etcd
+NODE = "01JT0000000000000000000002"
+SPEC = Spec(
+    colony="demo",
+    size=2,
+    castes={"web": CasteSpec(count=1)},
+    policies=Policies(backup=BackupPolicy(every="1d")),
+)
+CONFIG = {"config": {"vars": {"a": 2}}}
+
+# Every route that writes to etcd, and a request that changes something.
+WRITES: dict[str, tuple[str, Any]] = {
+    "PATCH /v1/nodes/{node}": (f"/v1/nodes/{NODE}", {"labels": {"rack": "r2"}}),
+    "PUT /v1/nodes/{node}/config": (f"/v1/nodes/{NODE}/config", CONFIG),
+    "DELETE /v1/nodes/{node}": (f"/v1/nodes/{NODE}?force=true", None),
+    "PUT /v1/spec": ("/v1/spec", {"colony": "demo", "size": 4}),
+    "PUT /v1/users/{name}": ("/v1/users/vera", {"role": "operator"}),
+    "DELETE /v1/users/{name}": ("/v1/users/vera", None),
+    "POST /v1/tokens": ("/v1/tokens", {"uses": 2}),
+    "DELETE /v1/tokens/{token_id}": ("/v1/tokens/{token}", None),
+    "DELETE /v1/denied-keys/{key}": ("/v1/denied-keys/{denied}", None),
+    "POST /v1/auth/refresh": ("/v1/auth/refresh", {"refresh_token": "{refresh}"}),
+    "DELETE /v1/auth/token": ("/v1/auth/token", None),
+    "POST /v1/backups": ("/v1/backups", None),
+    "POST /v1/rotation": ("/v1/rotation", {"action": "start"}),
+    "POST /v1/hooks/sign": ("/v1/hooks/sign", {"operation": "scale", "ttl_s": 60, "delta": 1, "max_size": 9}),
+    "POST /v1/hooks/heat/{cluster}": ("{signed}", {"reference": "r"}),
+    "POST /v1/join": ("/v1/join", "{join}"),
+}
+NO_WRITES = {
+    "POST /v1/auth/token",
+    "POST /v1/auth/ticket",
+    "POST /v1/queen/step-down",
+    "POST /v1/queen/transfer",
+    "POST /v1/council/move",  # of two at once the second is told what is under way
+    "POST /v1/nodes/{node}/commands",  # history only
+    "POST /v1/renew",  # history only, under keys nobody else can know
+}
+
+
+class Raced(MemoryStore):
+    """A store whose transactions find that somebody else wrote their keys just now.
+
+    ``races`` says how often: what a key had is written again, so that only its revision is another; ``instead`` is
+    written for keys that are named there.
+    """
+
+    races = 0
+    raced = 0
+    instead: Mapping[bytes, bytes] = MappingProxyType({})
+
+    async def txn(
+        self, compares: Sequence[ops.Compare], success: Sequence[ops.Op], failure: Sequence[ops.Op] = ()
+    ) -> TxnResult:
+        """One race, then the transaction."""
+        if self.races:
+            self.races -= 1
+            keys = {compare.key for compare in compares[1:]}  # the first one is the fence
+            for key in sorted(keys | self.instead.keys()):
+                stored = await self.get(key)
+                if key in self.instead or stored:
+                    await self.put(key, self.instead.get(key, stored.value if stored else b""))
+                    self.raced += 1
+        return await super().txn(compares, success, failure)
+
+
+class Member(Mirror):
+    """A gateway's mirror and a reign in one process, with commands that are encoded between them all the same."""
+
+    def __init__(self, client: Cluster, keys: Keys, secret: bytes, ca: bytes, reign: Reign, me: str) -> None:
+        super().__init__(client, keys)
+        self.me, self.colony, self.ca_pem, self.commands = me, keys.colony, ca, self
+        self.council_ca_pem = b""
+        self.token_keys = (token_key(keys.colony, secret),)
+        self.url_keys = (dict(signing_keys(secret)),)
+        self._reign = reign
+
+    async def run(self, command: Any = None, *, actor: str = "", source: str = "", request: str = "") -> Any:
+        if command is None:
+            return await super().run()
+        raw = msgspec.Raw(msgspec.msgpack.encode(command))
+        done = await self._reign.execute(Do(id=1, term=self._reign.term, actor=actor, source=source, command=raw))
+        await self.wait_revision(done.revision)
+        return msgspec.msgpack.decode(done.result, type=answer_of(command))
+
+
+class Queen:
+    """A reign and a gateway, without the agent round it."""
+
+    def __init__(self, client: Raced, directory: Path) -> None:
+        self.client, self.directory, self.keys = client, directory, Keys(f"c{os.urandom(6).hex()}")
+
+    async def begin(self) -> Queen:
+        name, now = self.keys.colony, time.time()
+        spec = msgspec.structs.replace(SPEC, colony=name)
+        self.material = make_material(
+            name,
+            self.directory / "material",
+            etcd_addresses=["127.0.0.1:2379"],
+            founder_name="demo-1",
+            founder_address="127.0.0.1",
+            founder_state=self.directory / "state",
+            now=now,
+        )
+        await found(self.client, self.keys, self.material, spec, "correct horse battery", now=now)
+        report = Report(name="demo-2", address="127.0.0.1", url="https://127.0.0.1:2", incarnation="i")
+        record = Record(id=NODE, name="demo-2", joined_at=now, report=report, eligible=True)
+        await self.client.put(self.keys.key("nodes", NODE), msgspec.json.encode(record))
+        await self.client.put(self.keys.key("config", NODE), b'{"vars":{"a":1}}')
+        queen_record = QueenRecord(
+            id=self.material.founder_id, name="demo-1", url="https://127.0.0.1:1", incarnation="i", since=now
+        )
+        term = await self.client.put(self.keys.queen, msgspec.json.encode(queen_record))
+        self.projection = Projection(self.client, [self.keys.everything()])
+        await self.projection.start()
+        self.reader = ColonyReader(self.projection, self.keys)
+        self.projection.listen(lambda batch: self.reader.changed(batch.revision, [c.kv.key for c in batch.changes]))
+        await self._rule(term)
+        return self
+
+    async def _rule(self, term: int) -> None:
+        me, ca = self.material.founder_id, self.material.ca.certificate
+        orders = Orders(SimpleNamespace())  # type: ignore[arg-type]
+        node: Any = SimpleNamespace(
+            id=me,
+            client=self.client,
+            ca_pem=ca,
+            council_ca_pem=self.material.council_ca.certificate,
+            keyring=Keyring(1, {1: self.material.secret}),
+            etcd=("127.0.0.1:2379",),
+            settings=Settings(colony=self.keys.colony, state_dir=str(self.directory)),
+            resign=lambda _: None,
+            # No listener: orders to others find no channel.
+            member=MemberChannels(me, ChannelSettings(), (Path(), Path()), lambda: self.reader, orders),
+        )
+        self.reign = Reign(node, self.reader, History(self.projection, self.keys), term)
+        member = Member(self.client, self.keys, self.material.secret, ca, self.reign, me)
+        self._following = asyncio.create_task(member.run())
+        async with asyncio.timeout(20):
+            while member.queen() is None:
+                await asyncio.sleep(0.01)
+        self.app = create_gateway(member)
+
+    async def end(self) -> None:
+        self._following.cancel()
+        await asyncio.gather(self._following, return_exceptions=True)
+        await self.projection.aclose()
+
+    def http(self) -> httpx.AsyncClient:
+        """A client that is logged in as admin."""
+        authority = self.app.gateway.authority
+        issued = authority.signer.issue("admin", Role.ADMIN, now=authority.now())
+        self.refresh = authority.signer.issue("admin", Role.ADMIN, now=authority.now(), kind="refresh").token
+        headers = {"authorization": f"Bearer {issued.token}"}
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="https://queen", headers=headers)
+
+    def join_request(self) -> dict[str, Any]:
+        key, node_id, token = pki.make_key(), ulid(time.time(), os.urandom(10)), self.material.token
+        request = JoinRequest(
+            colony=self.keys.colony,
+            token_id=token.id,
+            secret=token.secret,
+            csr=pki.make_csr(key, node_id, "demo-3").decode(),
+            node_id=node_id,
+            name="demo-3",
+            address="127.0.0.1",
+            url="https://127.0.0.1:3",
+            box_key=Opener().public,
+        )
+        return dict(msgspec.json.decode(msgspec.json.encode(sign(request, key, JOIN_CONTEXT))))
+
+    async def request(self, http: httpx.AsyncClient, route: str) -> dict[str, Any]:
+        """Arguments of a request by which ``route`` changes something."""
+        path, body = WRITES[route]
+        if path == "{signed}":
+            order = {"operation": "scale", "ttl_s": 60, "delta": 1, "max_size": 9, "uses": 3}
+            path = (await http.post("/v1/hooks/sign", json=order)).json()["path"]
+        if body == "{join}":
+            body = self.join_request()
+        elif body:
+            body = msgspec.json.decode(msgspec.json.encode(body).replace(b"{refresh}", self.refresh.encode()))
+        if route == "PUT /v1/spec":
+            body["colony"] = self.keys.colony
+        path = path.replace("{token}", self.material.token.id)
+        if "{denied}" in path:
+            pin = "p" * 43
+            denied = DeniedRecord(key_pin=pin, node_id=NODE, name="demo-9", removed_at=1.0, removed_by="admin")
+            put = await self.client.put(self.keys.key("denied", pin), msgspec.json.encode(denied))
+            await self.projection.wait_revision(put, 20.0)
+            path = path.replace("{denied}", pin)
+        return {"method": route.split(" ", maxsplit=1)[0], "url": path, "json": body}
+
+
+@pytest.fixture
+async def queen(tmp_path: Path) -> AsyncIterator[Queen]:
+    async with Raced() as client:
+        queen = await Queen(client, tmp_path).begin()
+        yield queen
+        await queen.end()
+
+
+async def test_every_route_that_writes_is_tried(queen: Queen) -> None:
+    async with queen.http() as http:
+        paths = (await http.get("/openapi.json")).json()["paths"]
+    routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    assert {route for route in routes if not route.startswith("GET ")} == WRITES.keys() | NO_WRITES
+
+
+@pytest.mark.parametrize("route", WRITES)
+async def test_a_write_without_a_precondition_is_not_refused_for_a_race(queen: Queen, route: str) -> None:
+    async with queen.http() as http:
+        if route.startswith(("PUT /v1/users", "DELETE /v1/users")):
+            await http.put("/v1/users/vera", json={"role": "viewer", "password": "correct horse battery"})
+        request = await queen.request(http, route)
+        queen.client.races = 2
+        answer = await http.request(**request)
+    assert answer.is_success, answer.text
+    assert queen.client.races < 2, "nothing was written"
+
+
+@pytest.mark.parametrize(
+    "route", ["PATCH /v1/nodes/{node}", "PUT /v1/nodes/{node}/config", "PUT /v1/spec", "POST /v1/join"]
+)
+async def test_the_race_took_place(queen: Queen, route: str) -> None:
+    """Against the table above passing because nothing competes."""
+    async with queen.http() as http:
+        request = await queen.request(http, route)
+        queen.client.races = 2
+        await http.request(**request)
+    assert queen.client.raced >= 2
+
+
+@pytest.mark.parametrize("route", ["PATCH /v1/nodes/{node}", "PUT /v1/nodes/{node}/config", "PUT /v1/spec"])
+@pytest.mark.parametrize("early", [False, True])
+async def test_a_stated_precondition_is_kept(queen: Queen, route: str, early: bool) -> None:
+    """Whether the other write is seen before the request or only in its transaction."""
+    async with queen.http() as http:
+        request = await queen.request(http, route)
+        before = (await http.get(request["url"])).headers["etag"]
+        if early:
+            await http.request(**request, headers={"if-match": before})
+            request["json"] = {**request["json"], **({"size": 5} if "spec" in route else {})}
+        queen.client.races = 1
+        answer = await http.request(**request, headers={"if-match": before})
+    assert (answer.status_code, answer.json()["code"]) == (412, "precondition-failed")
+
+
+async def test_what_the_other_one_wrote_is_not_lost(queen: Queen) -> None:
+    key = queen.keys.key("nodes", NODE)
+    record = queen.reader.records()[NODE]
+    other = msgspec.structs.replace(record, labels={"tier": "gold"})
+    async with queen.http() as http:
+        queen.client.races, queen.client.instead = 1, {key: msgspec.json.encode(other)}
+        answer = await http.patch(f"/v1/nodes/{NODE}", json={"labels": {"rack": "r2"}})
+    assert answer.json()["node"]["labels"] == {"tier": "gold", "rack": "r2"}
+
+
+async def test_the_repeated_request_still_obeys_its_rules(queen: Queen) -> None:
+    """What the other one wrote may make the request impossible; then that is the answer, not the race."""
+    token = queen.material.token
+    stored = queen.projection.get(queen.keys.key("tokens", token.id))
+    assert stored is not None
+    spent = {**msgspec.json.decode(stored.value), "uses_left": 0}
+    async with queen.http() as http:
+        queen.client.races, queen.client.instead = 1, {stored.key: msgspec.json.encode(spent)}
+        answer = await http.post("/v1/join", json=queen.join_request())
+    assert answer.status_code == 403, answer.text
+    assert [record.name for record in queen.reader.records().values() if record.name == "demo-3"] == []
+
+
+async def test_one_who_always_writes_first_ends_in_a_plain_answer(queen: Queen) -> None:
+    async with queen.http() as http:
+        queen.client.races = 10 * TRIES
+        answer = await http.patch(f"/v1/nodes/{NODE}", json={"labels": {"rack": "r2"}})
+    assert (answer.status_code, answer.json()["code"]) == (503, "contended")
+    assert answer.headers["retry-after"] == "1"
+    assert queen.client.raced == TRIES
+    assert NODE in queen.reader.records()
+    assert queen.reader.records()[NODE].labels == {}
+
+
+async def test_a_key_that_is_made_or_deleted_meanwhile(queen: Queen) -> None:
+    """Made: the repeated write replaces it. Deleted: it is seen that the node is gone."""
+    config = queen.keys.key("config", queen.material.founder_id)
+    async with queen.http() as http:
+        queen.client.races, queen.client.instead = 1, {config: b'{"vars":{"a":7}}'}
+        made = await http.put(f"/v1/nodes/{queen.material.founder_id}/config", json=CONFIG)
+        assert made.status_code == 200, made.text
+        plain = queen.client.txn
+
+        async def deleted_first(*args: Any) -> TxnResult:
+            await queen.client.delete(queen.keys.key("nodes", NODE))
+            return await plain(*args)
+
+        queen.client.txn = deleted_first  # type: ignore[method-assign]
+        gone = await http.patch(f"/v1/nodes/{NODE}", json={"labels": {"rack": "r2"}})
+    assert gone.status_code == 404, gone.text

@@ -1,0 +1,129 @@
+"""The council's keeper over real etcd processes: it grows, replaces, shrinks, and no acknowledged write is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from council_support import Host, Scene, a_scene
+from msgspec.structs import replace
+from store_support import until
+
+from aware_agent.colony.seats import SeatMove
+from aware_agent.store.members import newest
+
+pytestmark = pytest.mark.etcd
+
+
+async def leader(scene: Scene) -> str:
+    members = scene.members()
+    try:
+        entries = await members.list()
+        said = await members.statuses(entries)
+    finally:
+        await members.aclose()
+    return next(scene.colony.hosts[e.name].name for e in entries if e.id in said and said[e.id].leader == e.id)
+
+
+async def kill(scene: Scene, host: Host) -> None:
+    """kill -9, and the host stays away."""
+    pid = host.child.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await host.child.stop()
+    scene.colony.dead.add(host.id)
+
+
+async def test_it_grows_replaces_shrinks_and_keeps_every_write(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, hosts=6, size=3) as scene:
+        hosts, colony = scene.hosts, scene.colony
+        async with scene.writing():
+            await scene.keep("the council is full: 3 seats")
+            assert await scene.voters() == {"n1", "n2", "n3"}
+            assert await leader(scene) != "n1", "etcd's leader is off the queen's host"
+            assert set(colony.published.endpoints) == {host.endpoint for host in hosts[:3]}
+            assert [seat.name for seat in colony.published.seats if seat.leads] == [await leader(scene)]
+
+            colony.spec = replace(colony.spec, size=5)
+            await scene.keep("the council is full: 5 seats")
+            assert await scene.voters() == {"n1", "n2", "n3", "n4", "n5"}
+
+            await kill(scene, hosts[2])
+            await scene.keep("the council is full: 5 seats")
+            assert await scene.voters() == {"n1", "n2", "n4", "n5", "n6"}
+
+            colony.dead.discard(hosts[2].id)  # it comes back: a worker, its old data aside
+            assert hosts[2].id not in colony.told
+            await hosts[2].leave()
+            assert hosts[2].home.old.is_dir()
+            assert not hosts[2].home.begun
+
+            colony.spec = replace(colony.spec, size=3)
+            await scene.keep("the council is full: 3 seats")
+            assert len(await scene.voters()) == 3
+            assert "n1" in await scene.voters()
+        await scene.assert_nothing_lost()
+        running = {host.name for host in hosts if host.child.pid}
+        assert running == await scene.voters(), "who has no seat has no etcd"
+
+
+async def test_a_lost_majority_is_recovered_from_the_newest_survivor(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, hosts=5, size=3) as scene:
+        async with scene.writing():
+            await scene.keep("the council is full: 3 seats")
+        members = scene.members()
+        entries = await members.list()
+
+        async def level() -> bool:
+            return len({said.applied for said in (await members.statuses(entries)).values()}) == 1
+
+        await until(level, "all members have all data")
+        for host in scene.hosts[1:3]:
+            await kill(scene, host)
+        said = await members.statuses(entries)
+        await members.aclose()
+        assert newest(said) == next(e.id for e in entries if e.name == scene.hosts[0].id)
+        await scene.keep("the council is left as it is: etcd does not answer")
+        assert scene.keeper is not None
+        assert await scene.keeper.work() > 0
+        assert scene.colony.history[-1].endswith("is given a vote"), "without a majority nothing is tried"
+
+        survivor = scene.hosts[0]
+        assert survivor.plan is not None
+        await survivor.run({survivor.id: survivor.peer_url}, joins=True, member=survivor.plan.member, force_new=True)
+        await scene.keep("n4 is given a seat")
+        await survivor.run({survivor.id: survivor.peer_url}, joins=True, member=survivor.plan.member)
+        async with scene.writing():
+            await scene.keep("the council is full: 3 seats")
+        assert await scene.voters() == {"n1", "n4", "n5"}
+        await scene.assert_nothing_lost()
+
+
+async def test_a_seat_moves_and_no_write_is_lost(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, hosts=4, size=3) as scene:
+        hosts, colony = scene.hosts, scene.colony
+        async with scene.writing():
+            await scene.keep("the council is full: 3 seats")
+            leads = await leader(scene)
+            source = next(host for host in hosts[1:3] if host.name == leads)
+            colony.moving = SeatMove(source=source.id, target=hosts[3].id, asked_at=time.time())
+            await scene.keep(f"the seat of {source.name} has moved to n4")
+            assert await scene.voters() == {"n1", "n2", "n3", "n4"} - {source.name}
+            assert source.child.pid is None, "who has no seat has no etcd"
+            assert colony.moving is None
+            order = [line for line in colony.history if source.name in line or "n4" in line]
+            votes = next(n for n, line in enumerate(order) if "n4 has all data and is given a vote" in line)
+            assert votes < order.index(f"{source.name} loses its seat: it is n4's now"), "learner first"
+            await scene.keep("the council is full: 3 seats")
+        await scene.assert_nothing_lost()
+
+
+async def test_a_node_that_cannot_sit_is_named_and_nothing_changes(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, hosts=3, size=3) as scene:
+        scene.colony.unable = {scene.hosts[2].id}
+        await scene.keep("n3 has no etcd that can be used")
+        assert await scene.voters() == {"n1"}
+        assert scene.colony.history == ["n1 is told which seat it has"]
