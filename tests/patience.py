@@ -6,6 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+# A colony in which nothing but what a test does ends a reign or makes a node suspect, however busy the machine is.
+# A process that dies is still known at once: its channels end.
+UNHURRIED = {"timing": {"queen_ttl_s": 60, "suspect_after_s": 20.0, "margin_s": 2.0, "presence_ttl_s": 60}}
+
 
 def eventually(done: Callable[[], Any], what: str, limit_s: float = 180) -> Any:
     """The first true answer of ``done``; the test fails with ``what`` when there is none."""

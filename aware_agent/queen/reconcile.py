@@ -76,17 +76,19 @@ class Reconciler:
     async def once(self) -> float | None:
         """One pass. Returns in how many seconds to look again though nothing changed, None for never."""
         policies = self._policies()
+        # Asked before the pass: what it holds to be not yet due may be due when a slow etcd lets it end.
+        settles_in, forming = self._present.settles_in(), self._forming()
         async with self._writer.writing():
             again_at = await self._liveness(policies)
             await self._twins()
             await self._unreadable()
-            short = await self._castes()
+            short = await self._castes(forming)
             await self._trim(policies)
             await self._sweep()
         waits = [max(0.05, again_at - self._wall())] if again_at is not None else []
-        if (settles_in := self._present.settles_in()) > 0:
+        if settles_in > 0:
             waits.append(settles_in)
-        if short and self._forming():
+        if short and forming:
             waits.append(FORMING_S)
         return min(waits, default=None)
 
@@ -145,14 +147,14 @@ class Reconciler:
     def _forming(self) -> bool:
         return self._clock() - self._began < FORMING_S
 
-    async def _castes(self) -> bool:
-        """Assign; returns whether a caste stays short."""
+    async def _castes(self, forming: bool) -> bool:
+        """Assign; returns whether a caste stays short. ``forming``: the queen waits for others to serve."""
         data = self._writer.reader.data()
         if data.spec is None:
             return False
         records = self._writer.reader.records()
         alive = sum(record.status is Status.READY for record in records.values())
-        spare_queen = self._forming() and alive < data.spec.size
+        spare_queen = forming and alive < data.spec.size
         outcome = assign(data.spec, records, data.castes, self._me, spare_queen=spare_queen)
         if outcome.castes == {name: list(members) for name, members in data.castes.items()}:
             return bool(outcome.missing)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.lab import Lab
+from tests.patience import UNHURRIED
 
 pytestmark = pytest.mark.e2e
 
@@ -56,7 +57,7 @@ async def colony() -> AsyncIterator[tuple[Lab, Clocks]]:
     preload = library()
     if not preload:
         pytest.skip("libfaketime is not installed (Debian package faketime)")
-    async with Lab(3, etcd_members=3) as lab:
+    async with Lab(3, etcd_members=3, settings=UNHURRIED) as lab:
         clocks = Clocks(lab, preload)
         await lab.form()
         await lab.wait_serving()

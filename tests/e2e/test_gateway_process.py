@@ -25,6 +25,7 @@ from aware_agent.store.connections import Credentials
 from aware_agent.store.errors import StoreError, StoreRefused
 from bench.client import Answer, Connection, Unreachable
 from bench.lab import Agent, Lab
+from tests.patience import UNHURRIED
 
 pytestmark = pytest.mark.e2e
 
@@ -79,7 +80,7 @@ class Asker:
 
 
 async def test_a_killed_gateway_is_started_again_and_the_reign_goes_on_where_nobody_could_follow() -> None:
-    async with Lab(1) as lab:
+    async with Lab(1, settings=UNHURRIED) as lab:
         await lab.form()
         queen = await lab.queen()
         agent = lab.agent(queen["name"])

@@ -12,11 +12,12 @@ import pytest
 
 from bench.council_lab import CouncilLab
 from bench.lab import Document, Lab
+from tests.patience import UNHURRIED
 
 pytestmark = pytest.mark.e2e
 
 LIMIT_S = 90.0
-# The council shall end her reign, not her lease, however busy this machine is.
+# The council shall end her reign, not her lease.
 PATIENT = {"timing": {"queen_ttl_s": 30, "margin_s": 1.0}}
 
 
@@ -48,7 +49,7 @@ async def logged(lab: Lab, name: str, text: str) -> None:
 
 
 async def test_agent_gateway_and_etcd_of_a_queen_are_killed_at_once() -> None:
-    async with CouncilLab(3, settings=PATIENT) as lab:
+    async with CouncilLab(3, settings=UNHURRIED) as lab:
         await lab.form()
         await lab.wait_serving()
         queen = await lab.queen()
@@ -67,7 +68,7 @@ async def test_agent_gateway_and_etcd_of_a_queen_are_killed_at_once() -> None:
 
 
 async def test_a_queen_whose_gateway_alone_is_killed_hands_over_at_once() -> None:
-    async with Lab(3, settings=PATIENT) as lab:
+    async with Lab(3, settings=UNHURRIED) as lab:
         await lab.form()
         await lab.wait_serving()
         queen = await lab.queen()
@@ -86,7 +87,7 @@ async def test_a_queen_whose_gateway_alone_is_killed_hands_over_at_once() -> Non
 
 async def test_members_whose_gateway_does_not_answer_stand_behind_all_others() -> None:
     """The heir's gateway is stopped for good: another is heir, and she is again when it answers."""
-    async with Lab(3, settings=PATIENT) as lab:
+    async with Lab(3, settings=UNHURRIED) as lab:
         await lab.form()
         await lab.wait_serving()
         queen = await lab.queen()

@@ -27,6 +27,7 @@ from aware_agent.store.errors import StoreError, StoreRefused, StoreUnreachable
 from aware_agent.store.keys import prefix_end
 from bench.client import ColonyClient, Unreachable
 from bench.lab import Lab
+from tests.patience import UNHURRIED
 
 pytestmark = [pytest.mark.e2e, pytest.mark.etcd]
 
@@ -125,7 +126,7 @@ async def test_a_node_whose_address_changed_renews_before_it_is_announced() -> N
 
 async def test_certificates_of_seconds_renew_themselves_and_nobody_notices() -> None:
     """Three generations of 15 s certificates: same queen, same term, all ready, every request answered."""
-    async with Lab(3, spec=wish(3, certificate_lifetime_s=15.0)) as lab:
+    async with Lab(3, spec=wish(3, certificate_lifetime_s=15.0), settings=UNHURRIED) as lab:
         await lab.form()
         queen = await lab.queen()
         await until(
@@ -213,7 +214,7 @@ async def test_a_guarded_etcd_lets_in_members_only_and_each_only_where_it_works(
 
 async def test_a_colony_is_guarded_while_it_lives_and_a_forgotten_user_goes() -> None:
     """Auth switched on under running nodes; a user without a node is removed by the next queen."""
-    async with Lab(2, spec=wish(2)) as lab:
+    async with Lab(2, spec=wish(2), settings=UNHURRIED) as lab:
         await lab.form()
         queen = await lab.queen()
         async with lab.etcd_client() as client:
@@ -348,7 +349,7 @@ async def working(lab: Lab, rotating: Rotating, node: str) -> AsyncIterator[list
 
 async def test_ca_and_secret_are_rotated_under_a_client_that_reads_and_writes() -> None:
     """No request fails, no queen changes; then the old certificate, token and join token are worth nothing."""
-    async with Lab(3, spec=wish(3), etcd_members=3, etcd_auth=True) as lab:
+    async with Lab(3, spec=wish(3), etcd_members=3, etcd_auth=True, settings=UNHURRIED) as lab:
         await lab.form()
         queen = await lab.queen()
         nodes = {node["name"]: node for node in (await lab.ask("GET", "/v1/nodes")).json()["nodes"]}

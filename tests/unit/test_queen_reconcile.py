@@ -73,6 +73,29 @@ async def test_a_status_and_its_event_are_one_revision_of_this_term(queen: Queen
     assert event.term == queen.colony.term == queen.colony.reader.records()[node_id(2)].term
 
 
+async def test_a_pass_that_a_slow_etcd_holds_up_is_followed_by_another(queen: Queen) -> None:
+    """A worker dies while a new queen does not miss it yet, and her pass ends after that time: she looks again."""
+    worker = queen.colony.add_node(3, record={"eligible": False})
+    reconciler = queen.reign._reconciler
+    present, now = reconciler._present, 0.0
+    present._clock, present._began = (lambda: now), 0.0
+    txn = queen.colony.store.txn
+
+    async def slow(*args: object) -> object:
+        nonlocal now
+        now += 3600.0
+        return await txn(*args)  # type: ignore[arg-type]
+
+    queen.colony.add_node(2, record={"status": Status.SUSPECT})  # something to write, and nothing to wait for
+    queen.colony.store.txn = slow  # type: ignore[method-assign, assignment]
+    again_in = await reconciler.once()
+    assert now >= 3600.0
+    assert (status(queen, 2), status(queen, 3)) == (Status.READY, Status.READY)
+    assert again_in is not None, "nothing else would make her look"
+    await reconciler.once()
+    assert queen.colony.reader.records()[worker].status is Status.SUSPECT
+
+
 async def test_a_record_that_changed_meanwhile_is_not_overwritten(queen: Queen) -> None:
     """An admin cordons between her look and her write: her write is refused, and she looks again."""
     gone(queen, 2)
