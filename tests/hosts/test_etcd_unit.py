@@ -121,7 +121,7 @@ def test_a_host_that_was_off_takes_its_seat_again(council: HostsLab) -> None:
 
 def test_root_obeys_no_other_word(council: HostsLab) -> None:
     before = pid(council, "h1")
-    for word in ("restart aware-agent", "stop;reboot", "poweroff", "$(touch /run/owned)"):
+    for word in ("restart aware-agent", "stop;reboot", "poweroff", "stop", "restart x", "$(touch /run/owned)"):
         council.sh("h1", f"printf %s '{word}' > {HOME}/wanted; systemctl start aware-etcd-control")
     assert council.sh("h1", "ls /run/owned 2>/dev/null; true") == ""
     assert (pid(council, "h1"), council.sh("h1", "systemctl is-active aware-agent")) == (before, "active")

@@ -120,12 +120,21 @@ def test_a_fourth_host_joins_while_a_lost_member_is_replaced(site: Site) -> None
     assert site.aware("spec", "show")["spec"] == {**wish, "size": 4}
 
 
+def etcd_unit(site: Site, host: str) -> str:
+    """``inactive``, or what else it is and why."""
+    state = site.lab.sh(host, "systemctl is-active aware-etcd; true")
+    if state == "inactive":
+        return state
+    said = "journalctl --no-pager -o short-precise -n 20 -u aware-etcd; journalctl --no-pager -n 20 -u aware-agent"
+    return state + "\n" + site.lab.sh(host, f"ls -l /var/lib/aware-etcd; cat /var/lib/aware-etcd/wanted; {said}")
+
+
 def test_the_one_that_was_replaced_comes_back_without_a_seat(site: Site) -> None:
     site.lab.start("h2")
     comes_to(site.ready, [*FIRST, "h4"], WAIT_S)
     site.play().changed_nothing()
     comes_to(site.seats, ["h1", "h3", "h4"], WAIT_S)
-    comes_to(lambda: site.lab.sh("h2", "systemctl is-active aware-etcd; true"), "inactive")
+    comes_to(lambda: etcd_unit(site, "h2"), "inactive")
     comes_to(lambda: site.lab.sh("h2", "ls -d /var/lib/aware-etcd/data 2>/dev/null; true"), "")
 
 

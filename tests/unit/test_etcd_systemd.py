@@ -30,7 +30,8 @@ def home(tmp_path: Path) -> EtcdHome:
     path = tmp_path / "home"
     path.mkdir()
     path.chmod(0o2750)
-    (tmp_path / "run" / "aware-etcd").mkdir(parents=True)
+    for name in ("aware-etcd", "aware-etcd-control"):
+        (tmp_path / "run" / name).mkdir(parents=True)
     return EtcdHome(path, SharedFiles())
 
 
@@ -46,10 +47,15 @@ class Root:
     def says(self, text: str) -> None:
         (self.run / "aware-etcd.state").write_text(text)
 
-    def obey(self, word: str) -> None:
+    def obey(self, line: str) -> None:
+        word, number = line.split()
+        assert number.isdigit()
         self.words.append(word)
-        if not self.obeys:
-            return
+        if self.obeys:
+            self.carry_out(word)
+            (self.run / "aware-etcd-control" / "heard").write_text(line)
+
+    def carry_out(self, word: str) -> None:
         if word == "stop":
             self.says("ended success\n")
             return
@@ -64,12 +70,14 @@ class Root:
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         async def listen() -> None:
+            heard = ""
             while True:
                 await asyncio.sleep(0.01)
                 with contextlib.suppress(FileNotFoundError):
                     word = (self.home.path / "wanted").read_text()
-                    (self.home.path / "wanted").unlink()
-                    self.obey(word.strip())
+                    if word != heard:
+                        heard = word
+                        self.obey(word)
 
         task = asyncio.create_task(listen())
         try:
@@ -151,11 +159,35 @@ async def test_nobody_who_hears_and_no_use_in_starting_are_told(
         raise PortTaken("port 2380 is taken")
 
     root.says("ended success\n")
+    before = (home.path / "wanted").read_bytes()
     held = SystemdEtcd(home, check=no, run=root.run)
     await held.start(anew=False)
     await held.close()
     assert held.problem == "port 2380 is taken"
-    assert not (home.path / "wanted").exists()
+    assert (home.path / "wanted").read_bytes() == before
+
+
+async def test_a_stop_that_went_by_unheard_is_asked_for_again_though_nothing_runs_yet(
+    home: EtcdHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unit was just being started by the word before, which would let it run on unwatched."""
+    monkeypatch.setattr(etcd_systemd, "STOP_S", 1.0)
+    root = Root(home)
+    home.install(PLAN, PAIR)
+    etcd = SystemdEtcd(home, run=root.run)
+    async with root.listening():
+        await etcd.start(anew=False)
+        await etcd.stop()
+        await etcd.stop()
+        assert root.words == ["start", "stop"], "it rests: there is nothing to ask for"
+    (home.path / "wanted").write_text("start 1\n")
+    asked = asyncio.create_task(SystemdEtcd(home, run=root.run).stop())
+    await eventually(lambda: (home.path / "wanted").read_text().startswith("stop"))
+    unheard = (home.path / "wanted").read_text()
+    await eventually(lambda: (home.path / "wanted").read_text() != unheard)
+    async with root.listening():
+        await asked
+    assert root.words == ["start", "stop", "stop"]
 
 
 def test_what_is_not_roots_word_is_no_state(home: EtcdHome) -> None:

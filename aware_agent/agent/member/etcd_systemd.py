@@ -1,12 +1,15 @@
 """etcd under systemd, on hosts: the agent writes one word, and units of the role etcd do what it says. ::
 
-    /var/lib/aware-etcd/wanted   start, restart or stop: written by the agent, watched by aware-etcd-control.path
-    /run/aware-etcd.state        written by root: whether it runs, else its last lines
-    /run/aware-etcd/             copies of the files with which it started, made by etcd's own user
+    /var/lib/aware-etcd/wanted     start, restart or stop: written by the agent, watched by aware-etcd-control.path
+    /run/aware-etcd-control/heard  written by root: the last of these words that was obeyed
+    /run/aware-etcd.state          written by root: whether it runs, else its last lines
+    /run/aware-etcd/               copies of the files with which it started, made by etcd's own user
 
 So the agent needs no privilege: root believes nothing it wrote but one of three words about one unit. etcd outlives
 the agent: an upgrade of the agent costs no vote. systemd starts it again when it fails; what is done here is to ask for
-it, to ask again when nobody heard (a path unit is deaf while its service runs), and to tell why it does not run.
+it, to ask again when nobody heard (a path unit is deaf while its service runs), and to tell why it does not run. Each
+word carries a number, so that the one that was heard is the one that was meant: a "stop" that went by unheard behind a
+"start" would leave an etcd running that nobody looks after.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ RUN = Path("/run")
 UNIT = "aware-etcd.service"
 LOOK_S = 5.0
 ANSWER_S = 20.0  # the unit stops within 30 s at most, and usually at once
-STOP_S = 40.0
+STOP_S = 80.0
 _TRIES = 2
 _POLL_S = 0.1
 
@@ -63,6 +66,7 @@ class SystemdEtcd:
         self._wanted = home.path / "wanted"
         self._state_path = run / "aware-etcd.state"
         self._started_with = run / "aware-etcd"
+        self._heard = run / "aware-etcd-control" / "heard"
         self._task: asyncio.Task[None] | None = None
         self._complaint = ""
         self._told = ""
@@ -100,7 +104,9 @@ class SystemdEtcd:
     async def stop(self) -> None:
         """End it, and return when it is gone. Raises StoreError when it does not go."""
         await self.close()
-        if self.state().pid or read_public(self._wanted) not in (None, b"stop\n"):
+        wanted = read_public(self._wanted)
+        at_rest = wanted is None or (wanted.startswith(b"stop ") and wanted == read_public(self._heard))
+        if self.state().pid or not at_rest:
             await self._ask("stop", lambda: not self.state().pid, STOP_S)
 
     async def close(self) -> None:
@@ -134,10 +140,11 @@ class SystemdEtcd:
 
     async def _ask(self, word: Word, done: Callable[[], bool], limit_s: float) -> None:
         for _ in range(_TRIES):
-            write_atomic(self._wanted, f"{word}\n".encode(), mode=0o640)
+            line = f"{word} {time.time_ns()}\n".encode()
+            write_atomic(self._wanted, line, mode=0o640)
             end = time.monotonic() + limit_s / _TRIES
             while time.monotonic() < end:
-                if done():
+                if read_public(self._heard) == line and done():
                     return
                 await asyncio.sleep(_POLL_S)
         raise StoreError(
