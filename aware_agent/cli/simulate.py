@@ -99,17 +99,29 @@ def _fault(text: str, end: float) -> Fault:
 
     kinds = {kind.replace(" ", "-"): kind for kind in WEIGHTS}
     words = text.split()
+    if not 2 <= len(words) <= 4:
+        raise _no_fault(text, "two to four words are needed", _FAULT_HINT)
+    at, kind, whom, duration = [*words, "any", "5"][:4] if len(words) == 2 else [*words, "5"][:4]
+    if kind not in kinds:
+        raise _no_fault(text, f"there is no kind {kind[:40]!r}", ", ".join(kinds))
+    if whom not in ("queen", "any"):
+        raise _no_fault(text, f"{whom[:40]!r} is not queen or any", _FAULT_HINT)
+    return Fault(_seconds(text, at, 0.0, end), kinds[kind], whom == "queen", _seconds(text, duration, 0.001, end))
+
+
+def _seconds(text: str, word: str, least: float, most: float) -> float:
     try:
-        at, kind, whom, *rest = [*words, "any"] if len(words) == 2 else words
-        duration = float(rest[0]) if rest else 5.0
-        found = Fault(float(at), kinds[kind], whom == "queen", duration)
-    except (ValueError, KeyError):
-        raise InvalidInput(f"--fault '{text[:80]}' is no fault", hint=f"{_FAULT_HINT}; {', '.join(kinds)}") from None
-    if whom not in ("queen", "any") or len(rest) > 1 or not 0.0 < found.duration <= end:
-        raise InvalidInput(f"--fault '{text[:80]}' is no fault", hint=_FAULT_HINT)
-    if not 0.0 <= found.at < end:
-        raise InvalidInput(f"--fault '{text[:80]}' is not within the {end:g} s of faults", hint="use --minutes")
+        found = float(word)
+    except ValueError:
+        raise _no_fault(text, f"{word[:40]!r} is no number of seconds", _FAULT_HINT) from None
+    if not least <= found <= most:
+        hint = f"{least:g} to {most:g} s; --minutes says how long faults happen"
+        raise _no_fault(text, f"{word[:40]} s is out of range", hint)
     return found
+
+
+def _no_fault(text: str, why: str, hint: str) -> InvalidInput:
+    return InvalidInput(f"--fault {text[:80]!r}: {why}", hint=hint)
 
 
 def _availability(report: Report) -> float:

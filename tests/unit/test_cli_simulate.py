@@ -59,12 +59,12 @@ def test_a_broken_promise_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         (("--nodes", "3", "--council", "5"), "--council 5 does not fit 3 nodes"),
         (("--minutes", "nan"), "nan"),
         (("--every", "0"), "0"),
-        (("--fault", "20 explode"), "--fault '20 explode' is no fault"),
-        (("--fault", "20 crash king"), "is no fault"),
-        (("--fault", "20 crash queen 5 6"), "is no fault"),
-        (("--fault", "20 crash queen inf"), "is no fault"),
-        (("--fault", "soon crash"), "is no fault"),
-        (("--fault", "99 crash"), "is not within the 60 s of faults"),
+        (("--fault", "20 explode"), "--fault '20 explode': there is no kind 'explode'"),
+        (("--fault", "20 crash king"), "'king' is not queen or any"),
+        (("--fault", "20 crash queen 5 6"), "two to four words"),
+        (("--fault", "20 crash queen inf"), "inf s is out of range"),
+        (("--fault", "soon crash"), "'soon' is no number of seconds"),
+        (("--fault", "99 crash"), "99 s is out of range"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused(
