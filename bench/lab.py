@@ -41,6 +41,7 @@ __all__ = ["ADDRESS", "ROOT", "Agent", "Document", "Lab", "LabError", "default_s
 
 ADDRESS = "127.0.0.1"
 LOGIN_S = 10.0  # a login hashes a password: on a loaded machine that takes its time, whatever the call may take
+PATIENCE_S = 120.0  # what takes a second takes a minute where many suites share two cores
 Document = dict[str, Any]
 
 
@@ -211,7 +212,7 @@ class Lab:
         """Agents whose process is there."""
         return [agent for agent in self.agents.values() if agent.running]
 
-    async def form(self, timeout_s: float = 60.0) -> Document:
+    async def form(self, timeout_s: float = PATIENCE_S) -> Document:
         """Start all agents, founder first, and wait until all are ready; returns the cluster document."""
         agents = list(self.agents.values())
         if not agents[0].running:
@@ -222,11 +223,11 @@ class Lab:
                 agent.start()
         return await self.wait_ready(len(agents), timeout_s, strict=True)
 
-    async def queen(self, timeout_s: float = 60.0) -> Document:
+    async def queen(self, timeout_s: float = PATIENCE_S) -> Document:
         """``/v1/queen`` as soon as somebody reigns and answers: id, name, url, term, since, heir."""
         return await self.new_queen(0, timeout_s)
 
-    async def new_queen(self, after_term: int, timeout_s: float = 60.0, *, strict: bool = False) -> Document:
+    async def new_queen(self, after_term: int, timeout_s: float = PATIENCE_S, *, strict: bool = False) -> Document:
         """``/v1/queen`` as soon as the term is newer than ``after_term``; ``strict``: fail as soon as an agent does."""
         end = time.monotonic() + timeout_s
         problem = ""
@@ -245,7 +246,7 @@ class Lab:
         raise LabError(f"no queen after {timeout_s:g} s: {problem}\n{self.tails()}")
 
     async def wait_ready(
-        self, count: int, timeout_s: float = 60.0, *, healthy: bool = True, strict: bool = False
+        self, count: int, timeout_s: float = PATIENCE_S, *, healthy: bool = True, strict: bool = False
     ) -> Document:
         """``/v1/cluster`` as soon as ``count`` nodes are ready (and the colony is healthy); ``strict`` as above."""
         end = time.monotonic() + timeout_s
@@ -263,7 +264,7 @@ class Lab:
             await asyncio.sleep(0.05)
         raise LabError(f"not {count} ready nodes after {timeout_s:g} s: {said}\n{self.tails()}")
 
-    async def wait_serving(self, timeout_s: float = 60.0) -> None:
+    async def wait_serving(self, timeout_s: float = PATIENCE_S) -> None:
         """Return when the gateway of every agent that runs answers that its node is ready."""
         end = time.monotonic() + timeout_s
         late = {agent.url: "not asked" for agent in self.running()}
