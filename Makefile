@@ -12,7 +12,7 @@ export LC_ALL := C.UTF-8
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-founding test-council check lint format test-collection test-molecule test-heat simulate simulate-mutations chaos bench clean distclean
+.PHONY: help setup demo demo-down test test-deep test-founding test-council check lint format test-collection test-molecule test-heat simulate simulate-mutations chaos bench clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,11 +29,14 @@ demo-down: setup ## stop the demo; nothing is left behind
 # Tests of parts of the agent in their own process: what they reach is worth counting.
 DIRECT := tests/unit tests/gateway tests/hostile tests/store
 
-test: setup ## every test that needs no root: unit, store, whole colonies; COVERAGE=1 counts what they reach
+test: setup ## the tests that need no root: unit, store, whole colonies; COVERAGE=1 counts what they reach
 	$(PYTEST) $(if $(COVERAGE),--cov --cov-report=) -n $(JOBS) --dist worksteal -m "not e2e" $(DIRECT)
 	$(if $(COVERAGE),@total=$$($(BIN)/coverage report --format=total) && echo "coverage: $$total % of aware_agent by the direct tests alone")
 	$(PYTEST) -n $(JOBS) --dist worksteal -m "not e2e" --ignore tests/cloud --ignore tests/hosts $(DIRECT:%=--ignore %) tests
-	$(PYTEST) -n $(JOBS) --maxprocesses 4 --dist worksteal -m e2e --ignore tests/cloud --ignore tests/hosts tests
+	$(PYTEST) -n $(JOBS) --maxprocesses 4 --dist worksteal -m "e2e and not deep" --ignore tests/cloud --ignore tests/hosts tests
+
+test-deep: setup ## whole colonies under rare faults, which make test leaves out: most of half an hour
+	$(PYTEST) -n $(JOBS) --maxprocesses 4 --dist worksteal -m "e2e and deep" tests/e2e tests/hostile
 
 check: lint ## what every commit must pass, in less than a minute
 	$(PYTEST) -q -n $(JOBS) tests/unit

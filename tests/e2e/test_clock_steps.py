@@ -71,6 +71,7 @@ async def write(lab: Lab, number: int) -> int:
     return int(answer.json()["term"])
 
 
+@pytest.mark.deep
 async def test_a_clock_steps_and_is_set_right_again() -> None:
     async with colony() as (lab, clocks):
         terms: list[int] = []

@@ -82,6 +82,7 @@ def minorities(names: list[str], dice: random.Random) -> list[tuple[int, ...]]:
     return sorted(every[:LOSSES], key=lambda lost: (len(lost) < 2, 0 not in lost)) if LOSSES > 1 else [(0, 3)]
 
 
+@pytest.mark.deep
 async def test_any_minority_of_five_is_lost_and_the_council_is_full_again(tmp_path: Path) -> None:
     founders = Founders(tmp_path, SIZE, NODES)
     try:

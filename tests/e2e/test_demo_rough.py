@@ -106,6 +106,7 @@ def test_an_untidy_machine(rough: Rough) -> None:
     assert not (rough.root / ".aware").exists()
 
 
+@pytest.mark.deep
 def test_killed_at_any_moment_it_can_be_taken_down_and_run_again(rough: Rough) -> None:
     chance = random.Random(SEED)
     for _ in range(3):

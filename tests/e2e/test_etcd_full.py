@@ -89,6 +89,7 @@ async def test_a_full_council_takes_writes_again_by_itself(tmp_path: Path) -> No
         await writes(founders, client)
 
 
+@pytest.mark.deep
 async def test_a_full_council_without_a_queen_takes_writes_again_and_elects_one(tmp_path: Path) -> None:
     """A full etcd grants no lease: the members have to make room before anybody can be elected."""
     async with a_full_colony(tmp_path) as (founders, client, queen):

@@ -28,7 +28,7 @@ from tests.e2e.founders_support import LONG_S, Agent, Founders
 
 pytestmark = pytest.mark.e2e
 
-ROUNDS = int(os.environ.get("AWARE_FOUNDING_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("AWARE_FOUNDING_ROUNDS", "1"))
 
 
 @pytest.mark.parametrize("number", range(1, ROUNDS + 1))
@@ -53,6 +53,7 @@ def test_founders_in_any_order_with_kills_in_between(tmp_path: Path, number: int
         founders.close()
 
 
+@pytest.mark.deep
 def test_the_council_grows_and_outlives_its_founder(tmp_path: Path) -> None:
     """Three seats out of four nodes; the founder is killed with its etcd, and the colony goes on and takes it back."""
     founders = Founders(tmp_path, 3, 4)
@@ -75,6 +76,7 @@ def test_the_council_grows_and_outlives_its_founder(tmp_path: Path) -> None:
         founders.close()
 
 
+@pytest.mark.deep
 async def test_a_rotation_covers_both_cas_and_etcd_restarts_one_by_one(tmp_path: Path) -> None:
     """etcd is the agents' child: nobody restarts it by hand, and what was worth something before is worth nothing."""
     founders = Founders(tmp_path, 3, 3)

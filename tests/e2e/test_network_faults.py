@@ -151,6 +151,7 @@ async def test_her_host_is_gone_from_the_network_and_comes_back() -> None:
         await scene.whole()
 
 
+@pytest.mark.deep
 async def test_everybody_is_cut_off_from_everybody() -> None:
     """Nobody can reign, and when they are together again, somebody does."""
     async with council() as scene:
@@ -165,6 +166,7 @@ async def test_everybody_is_cut_off_from_everybody() -> None:
         await scene.whole()
 
 
+@pytest.mark.deep
 async def test_etcd_is_out_of_reach_for_the_queen_alone() -> None:
     async with council() as scene:
         lab = scene.lab
@@ -189,6 +191,7 @@ async def test_etcd_is_out_of_reach_for_the_queen_alone() -> None:
         await scene.whole()
 
 
+@pytest.mark.deep
 async def test_etcds_leader_is_frozen_and_wakes_up() -> None:
     async with council() as scene:
         lab = scene.lab
@@ -206,6 +209,7 @@ async def test_etcds_leader_is_frozen_and_wakes_up() -> None:
             await scene.whole()
 
 
+@pytest.mark.deep
 async def test_one_of_ten_packets_is_lost() -> None:
     async with council() as scene:
         scene.lab.lose(10)

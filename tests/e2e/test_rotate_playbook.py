@@ -13,6 +13,7 @@ pytestmark = pytest.mark.e2e
 __all__ = ["checkout"]
 
 
+@pytest.mark.deep
 def test_a_local_colony_is_rotated_and_goes_on_as_before(checkout: Checkout) -> None:
     """Rotated; then the site playbook changes nothing, and lets a new node in when the spec wants one more."""
     spec = checkout.root / "inventories" / "local" / "cluster.yml"

@@ -455,6 +455,7 @@ async def test_an_abort_at_any_time_leaves_all_working() -> None:
         assert queen["term"] <= (await lab.queen())["term"]
 
 
+@pytest.mark.deep
 async def test_queens_are_killed_in_mid_rotation_and_a_node_is_left_behind() -> None:
     """The next queen goes on where the last one fell. Who was away too long is named, and comes back with a token."""
     async with Lab(4, spec=wish(4)) as lab:

@@ -70,7 +70,7 @@ async def test_copies_of_queen_member_and_worker_end_and_change_nothing() -> Non
         assert not [event for event in events if event["type"] in ("node.suspect", "node.left", "node.dead")]
 
 
-@pytest.mark.parametrize("name", ["lab-2", "drone"])
+@pytest.mark.parametrize("name", ["lab-2", pytest.param("drone", marks=pytest.mark.deep)])
 async def test_of_an_original_that_was_stopped_and_its_copy_one_stays(name: str) -> None:
     """A host that is frozen (moved, saved to disk) while its copy starts: they do not take turns."""
     async with Lab(2) as lab:
