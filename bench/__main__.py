@@ -19,6 +19,7 @@ BENCHES = {
     "failover": "queen falls in five ways -> first accepted write; beside etcd's lease, keepalived, Patroni",
     "api": "requests per second and latency of the queen's gateway; beside a bare ASGI application",
     "crowd": "p99 of a write while strangers load the public pages; beside the same write when nobody is there",
+    "members": "reads of one council member and of two, each held to a third of a core; needs root",
     "inventory": "CPU seconds of ansible-inventory; beside ansible-core's own sources and openstack.cloud",
     "provision": "until n servers of the test cloud are ACTIVE; beside one request to Nova and openstack.cloud.server",
     "footprint": "memory and CPU of a quiet queen, heir and worker; beside Serf",

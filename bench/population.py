@@ -20,7 +20,10 @@ _PER_TXN = 60  # operations; etcd allows 128 in one transaction
 
 
 async def populate(client: EtcdClient, keys: Keys, count: int, *, first: int = 1) -> None:
-    """Add ``count`` nodes named ``bench-<number>``; their presence keys hang on no lease, so they stay ready."""
+    """Add ``count`` nodes named ``bench-<number>``; their presence keys hang on no lease, so they stay ready.
+
+    They are eligible, for a worker is there by its channel alone, and no candidates, so none of them can reign.
+    """
     now = time.time()
     puts: list[ops.Op] = []
     for number in range(first, first + count):
@@ -51,4 +54,4 @@ def _record(number: int, now: float) -> Record:
         origin="seed",
     )
     identity = ulid(now, hashlib.sha256(name.encode()).digest()[:10])
-    return Record(id=identity, name=name, joined_at=now + number, status_since=now, report=report)
+    return Record(id=identity, name=name, joined_at=now + number, status_since=now, report=report, eligible=True)
