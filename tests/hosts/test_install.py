@@ -15,7 +15,8 @@ HOSTS = 4
 FIRST = ["h1", "h2", "h3"]
 
 
-# A lost member gives way soon, but not one that a busy machine keeps silent for a while; in three of three nobody can take its seat, and it keeps it.
+# A lost member gives way soon, but not one that a busy machine keeps silent for a while. In three of three nobody can
+# take its seat, and it keeps it.
 COUNCIL = {"size": 3, "replace_after_s": 40}
 WAIT_S = 300.0
 
