@@ -40,6 +40,7 @@ def run_program(work: Callable[[], int | None], *, name: str = "") -> int:
     when its reader went away (``| head``): then there is nobody to tell.
     """
     _stand_in_for_closed_streams()
+    _forget_a_screen_without_size()
     try:
         try:
             code = work() or 0
@@ -100,9 +101,20 @@ def _of_system(error: OSError) -> Failure:
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
     if not names and _cannot_print():
         return Failure(f"the output cannot be written: {reason} (what was asked for may be done)", FILE_TROUBLE)
+    if not names and error.errno == errno.ENOENT and _has_no_place():
+        return Failure("the working directory is not there any more (cd to one that is)", FILE_TROUBLE)
     if error.errno in _NO_SPACE:
         return Failure(_line(f"no space left{_about(names)} (free some space and start again)"), DISK_FULL)
     return Failure(_line(f"{reason}{_about(names)}"), FILE_TROUBLE)
+
+
+def _has_no_place() -> bool:
+    """Whether this process stands in a directory that somebody removed."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _about(names: list[str]) -> str:
@@ -136,6 +148,13 @@ def _say(text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def _forget_a_screen_without_size() -> None:
+    """Editors and containers say ``COLUMNS=0`` for "unknown"; rich would print nothing at all into it."""
+    for name in ("COLUMNS", "LINES"):
+        if os.environ.get(name, "").strip("0") == "":
+            os.environ.pop(name, None)
 
 
 # -- standard streams --------------------------------------------------------------------------------------

@@ -27,8 +27,9 @@ _MAX_VALUES = 200_000  # aliases of YAML make much out of little
 
 def read_spec(path: Path) -> Spec:
     """The checked spec in ``path``. Raises :class:`InvalidInput` that names file and field."""
+    text = read_text(path, "spec")
     try:
-        document = _decode(path)
+        document = _decode(text, path)
         if not isinstance(document, dict):
             raise InvalidInput("it is not a mapping", hint="it starts with colony: NAME")
         wish = _Plain().mapping({key: value for key, value in document.items() if key not in NOT_SPEC})
@@ -90,8 +91,7 @@ class _Plain:
         return text
 
 
-def _decode(path: Path) -> Any:
-    text = read_text(path, "spec")
+def _decode(text: str, path: Path) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     # Numbers of thousands of digits are refused by Python, thousands of brackets by its stack.

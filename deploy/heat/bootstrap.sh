@@ -179,7 +179,7 @@ print(s.getsockname()[0])'
 configure() {
     check colony '[a-z]([a-z0-9-]{0,46}[a-z0-9])?'
     if [ -s "$IN/founding" ]; then
-        check founding 'aware-found1\.[a-z0-9-]+\.[A-Za-z0-9_-]{43}\.[a-z2-7]{8}'
+        check founding 'aware-found1\.[a-z]([a-z0-9-]{0,46}[a-z0-9])?\.[A-Za-z0-9_-]{43}\.[a-z2-7]{8}'
         check council '[1357]'
         check etcd '(https?://[^[:space:]]+#sha256=[0-9a-f]{64})?'
     else

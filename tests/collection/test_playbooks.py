@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,41 @@ def test_every_play_takes_its_hosts_from_the_lookup(path: Path) -> None:
     """So that hosts that are away are in none of them, and a run in parts is refused wherever it begins."""
     for entry in entries(path):
         assert IMPORT in entry or "lookup('aware.cluster.hosts', " in entry["hosts"], entry["name"]
+
+
+def ends(ansible: Callable[..., Any], folder: Path, part: str, **variables: Any) -> Ran:
+    """What the last play of a playbook says, given what earlier ones would have found out."""
+    given = {"aware_spec": {"colony": "demo"}, "aware_directory": "/my place/.aware", **variables}
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.set_fact": given}]}]
+    whole = [*play, {IMPORT: str(FOLDER / "parts" / part)}]
+    (folder / "end.yml").write_text(yaml.safe_dump(whole))
+    return ansible("ansible-playbook", folder / "end.yml", "-i", "localhost,")
+
+
+@pytest.mark.parametrize("provider", ["local", "static", "openstack"])
+def test_a_run_that_made_a_colony_ends_with_what_to_type(ansible: Any, tmp_path: Path, provider: str) -> None:
+    ran = ends(ansible, tmp_path, "end_formed.yml", aware_provider=provider)
+    assert ran.rc == 0, ran.out + ran.err
+    last = ran.out.rpartition("TASK [Say what comes next]")[2]
+    assert "Colony demo is what its spec says" in last
+    export, status = (re.search(rf'"  (.*{word}.*)"', last) for word in ("AWARE_CONTEXT", "aware'? status"))
+    assert export, last
+    assert status, last
+    typed = ["bash", "-c", f'{export[1]} && printf %s "$AWARE_CONTEXT"']
+    done = subprocess.run(typed, capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "/my place/.aware/context.json"
+    assert Path(shlex.split(status[1])[0]).exists()
+    # The keys of the CAs are the colony's: no page may say that a controller holds them, and no run either.
+    assert ("Keep /my place/.aware safe: it holds the password of admin" in last) is (provider != "local")
+    assert "key of the CA" not in last
+
+
+def test_a_run_that_left_somebody_out_ends_with_who_and_what_to_do(ansible: Any, tmp_path: Path) -> None:
+    ran = ends(ansible, tmp_path, "end.yml", aware_silent=["d3"], aware_end=["done"])
+    assert ran.rc != 0
+    last = " ".join((ran.out + " " + ran.err).rpartition("TASK [Name those that did not answer]")[2].split())
+    assert "Not done on d3, which did not answer; everywhere else it is done." in last
+    assert "-e aware_away=d3 leaves it out" in last
 
 
 # The look is one for all: these stand for the three kinds of need.

@@ -19,6 +19,7 @@ from ansible.plugins.loader import inventory_loader
 from aware_agent.cli.context import load_context
 from aware_agent.cli.errors import ContextError as CliError
 from aware_agent.cli.members import load_members as cli_members
+from aware_agent.program import failure_of
 
 Said = Mapping[str, Any]
 VARIABLES = ("AWARE_CONTEXT", "AWARE_ENDPOINTS", "AWARE_TOKEN", "AWARE_TOKEN_FILE", "AWARE_CA_PATH", "XDG_CONFIG_HOME")
@@ -192,6 +193,18 @@ def test_nothing_said_and_no_home(place: Place, monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(errors, match=r"no context file found|no gateway is known"):
         WAYS[way]({})
     assert not (place.work / "~").exists()
+
+
+@pytest.mark.parametrize("way", ["cli", "module"])
+def test_a_working_directory_that_was_removed(place: Place, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    gone = place.root / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(Exception, match="working directory|No such file") as caught:
+        WAYS[way]({})
+    assert "the working directory is not there any more" in failure_of(caught.value).message
+    monkeypatch.chdir(place.root)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -45,6 +45,17 @@ def test_no_unit_takes_the_proxies_of_its_host(render: Callable[..., dict[str, s
         assert "secret" not in text
 
 
+@pytest.mark.parametrize("path", UNITS, ids=str)
+def test_no_unit_waits_for_a_majority(render: Callable[..., dict[str, str]], path: Path) -> None:  # noqa: F811
+    """etcd calls itself ready when a majority is there. Whoever waited for that could not say why there is none."""
+    role, name = path.parts[0], path.name
+    text = render(role, name, **GIVEN.get(role, {}), ansible_facts={})[name]
+    assert role != "etcd" or not re.search(r"^Type=notify", text, re.MULTILINE)
+    assert not re.search(r"^TimeoutStartSec=(infinity|0)$", text, re.MULTILINE)
+    if role == "agent":
+        assert not re.search(r"^(Requires|Requisite|BindsTo)=.*etcd", text, re.MULTILINE)
+
+
 def tasks_of(document: Any) -> Iterator[dict[str, Any]]:
     """All tasks of a file, those in blocks too."""
     for entry in document or []:

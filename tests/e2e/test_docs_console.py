@@ -16,13 +16,6 @@ import pytest
 from tests.docs.pages_support import Code, everywhere
 from tests.e2e.test_demo import ROOT, Checkout, checkout
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(
-        not os.environ.get("AWARE_DOCS"), reason="types every console block into a demo, for minutes: AWARE_DOCS=1"
-    ),
-]
-
 __all__ = ["checkout"]
 
 # A page's command, by its first words: where it is run instead, because it needs a cloud or a host with a service.
@@ -97,6 +90,10 @@ def _type(checkout: Checkout, command: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.e2e
+@pytest.mark.skipif(
+    not os.environ.get("AWARE_DOCS"), reason="types every console block into a demo, for minutes: AWARE_DOCS=1"
+)
 def test_the_pages_can_be_followed(checkout: Checkout) -> None:
     """One demo, all blocks in an order in which each finds what it needs."""
     (checkout.root / ".venv").symlink_to(Path(sys.prefix))

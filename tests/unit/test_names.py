@@ -170,10 +170,22 @@ def test_both_code_bases_have_one_rule() -> None:
 
 def test_heat_has_it_too() -> None:
     pattern = ours.PATTERNS[Kind.COLONY]
-    for name in ("cluster.yaml", "software-config.yaml"):
-        parameters = yaml.safe_load((ROOT / "deploy" / "heat" / name).read_text())["parameters"]
+    heat = ROOT / "deploy" / "heat"
+    templates = [yaml.safe_load(path.read_text())["parameters"] for path in sorted(heat.glob("*.yaml"))]
+    assert len(templates) == 3
+    for parameters in templates:
         assert [rule["allowed_pattern"] for rule in parameters["colony"]["constraints"]] == [pattern]
-    assert f"check colony '{pattern}'" in (ROOT / "deploy" / "heat" / "bootstrap.sh").read_text()
+    # A founding key holds the colony's name.
+    (key,) = [
+        rule["allowed_pattern"]
+        for parameters in templates
+        if "founding_key" in parameters
+        for rule in parameters["founding_key"]["constraints"]
+    ]
+    assert key.startswith(f"aware-found1\\.{pattern}\\.")
+    bootstrap = (heat / "bootstrap.sh").read_text()
+    assert f"check colony '{pattern}'" in bootstrap
+    assert f"check founding 'aware-found1\\.{pattern}\\." in bootstrap
 
 
 def test_servers_of_the_longest_colony_have_names() -> None:

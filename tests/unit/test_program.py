@@ -82,6 +82,30 @@ def test_a_failure_keeps_its_exit_code_whoever_listens(redirection: str) -> None
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [[*AWARE, "status"], [*AWARE, "demo", "status"], [*AWARE, "demo", "up"]])
+def test_a_working_directory_that_was_removed_is_named(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "gone").mkdir()
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("AWARE_")}
+    done = subprocess.run(
+        ["bash", "-c", 'cd gone && rmdir ../gone && exec "$@"', "bash", *command],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 9
+    assert done.stderr == "error: the working directory is not there any more (cd to one that is)\n"
+
+
+@pytest.mark.parametrize("width", ["0", "00", "", "words"])
+def test_a_screen_without_size_is_printed_to(width: str) -> None:
+    environment = {**os.environ, "COLUMNS": width, "LINES": width}
+    done = subprocess.run([*AWARE, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert "Look after a colony" in done.stdout
+
+
 def test_an_interrupt_while_things_are_loaded_is_no_traceback(tmp_path: Path) -> None:
     # A shell's job in the background ignores interrupts, and so do the tests in it.
     listen = "signal.signal(signal.SIGINT, signal.default_int_handler)"

@@ -97,10 +97,18 @@ def expanded(text: str) -> str:
     return path
 
 
+def working_directory() -> str:
+    """Where relative names of files begin. Raises ContextError when somebody removed it."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError as exc:
+        raise ContextError("the working directory is not there any more: cd to one that is") from exc
+
+
 def find_context(environ: Mapping | None = None) -> str | None:
     """Return the context file in force where nobody named one: .aware here or above, then the user's own."""
     environ = os.environ if environ is None else environ
-    here = os.getcwd()
+    here = working_directory()
     while True:
         candidate = os.path.join(here, ".aware", "context.json")
         if os.path.isfile(candidate):
@@ -147,7 +155,7 @@ class _Layers:
     def __init__(self, options: Mapping, base_dir: str | None, environ: Mapping, settings: Mapping) -> None:
         said = dict((name, environ.get(variable)) for name, variable in ENVIRONMENT.items())
         said["endpoints"] = _listed(said["endpoints"] or "")
-        here = os.getcwd()
+        here = working_directory()
         self._layers = [
             (options, base_dir or here, "option %s"),
             (said, here, "environment variable AWARE_%s"),

@@ -14,7 +14,15 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.aware.cluster.plugins.module_utils._boundary import leave_with
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_api import Cloud, CloudError, Refused
-from ansible_collections.aware.cluster.plugins.module_utils._openstack_config import check_entry, check_files, check_settings
+from ansible_collections.aware.cluster.plugins.module_utils._openstack_config import (
+    CLOUDS,
+    SECURE,
+    VENDOR,
+    check_entry,
+    check_files,
+    check_settings,
+    unknown_word,
+)
 from ansible_collections.aware.cluster.plugins.module_utils._openstack_owned import foreign_text
 from ansible_collections.aware.cluster.plugins.module_utils._plain import refuse_misfits
 from ansible_collections.aware.cluster.plugins.module_utils._reasons import line_of
@@ -86,6 +94,8 @@ def _told(exc: Exception, params: dict) -> dict | None:
     if isinstance(exc, (sdk_exceptions.SDKException, keystone_exceptions.ClientException)):
         return dict(msg="%s, with %s" % (line_of(exc), _source(params)))
     if _is_of_sdk(exc):  # it trips over settings with whatever Python raises then
+        if unknown_word(exc):
+            return dict(msg="%s, with %s" % (unknown_word(exc), _source(params)))
         return dict(msg="openstacksdk cannot use %s (%s: %s)" % (_source(params), type(exc).__name__, line_of(exc)))
     return None
 
@@ -132,13 +142,18 @@ def _connect(params: dict) -> Any:
     )
     given = dict((names[name], params[name]) for name in names if params[name] is not None)
     cloud = params["cloud"]
+    if params["api_timeout"] <= 0:
+        raise CloudError("api_timeout is %d, and must be more than 0 seconds" % params["api_timeout"])
+    if params["auth"]:
+        check_entry(dict(auth=params["auth"]), "option auth")
     if isinstance(cloud, dict):
         check_entry(cloud, "option cloud")
         given = dict(cloud, **given)
     elif cloud is not None and not isinstance(cloud, str):
         raise CloudError("option cloud is neither the name of a cloud in clouds.yaml nor a mapping like its entries")
     else:
-        check_files(cloud or os.environ.get("OS_CLOUD"), openstack.config.loader.CONFIG_FILES, os.environ)
+        by_environment = "" if params["auth"] else os.environ.get("OS_CLOUD", "")
+        check_files(cloud or by_environment, _places(), os.environ)
         given.update({"cloud": cloud} if cloud is not None else {})
     given.update(
         app_name="aware.cluster", load_yaml_config=not isinstance(cloud, dict), load_envvars=not isinstance(cloud, dict)
@@ -146,6 +161,12 @@ def _connect(params: dict) -> Any:
     connection = openstack.connect(**given)
     check_settings(connection.config, _source(params))
     return connection
+
+
+def _places() -> dict:
+    """Where openstacksdk looks for each kind of file."""
+    loader = openstack.config.loader
+    return {CLOUDS: loader.CONFIG_FILES, SECURE: loader.SECURE_FILES, VENDOR: loader.VENDOR_FILES}
 
 
 def _source(params: dict) -> str:
