@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -188,7 +189,7 @@ def _short(checkout: Checkout, name: str) -> str:
 def _aware(checkout: Checkout) -> str:
     """How to call this command from the checkout."""
     path = Path(sys.executable).parent / "aware"
-    return str(path.relative_to(checkout.root)) if path.is_relative_to(checkout.root) else str(path)
+    return shlex.quote(str(path.relative_to(checkout.root) if path.is_relative_to(checkout.root) else path))
 
 
 def _title(text: str) -> None:

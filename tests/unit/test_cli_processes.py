@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from aware_agent.cli import demo as demo_commands
 from aware_agent.cli.app import app
+from aware_agent.cli.checkout import find_checkout
 from aware_agent.cli.processes import agent_pid, child_pid, command_line, is_agent, kill_agent, read_pid
 from aware_agent.colony.errors import Conflict, NotFound
 from tests.unit.cli_support import Ask, Reply, colony, queen_document
@@ -194,3 +196,10 @@ def test_kill_queen_spares_a_process_that_is_not_her(checkout: Path, start: Star
     assert result.exit_code == 5, result.output
     assert "left alone" in result.stderr
     assert process.poll() is None
+
+
+def test_the_way_to_call_it_can_be_typed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From an environment elsewhere, whose path may have a space."""
+    for place, typed in ((checkout / ".venv", ".venv/bin/aware"), (Path("/my venv"), "'/my venv/bin/aware'")):
+        monkeypatch.setattr("sys.executable", str(place / "bin" / "python"))
+        assert demo_commands._aware(find_checkout()) == typed
