@@ -201,7 +201,7 @@ def test_a_working_directory_that_was_removed(place: Place, monkeypatch: pytest.
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(Exception, match="working directory|No such file") as caught:
+    with pytest.raises(Exception, match=r"working directory|No such file") as caught:
         WAYS[way]({})
     assert "the working directory is not there any more" in failure_of(caught.value).message
     monkeypatch.chdir(place.root)
