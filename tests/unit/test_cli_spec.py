@@ -96,8 +96,9 @@ def test_bad_specs_are_told_in_one_line(demo: Colony, queen: FakeGateway, text: 
 def test_files_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "big.yml").write_text("#" * (1 << 20) + "#")
     (tmp_path / "binary.yml").write_bytes(b"\xff\xfe")
-    with pytest.raises(InvalidInput, match="spec"):
+    with pytest.raises(InvalidInput, match="spec") as refused:
         read_spec(tmp_path / name)
+    assert str(refused.value).count(str(tmp_path / name)) == 1, "it is named once"
 
 
 def test_broken_json_is_not_taken_for_yaml(tmp_path: Path) -> None:
