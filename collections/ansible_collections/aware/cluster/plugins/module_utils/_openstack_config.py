@@ -103,14 +103,14 @@ def check_entry(entry: Any, where: str) -> None:
 def check_url(url: Any, where: str) -> None:
     """Raise CloudError unless ``url`` can be where the identity service answers. ``where`` begins the sentence."""
     if url is None or url == "":
-        raise CloudError("%s: auth_url is empty; it is like https://cloud.example:5000/v3" % where)
+        raise CloudError("%s: auth_url is empty; it is like https://cloud.example/v3" % where)
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
         good = parts.scheme in ("https", "http") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:  # a bracket without its other half, a port that is no number
         good = False
     if not good:
-        raise CloudError("%s: auth_url %.200r is not a URL like https://cloud.example:5000/v3" % (where, url))
+        raise CloudError("%s: auth_url %.200r is not a URL like https://cloud.example/v3" % (where, url))
 
 
 def _document(path: str) -> dict:
