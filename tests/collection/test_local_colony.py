@@ -133,6 +133,12 @@ def test_made_kept_grown_shrunk_and_removed(bench: Bench) -> None:
     assert again.out.count("changed=0") >= 4
     assert not re.search(r"changed=[1-9]", again.out)
     assert bench.pids() == before
+    # When the council shall be smaller, nobody is started anew, and no member loses what it needs.
+    bench.spec(4, council={"size": 1})
+    smaller = bench.play("site")
+    assert smaller.rc == 0, smaller.out + smaller.err
+    assert bench.pids() == before
+    _check_files(bench)
     bench.spec(3)
     shrunk = bench.play("site")
     assert shrunk.rc == 0, shrunk.out + shrunk.err

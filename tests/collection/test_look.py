@@ -16,7 +16,7 @@ LOOK = ROOT / "collections/ansible_collections/aware/cluster/roles/agent/files/l
 
 
 def look(base: Path, state: Path) -> dict[str, Any]:
-    words = [sys.executable, str(LOOK), str(base), str(state), "nobody-of-this-name"]
+    words = [sys.executable, str(LOOK), str(base), str(state), "nobody-of-this-name", str(base / "etc")]
     return dict(json.loads(subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout))
 
 
@@ -38,3 +38,21 @@ def test_who_a_host_is_and_whether_it_has_joined_are_two_things(
         (tmp_path / name).write_text(text)
     seen = look(tmp_path / "opt", tmp_path)
     assert (seen["node"], seen["joined"]) == (node, joined)
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        (None, 0),
+        ("[council]\nsize = 5\n", 5),
+        ("[council]\nsize = true\n", 0),
+        ("[council]\netcd = 'systemd'\n", 0),
+        ("council = 3\n", 0),
+        ("[council", 0),
+    ],
+)
+def test_how_many_founders_the_settings_name(tmp_path: Path, settings: str | None, size: int) -> None:
+    (tmp_path / "etc").mkdir()
+    if settings is not None:
+        (tmp_path / "etc" / "agent.toml").write_text(settings)
+    assert look(tmp_path, tmp_path)["council_size"] == size

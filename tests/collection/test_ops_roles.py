@@ -146,6 +146,8 @@ def test_haproxy_takes_its_configuration(render: Render, tmp_path: Path) -> None
     text = render("loadbalancer", "haproxy.cfg.j2", **BALANCER)["haproxy.cfg.j2"]
     assert len(re.findall(r"^    server h\d ", text, re.MULTILINE)) == len(HOSTS)
     assert "server h4 [2001:db8::4]:8443" in text
+    # Whoever answers must be of the council: a worker's certificate has another name.
+    assert "check-sni council.demo.aware verify required verifyhost council.demo.aware " in text
     (tmp_path / "ca.crt").write_text(_certificate())
     path = tmp_path / "haproxy.cfg"
     path.write_text(text.replace("/etc/aware-loadbalancer/", f"{tmp_path}/"))

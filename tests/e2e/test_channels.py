@@ -101,3 +101,9 @@ async def test_a_removed_nodes_channel_is_closed() -> None:
         assert (await lab.ask("DELETE", f"/v1/nodes/{gone}?force=true")).ok
         answer = await lab.ask("POST", f"/v1/nodes/{gone}/commands", {"command": {"type": "diagnostics"}})
         assert answer.status == 404
+        # Told so by the end of its channels, it ends: nothing else would tell it.
+        for _ in range(1200):
+            if not lab.agent(gone).running:
+                break
+            await asyncio.sleep(0.1)
+        assert lab.agent(gone).exit_code == 20, lab.agent(gone).tail(20)

@@ -122,6 +122,13 @@ async def test_a_node_whose_address_changed_renews_before_it_is_announced() -> N
         state = StateDir(moved.state_dir).load()
         assert state is not None
         assert state.membership.addresses == ("127.0.0.2",)
+        # She would lock out whoever is led to her there, and nobody else is left to ask.
+        queen = await lab.queen()
+        assert queen["name"] == "lab-1"
+        lab.agent("lab-1").kill()
+        successor = await lab.new_queen(queen["term"])
+        assert (successor["name"], successor["url"]) == ("lab-2", moved.url)
+        assert (await lab.ask("PATCH", "/v1/nodes/lab-2", {"labels": {"moved": "yes"}})).ok
 
 
 async def test_certificates_of_seconds_renew_themselves_and_nobody_notices() -> None:

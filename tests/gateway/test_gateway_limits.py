@@ -169,6 +169,15 @@ async def test_who_does_not_go_on_is_cut_off(start: Start, said: bytes) -> None:
     stranger.go()
 
 
+async def test_who_asks_nothing_more_is_cut_off(start: Start) -> None:
+    server = await start(idle_timeout_s=1.0)
+    stranger = await Stranger.come(server, HELLO)
+    assert await stranger.answered() == b"127.0.0.1"
+    assert await stranger.rest() == b""
+    await eventually(lambda: not len(server.limits.connections))
+    stranger.go()
+
+
 async def test_a_head_a_byte_at_a_time_gets_no_more_time(start: Start) -> None:
     server = await start(first_request_timeout_s=1.0)
     stranger = await Stranger.come(server, b"GET / HTTP/1.1\r\n")

@@ -1,6 +1,6 @@
 """What the role has to know about a host, in one look that changes nothing: run by its Python, prints JSON.
 
-Arguments: directory of the releases, state directory, user.
+Arguments: directory of the releases, state directory, user, directory of the settings.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 
-base, state, user = sys.argv[1:4]
+base, state, user, config = sys.argv[1:5]
 
 
 def text(path):
@@ -92,6 +92,17 @@ def identity():
         return ""
 
 
+def council_size():
+    """How many founders the settings here name; 0 when they name none. Python before 3.11 is refused later, in a sentence."""
+    try:
+        import tomllib
+
+        size = tomllib.loads(text(os.path.join(config, "agent.toml")))["council"]["size"]
+    except (ImportError, ValueError, KeyError, TypeError):
+        return 0
+    return size if type(size) is int else 0
+
+
 def comment():
     """The user's description; None when there is no such user."""
     try:
@@ -117,6 +128,7 @@ print(
             "applied": text(os.path.join(base, "applied")),
             "node": identity(),
             "joined": os.path.exists(os.path.join(state, "colony.json")),
+            "council_size": council_size(),
             "user": comment(),
         }
     )
