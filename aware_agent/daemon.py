@@ -153,7 +153,7 @@ def _member(node: Node, state_dir: StateDir) -> tuple[Reigns, Server]:
 
     reigns = Reigns(node)
     told = GatewayStart(node, state_dir)
-    link = GatewayLink(told.socket, told.facts, reigns.execute)
+    link = GatewayLink(told.socket, told.facts, node.explain, reigns.execute)
     gateway = node.settings.gateway
     return reigns, GatewayProcess(link, lambda: listen(gateway.bind, gateway.port, "gateway"), told)
 

@@ -17,6 +17,7 @@ import msgspec
 from aware_agent.agent.history import put_event
 from aware_agent.background import Background
 from aware_agent.colony import election
+from aware_agent.colony.decision_log import DecisionLog
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.election import Decision, Election, Handover, QueenRecord
 from aware_agent.colony.event import EventDraft, Severity
@@ -70,6 +71,7 @@ class Elector:
         self._settled = asyncio.Event()
         self._busy_since: float | None = None
         self.state = state
+        self.decisions = DecisionLog()
 
     def post(self, event: election.Event) -> None:
         """Something happened; it is decided on in order."""
@@ -94,7 +96,9 @@ class Elector:
                 event = await self._events.get()
                 self._settled.clear()
                 self._busy_since = self._keeper.clock()
-                await self._perform(election.decide(self.state, event, self._busy_since))
+                decision = election.decide(self.state, event, self._busy_since)
+                self.decisions.add(self._busy_since, self.state, event, decision)
+                await self._perform(decision)
                 if self._events.empty():
                     self._settled.set()
         finally:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from aware_agent.agent.member.etcd_access import council_access, etcd_credential
 from aware_agent.agent.member.seat import EtcdSeat
 from aware_agent.agent.metrics import node_families
 from aware_agent.agent.orders import Orders
-from aware_agent.agent.parts import RENEW_WAYS, Removed, Server, first_report
+from aware_agent.agent.parts import RENEW_WAYS, NotElecting, Removed, Server, first_report
 from aware_agent.agent.presence import Presence
 from aware_agent.agent.queen_watch import QueenWatch
 from aware_agent.agent.reader import ColonyReader, Unreadable
@@ -61,8 +61,10 @@ from aware_agent.store.subscription import ProjectionBatch
 from aware_agent.telemetry import Family
 
 if TYPE_CHECKING:
+    from aware_agent.agent.explanation import Explanation
     from aware_agent.agent.member.channels import MemberChannels
     from aware_agent.agent.member.detector import FailureDetector
+    from aware_agent.agent.member.explain import Machines
 
 log = logging.getLogger(__name__)
 
@@ -264,6 +266,7 @@ class Node:
             "ready": ready,
             "reason": reason,
             "stalled": self.stalled(),
+            "election": self._sentences(),
             "queen_heard": dict(self._detector.facts()) if self._detector else {},
             "etcd": {"endpoints": list(self.etcd), "silent_s": round(self._silence_s(), 2), **self._store_facts()},
             "channels": dict(self.channels.states()),
@@ -272,6 +275,33 @@ class Node:
             "certificate_ends": not_after(self._certificate),
             "ca_ends": not_after(self.ca_pem),
         }
+
+    def explain(self) -> Explanation:
+        """Its part in the election: what it decided last, and why. Raises :class:`NotElecting`."""
+        from aware_agent.agent.member.explain import explain
+
+        machines = self._machines()
+        if machines is None:
+            raise NotElecting(f"{self.name} takes no part in the election yet: {self.ready()[1]}")
+        return explain(self.name, machines, name_of=self._names(), now=self._keeper.clock(), at=time.time())
+
+    def _machines(self) -> Machines | None:
+        from aware_agent.agent.member.explain import Machines
+
+        elector, detector = self._elector, self._detector
+        if elector is None or detector is None:
+            return None
+        return Machines(elector.state, elector.decisions, detector.state, detector.decisions, detector.reason)
+
+    def _sentences(self) -> list[str]:
+        from aware_agent.agent.member.explain import sentences
+
+        machines = self._machines()
+        return sentences(machines, self._names(), self._keeper.clock()) if machines else []
+
+    def _names(self) -> Callable[[str], str]:
+        names = {node: record.name for node, record in self._reader.records().items()} if self._reader else {}
+        return lambda node: names.get(node, node)
 
     def _store_facts(self) -> dict[str, Any]:
         state = self.store()

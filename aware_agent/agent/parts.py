@@ -40,6 +40,14 @@ def first_report(settings: Settings, state: NodeState, keyring: Keyring, incarna
     )
 
 
+class NotElecting(AwareError):
+    """This member takes no part in the election yet, so that there is nothing to explain."""
+
+    code = "not-electing"
+    status = 503
+    retry_after = 1
+
+
 class Removed(AwareError):
     """The queen has removed this node from the colony."""
 

@@ -17,6 +17,7 @@ from aware_agent.cli import (
     demo,
     etcd,
     events,
+    explain,
     hooks,
     inventory,
     login,
@@ -102,6 +103,7 @@ app.command("status")(status.status)
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(queen.app, name="queen")
 app.add_typer(council.app, name="council")
+app.command("explain")(explain.explain)
 app.command("events")(events.events)
 app.add_typer(spec.app, name="spec")
 app.command("inventory")(inventory.inventory)

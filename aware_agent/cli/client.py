@@ -140,6 +140,27 @@ class Gateway:
             revision=response.headers.get("X-Aware-Revision", ""),
         )
 
+    def ask(self, host: str, path: str, *, anyhow: bool = False) -> Any:
+        """What ``host`` itself answers to a read of ``path``; ``anyhow``: whatever its status, for health pages.
+
+        Nobody else is asked. Raises :class:`Unreachable` with the reason, or the error the answer stands for.
+        """
+        if not (self._verifier.name or host in self.known()):
+            raise Unreachable(f"{host} is not a known member")
+        request = _Request(
+            method="GET", path=path, params={}, body=None, headers={}, changes=False, authenticate=not anyhow
+        )
+        try:
+            response = self._send(host, request)
+        except httpx.TransportError as error:
+            raise Unreachable(reason_of(error)) from error
+        data = _decode(response)
+        if response.status_code in REDIRECTS:
+            raise Refused("it does not answer for itself: is it a council member of this version?")
+        if not (response.is_success or anyhow):
+            raise from_problem(response.status_code, data)
+        return data
+
     @contextmanager
     def stream(self, path: str, params: dict[str, Any], headers: dict[str, str]) -> Iterator[httpx.Response]:
         """Open a stream at the queen. A break is raised as :class:`httpx.TransportError`."""

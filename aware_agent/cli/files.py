@@ -31,12 +31,17 @@ def _text(path: Path, what: str, *, pipes: bool) -> str:
 
 
 def write_new_secret(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` (0600), which must not exist: what lies there may be somebody's only copy.
+    """Write ``data`` to ``path`` for its owner alone. See :func:`write_new`."""
+    write_new(path, data, mode=0o600)
+
+
+def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write ``data`` to ``path``, which must not exist: what lies there may be somebody's only copy.
 
     Raises Conflict, :class:`InvalidInput`.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except FileExistsError as error:
         raise Conflict(f"{path} is there already and was left alone", hint="name another file") from error
     except OSError as error:
@@ -47,5 +52,5 @@ def write_new_secret(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(descriptor)
     except OSError as error:
-        path.unlink(missing_ok=True)  # half a secret is worse than none
+        path.unlink(missing_ok=True)  # half a file is worse than none
         raise InvalidInput(f"cannot write {path}: {error.strerror}", field="to-file") from error

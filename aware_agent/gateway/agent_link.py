@@ -11,12 +11,15 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.frames import FrameBroken, frame, read_frame
 from aware_agent.agent.member.link import (
     VERSION,
+    AskElection,
     AskFacts,
     Do,
     Done,
+    Explained,
     Facts,
     Failed,
     FromAgent,
@@ -27,7 +30,7 @@ from aware_agent.agent.member.link import (
 )
 from aware_agent.agent.member.remote_error import revive
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
-from aware_agent.gateway.errors import AgentSilent, Busy
+from aware_agent.gateway.errors import AgentHangs, AgentSilent, Busy
 from aware_agent.gateway.idempotency import Keyed
 from aware_agent.queen.commands import ANSWERS, AnyCommand, Command, Written
 
@@ -36,6 +39,8 @@ log = logging.getLogger(__name__)
 CONNECT_S = 10.0
 FACTS_S = 1.0  # an agent that says nothing for so long hangs
 FACTS_AGE_S = 0.25  # so long what it said last is passed on, however many ask
+EXPLAIN_S = 5.0
+EXPLANATION_AGE_S = 0.5  # as with facts: an agent that reigns has other work than to word what it did
 COMMAND_S = 30.0
 MAX_RUNNING = 128
 
@@ -53,6 +58,8 @@ class AgentLink:
         self._last = 0
         self._facts: tuple[float, Facts | None] = (0.0, None)
         self._asking: asyncio.Task[Facts | None] | None = None
+        self._explanation: tuple[float, Explanation] | None = None
+        self._explaining: asyncio.Task[Explanation] | None = None
         self.lost = asyncio.Event()
 
     async def connect(self) -> None:
@@ -116,6 +123,33 @@ class AgentLink:
         self._facts = asyncio.get_running_loop().time(), found
         self._asking = None
         return found
+
+    async def explanation(self) -> Explanation:
+        """The agent's part in the election, at most ``EXPLANATION_AGE_S`` old.
+
+        Raises what the agent raised, and :class:`AgentHangs`.
+        """
+        if self._explanation is not None:
+            at, known = self._explanation
+            if asyncio.get_running_loop().time() - at < EXPLANATION_AGE_S:
+                return known
+        if self._explaining is None:
+            self._explaining = asyncio.create_task(self._ask_explanation(), name="explanation")
+        return await asyncio.shield(self._explaining)
+
+    async def _ask_explanation(self) -> Explanation:
+        try:
+            try:
+                answer = await self._exchange(lambda number: AskElection(id=number), EXPLAIN_S)
+            except AgentSilent:
+                raise AgentHangs(EXPLAIN_S) from None
+            if isinstance(answer, Failed):
+                raise revive(answer.error)
+            assert isinstance(answer, Explained)
+            self._explanation = asyncio.get_running_loop().time(), answer.explanation
+            return answer.explanation
+        finally:
+            self._explaining = None
 
     async def run_command(
         self,

@@ -30,6 +30,7 @@ from aware_agent.gateway.routes import (
     config,
     council,
     dashboard,
+    election,
     events,
     health,
     hooks,
@@ -47,7 +48,7 @@ from aware_agent.gateway.state import Gateway
 from aware_agent.gateway.warm import warm_up
 
 ROUTERS = (
-    cluster, council, spec, nodes, config, commands, queen, events, inventory, auth, users,
+    cluster, council, election, spec, nodes, config, commands, queen, events, inventory, auth, users,
     tokens, join, renew, rotation, hooks, backups, health, dashboard,
 )  # fmt: skip
 

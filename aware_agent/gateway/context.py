@@ -17,6 +17,7 @@ from aware_agent.store.health import StoreState
 from aware_agent.telemetry import Family
 
 if TYPE_CHECKING:
+    from aware_agent.agent.explanation import Explanation
     from aware_agent.agent.member.link import Facts
     from aware_agent.agent.reader import ColonyReader
     from aware_agent.gateway.queen_client import Commands
@@ -110,6 +111,9 @@ class GatewayContext(Protocol):
 
     async def facts(self) -> Facts | None:
         """How the agent is; None when it does not answer."""
+
+    async def explanation(self) -> Explanation:
+        """The agent's part in the election. Raises what the agent raised, and AgentHangs."""
 
     async def wait_revision(self, revision: int) -> None:
         """Return once the projection has reached ``revision``; raises an AwareError (503) after a bounded time."""

@@ -136,6 +136,19 @@ class AgentSilent(AwareError):
         )
 
 
+class AgentHangs(AwareError):
+    """The agent beside this gateway does not say how it is. ``retry_after`` in seconds."""
+
+    code = "agent-hangs"
+    status = 503
+    retry_after = 1
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"this node's agent did not answer within {seconds:.0f} s", hint="look at the agent's log on that host"
+        )
+
+
 class Stopping(AwareError):
     """The node stops before the answer was there. ``retry_after`` in seconds."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.link import Facts, Material, Start
 from aware_agent.gateway.agent_link import AgentLink
 from aware_agent.gateway.mirror import Mirror
@@ -31,6 +32,10 @@ class Member(Mirror):
     async def facts(self) -> Facts | None:
         """How the agent is; None when it does not answer."""
         return await self._link.facts()
+
+    async def explanation(self) -> Explanation:
+        """The agent's part in the election. Raises what the agent raised, and AgentHangs."""
+        return await self._link.explanation()
 
     def _use(self, material: Material) -> None:
         self.ca_pem = material.ca

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from aware_agent.program import run_program
+from aware_agent.simulator.replay import verdict
 from aware_agent.simulator.run import Report, Settings, simulate
 from aware_agent.simulator.shrink import shrink
-from aware_agent.simulator.transcript import difference
 
 HEAD = "   seed nodes seconds terms campaigns  rush writes refused  vacancy  hand-over  verdict\n"
 
@@ -60,9 +60,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--replay", metavar="FILE", help="replay a recorded state and show what is different now")
     wish = parser.parse_args(argv)
     if wish.replay:
-        changed = difference(Path(wish.replay).read_text(encoding="utf-8"))
-        sys.stdout.write(changed or "nothing is different\n")
-        return 1 if changed else 0
+        same, said = verdict(Path(wish.replay))
+        sys.stdout.write(said)
+        return 0 if same else 1
     settings = Settings(nodes=wish.nodes, council=wish.council, seconds=wish.minutes * 60, mean_gap_s=wish.every)
     sys.stdout.write(HEAD)
     for seed in range(wish.first_seed, wish.first_seed + wish.seeds):

@@ -17,25 +17,27 @@ As in :mod:`transcript`: lines that start in the first column are what happened,
 ``open [heard T] [waiting N]``, ``closed`` (with a good-bye), ``broke`` and ``absent`` (it broke, and nobody listens
 there any more) are looks at the channel; ``council`` without ``place`` is of a member that would not follow. ``every S
 until T LOOK`` repeats a look, which hears her each time if it is ``open``. ``me ID`` and ``timing NAME=SECONDS ...``
-may begin a transcript.
+may begin a transcript. An event may also be written as a live member tells it, and ``state {...}`` replaces all that
+is known: see :mod:`aware_agent.colony.transcript`.
 """
 
 from __future__ import annotations
 
-import difflib
+from typing import get_args
 
 import msgspec
 
 from aware_agent.colony.decoding import from_plain
-from aware_agent.colony.suspicion import Council, Decision, Event, Looked, Reigns, Suspicion, Told, decide
+from aware_agent.colony.suspicion import Council, Event, Looked, Reigns, Suspicion, Told, decide
 from aware_agent.colony.timing import Timing
-from aware_agent.simulator.transcript import effect_line, replay_lines
+from aware_agent.colony.transcript import decoded, suspicion_told
+from aware_agent.simulator.transcript import Play, compared, replay_lines
 
-_INDENT = "    "
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
-def replay(text: str) -> str:
-    """The transcript as it is with today's decisions. Raises :class:`InvalidInput` that names the line."""
+def player() -> Play:
+    """Plays the lines of one member's suspicion."""
     state = Suspicion(me="me", timing=Timing())
 
     def play(words: list[str]) -> list[str]:
@@ -47,25 +49,34 @@ def replay(text: str) -> str:
             values = dict(word.split("=") for word in words[1:])
             state = msgspec.structs.replace(state, timing=from_plain(values, Timing, strict=False))
             return []
+        if words[0] == "state":
+            state = decoded(words[1], Suspicion, "state of a suspicion")
+            return []
         told = []
         for now, event in _events(words, state):
             decision = decide(state, event, now)
             state = decision.state
-            told += _told(decision, now if words[0] == "every" else None)
+            told += suspicion_told(decision, f"({now:.3f}) " if words[0] == "every" else "")
         return told
 
-    return replay_lines(text, play, "suspicion_transcript.py")
+    return play
+
+
+def replay(text: str) -> str:
+    """The transcript as it is with today's decisions. Raises :class:`InvalidInput` that names the line."""
+    return replay_lines(text, player(), "suspicion_transcript.py")
 
 
 def difference(text: str) -> str:
     """How the transcript differs from today's decisions, as a unified diff; '' if it does not."""
-    lines = difflib.unified_diff(text.splitlines(True), replay(text).splitlines(True), "recorded", "decided now", n=8)
-    return "".join(lines)
+    return compared(text, replay(text))
 
 
 def _events(words: list[str], state: Suspicion) -> list[tuple[float, Event]]:
     if words[0] != "every":
-        now = float(words[0])
+        now, kind = float(words[0]), _KINDS.get(words[1])
+        if kind is not None:
+            return [(now, decoded(words[2], kind, words[1]))]
         return [(now, _event(words[1], words[2:], now))]
     step, end, now = float(words[1]), float(words[3]), (state.looked_at or 0.0)
     events: list[tuple[float, Event]] = []
@@ -91,13 +102,3 @@ def _event(kind: str, words: list[str], now: float) -> Event:
             members, _, place = " ".join(words).partition(" place ")
             return Council(tuple(members.split()), int(place) if place else None)
     raise KeyError(kind)
-
-
-def _told(decision: Decision, at: float | None) -> list[str]:
-    if not decision.message and not decision.effects:
-        return []
-    when = "" if at is None else f"({at:.3f}) "
-    return [
-        f"{_INDENT}{when}{decision.message or 'nothing to tell'}",
-        *(_INDENT * 2 + effect_line(one) for one in decision.effects),
-    ]

@@ -12,19 +12,20 @@ former and works the latter out anew, so that a file is right exactly when repla
         campaigning: there is no queen; I campaign
             Campaign
 
-``me ID`` and ``timing NAME=SECONDS ...`` may begin a transcript; ``#`` begins a comment.
+``me ID`` and ``timing NAME=SECONDS ...`` may begin a transcript; ``#`` begins a comment. An event may also be written
+as a live member tells it, and ``state {...}`` replaces all that is known: see :mod:`aware_agent.colony.transcript`.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from typing import get_args
 
 import msgspec
 
 from aware_agent.colony.decoding import from_plain
 from aware_agent.colony.election import (
-    Decision,
     Election,
     Event,
     Failed,
@@ -46,8 +47,10 @@ from aware_agent.colony.election import (
 )
 from aware_agent.colony.errors import IllegalTransition, InvalidInput
 from aware_agent.colony.timing import Timing
+from aware_agent.colony.transcript import INDENT, Unfit, decoded, election_told, words_of
 
-_INDENT = "    "
+Play = Callable[[list[str]], list[str]]
+_HINT = "replay it with the version that wrote it; what people write is explained in {}"
 
 
 def _queen_record(word: str) -> QueenRecord:
@@ -81,9 +84,10 @@ _EVENTS: dict[str, Callable[[list[str]], Event]] = {
     "gateway-serves": lambda _: GatewayServes(),
     "quit": lambda _: Quit(),
 }
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
-def replay_lines(text: str, play: Callable[[list[str]], list[str]], described_in: str) -> str:
+def replay_lines(text: str, play: Play, described_in: str) -> str:
     """The lines of a transcript that say what happens, each with what ``play`` decides on its words behind it.
 
     Indented lines are decisions of before and are left out. Raises :class:`InvalidInput` that names the line.
@@ -93,18 +97,21 @@ def replay_lines(text: str, play: Callable[[list[str]], list[str]], described_in
         if line.startswith(" "):
             continue
         out.append(line)
-        words = line.partition("#")[0].split()
+        words = words_of(line)
         if not words:
             continue
         try:
             out += play(words)
-        except (ValueError, IndexError, KeyError, TypeError) as error:
-            raise InvalidInput(f"line {number} makes no sense: {line}", hint=f"see {described_in}") from error
+        except Unfit as error:
+            raise InvalidInput(f"line {number}: {error}", hint=_HINT.format(described_in)) from error
+        except (ValueError, IndexError, KeyError, TypeError, RecursionError) as error:
+            shown = line[:200]
+            raise InvalidInput(f"line {number} makes no sense: {shown}", hint=f"see {described_in}") from error
     return "\n".join(out) + "\n"
 
 
-def replay(text: str) -> str:
-    """The transcript as it is with today's decisions. Raises :class:`InvalidInput` that names the line."""
+def player() -> Play:
+    """Plays the lines of one member's election."""
     state = Election(me="me", incarnation="me.1", timing=Timing())
 
     def play(words: list[str]) -> list[str]:
@@ -112,12 +119,22 @@ def replay(text: str) -> str:
         state, told = _step(state, words)
         return told
 
-    return replay_lines(text, play, "transcript.py")
+    return play
+
+
+def replay(text: str) -> str:
+    """The transcript as it is with today's decisions. Raises :class:`InvalidInput` that names the line."""
+    return replay_lines(text, player(), "transcript.py")
 
 
 def difference(text: str) -> str:
     """How the transcript differs from today's decisions, as a unified diff; '' if it does not."""
-    lines = difflib.unified_diff(text.splitlines(True), replay(text).splitlines(True), "recorded", "decided now", n=8)
+    return compared(text, replay(text))
+
+
+def compared(text: str, now: str) -> str:
+    """Two transcripts as a unified diff; '' if they are the same."""
+    lines = difflib.unified_diff(text.splitlines(True), now.splitlines(True), "recorded", "decided now", n=8)
     return "".join(lines)
 
 
@@ -127,21 +144,17 @@ def _step(state: Election, words: list[str]) -> tuple[Election, list[str]]:
     if words[0] == "timing":
         values = dict(word.split("=") for word in words[1:])
         return msgspec.structs.replace(state, timing=from_plain(values, Timing, strict=False)), []
-    event = _EVENTS[words[1]](words[2:])
+    if words[0] == "state":
+        return decoded(words[1], Election, "state of an election"), []
     try:
-        decision = decide(state, event, float(words[0]))
+        decision = decide(state, _event(words), float(words[0]))
     except IllegalTransition as error:
-        return state, [f"{_INDENT}illegal: {error}"]
-    return decision.state, _told(decision)
+        return state, [f"{INDENT}illegal: {error}"]
+    return decision.state, election_told(decision)
 
 
-def _told(decision: Decision) -> list[str]:
-    head = f"{_INDENT}{decision.state.phase}" + (f": {decision.message}" if decision.message else "")
-    return [head, *(_INDENT * 2 + effect_line(e) for e in decision.effects)]
-
-
-def effect_line(effect: msgspec.Struct) -> str:
-    """An effect and its fields."""
-    fields = [(name, getattr(effect, name)) for name in effect.__struct_fields__]
-    parts = [f"{name}={value:.3f}" if isinstance(value, float) else f"{name}={value!r}" for name, value in fields]
-    return " ".join([type(effect).__name__, *parts])
+def _event(words: list[str]) -> Event:
+    if (kind := _KINDS.get(words[1])) is not None:
+        event: Event = decoded(words[2], kind, words[1])
+        return event
+    return _EVENTS[words[1]](words[2:])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.link import Facts
 from aware_agent.colony.event import Event, EventDraft
 from aware_agent.colony.hook import Order
 from aware_agent.colony.rotation import Trust
 from aware_agent.colony.spec import CasteSpec
+from aware_agent.gateway.errors import AgentHangs
 from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.mirror import Mirror
 from aware_agent.queen import commands as do
@@ -22,6 +24,7 @@ from aware_agent.security.signed_url import Permit, signing_keys
 from aware_agent.store.health import StoreState
 from aware_agent.store.memory import MemoryEtcd, MemoryStore
 from aware_agent.telemetry import gauge
+from tests.explained import explanation
 from tests.memory_colony import COLONY, SECRET, MemoryColony, colony_ca, node_id
 
 PASSWORD = "correct horse battery"
@@ -128,6 +131,11 @@ class MemoryContext(Mirror):
         term = self.view().term if self.standing_queen() else 0
         families = [gauge("aware_up", "Always 1.", 1)]
         return Facts(id=0, ready=self.is_ready, reason=reason, term=term, families=families)
+
+    async def explanation(self) -> Explanation:
+        if self.agent_hangs:
+            raise AgentHangs(5.0)
+        return explanation(node=self.me)
 
     def standing_queen(self) -> bool:
         queen_record = self.queen()

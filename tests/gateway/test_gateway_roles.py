@@ -65,6 +65,7 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/v1/ca", None, None),
     ("GET", "/v1/council", None, None),
     ("GET", "/v1/council/members", VIEW, None),
+    ("GET", "/v1/election", VIEW, None),
     ("POST", "/v1/council/move", GOVERN, {"from": "demo-2"}),
 ]
 GUARDED = [row for row in TABLE if row[2] is not None]

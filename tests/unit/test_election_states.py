@@ -8,6 +8,7 @@ import pytest
 
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.simulator import __main__ as command
+from aware_agent.simulator import replay as recorded
 from aware_agent.simulator.transcript import difference, replay
 from tests.recorded import check_recorded
 
@@ -19,8 +20,15 @@ def test_recorded_state(path: Path) -> None:
     check_recorded(path, replay, difference)
 
 
+@pytest.mark.parametrize("path", sorted((STATES / "field").glob("*.txt")), ids=lambda p: p.stem)
+def test_state_seen_in_the_field(path: Path) -> None:
+    """What ``aware explain --to-file`` wrote: both machines of every member."""
+    check_recorded(path, recorded.replay, recorded.difference)
+
+
 def test_corpus_is_there() -> None:
     assert len(list(STATES.glob("*.txt"))) >= 25
+    assert len(list((STATES / "field").glob("*.txt"))) >= 1
 
 
 def test_difference_shows_what_was_expected_and_what_came() -> None:

@@ -10,18 +10,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.frames import MAX_FRAME, FrameBroken, frame, read_frame
 from aware_agent.agent.member.gateway_link import GatewayLink
-from aware_agent.agent.member.link import VERSION, AskFacts, Do, Done, Facts, FromGateway, Hello, Serving
+from aware_agent.agent.member.link import VERSION, AskElection, AskFacts, Do, Done, Facts, FromGateway, Hello, Serving
 from aware_agent.agent.member.remote_error import describe, revive
+from aware_agent.agent.parts import NotElecting
 from aware_agent.colony.errors import AwareError, Conflict, Deposed, InvalidInput
 from aware_agent.gateway.agent_link import AgentLink
-from aware_agent.gateway.errors import AgentSilent, InternalError
+from aware_agent.gateway.errors import AgentHangs, AgentSilent, InternalError
 from aware_agent.queen.commands import DeleteUser, StepDown, Written
 from aware_agent.queen.writer import Contended, RevisionChanged
 from aware_agent.security.token import TokenRefused
 from aware_agent.store.errors import StoreUnreachable
 from aware_agent.telemetry import gauge
+from tests.explained import explanation
 
 LIMIT_S = 20.0
 Execute = Callable[[Do], Awaitable[Done]]
@@ -84,8 +87,16 @@ class Beside:
     """An agent's end of the socket, in this process, which is its own gateway."""
 
     def __init__(self, directory: Path, execute: Execute) -> None:
-        self.link = GatewayLink(directory / "gateway.sock", self.facts, execute)
+        self.link = GatewayLink(directory / "gateway.sock", self.facts, self.explain, execute)
         self.link.expected = os.getpid()
+        self.trouble: Exception | None = None
+        self.explained = 0
+
+    def explain(self) -> Explanation:
+        if self.trouble is not None:
+            raise self.trouble
+        self.explained += 1
+        return explanation()
 
     def facts(self, number: int) -> Facts:
         return Facts(id=number, ready=True, reason="reigning", term=7, families=[gauge("aware_up", "Up.", 1)])
@@ -127,6 +138,7 @@ async def beside(tmp_path: Path) -> AsyncIterator[Callable[[Execute], Awaitable[
     [
         [Hello(version=VERSION + 1)],
         [AskFacts(id=1)],
+        [AskElection(id=1)],
         [b"\xff\xff\xff\xff"],
         [frame(b"nonsense")],
         [frame(msgspec.msgpack.encode({"type": "rule-the-world"}))],
@@ -262,3 +274,33 @@ async def test_an_agent_that_goes_leaves_nobody_waiting(beside: Callable[..., Aw
             with pytest.raises(AgentSilent) as silent:
                 await waiting
     assert silent.value.maybe_applied
+
+
+async def test_the_election_is_explained_once_for_all_who_ask(beside: Callable[..., Awaitable[Beside]]) -> None:
+    agent = await beside()
+    async with Gateway(agent.link.path) as link:
+        told = await asyncio.gather(*(link.explanation() for _ in range(20)))
+        assert told == [explanation()] * 20
+    assert agent.explained == 1
+
+
+async def test_an_agent_that_cannot_explain_says_so_and_serves_on(beside: Callable[..., Awaitable[Beside]]) -> None:
+    agent = await beside()
+    async with Gateway(agent.link.path) as link:
+        agent.trouble = NotElecting("n takes no part in the election yet: starting")
+        with pytest.raises(NotElecting, match="starting"):
+            await link.explanation()
+        agent.trouble = ZeroDivisionError()
+        with pytest.raises(AwareError, match="this is a bug"):
+            await link.explanation()
+        agent.trouble = None
+        assert await link.explanation() == explanation()
+
+
+async def test_an_agent_that_is_gone_explains_nothing(beside: Callable[..., Awaitable[Beside]]) -> None:
+    agent = await beside()
+    async with Gateway(agent.link.path) as link:
+        await link.facts()
+        await agent.link.close()
+        with pytest.raises(AgentHangs):
+            await link.explanation()

@@ -18,6 +18,7 @@ from aware_agent.agent.reader import ColonyReader
 from aware_agent.background import Background
 from aware_agent.colony import suspicion
 from aware_agent.colony.connection import Connection
+from aware_agent.colony.decision_log import DecisionLog
 from aware_agent.colony.event import EventDraft, Severity
 from aware_agent.colony.seats import CouncilRecord
 from aware_agent.colony.suspicion import Decision, Depose, Retract, Suspect, Suspicion
@@ -85,6 +86,7 @@ class FailureDetector:
         self._speaking: asyncio.Task[None] | None = None
         self._deposing: asyncio.Task[None] | None = None
         self.state = state
+        self.decisions = DecisionLog()
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -132,6 +134,11 @@ class FailureDetector:
             found = [kv.key[len(prefix) :] for kv in self._reader.projection.items(prefix)][:MAX_READ]
             self._post(suspicion.Told(term, tuple(key.decode(errors="replace") for key in found)))
 
+    @property
+    def reason(self) -> str:
+        """Why this member suspects the queen; empty while it says nothing of her."""
+        return self._wish.reason if self._wish else ""
+
     def facts(self) -> Mapping[str, Any]:
         """For diagnostics."""
         state = self.state
@@ -144,7 +151,10 @@ class FailureDetector:
         }
 
     def _post(self, event: suspicion.Event) -> None:
-        self._perform(suspicion.decide(self.state, event, self._clock()))
+        now = self._clock()
+        decision = suspicion.decide(self.state, event, now)
+        self.decisions.add(now, self.state, event, decision)
+        self._perform(decision)
 
     def _perform(self, decision: Decision) -> None:
         self.state = decision.state

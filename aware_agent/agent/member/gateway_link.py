@@ -18,12 +18,15 @@ from pathlib import Path
 
 import msgspec
 
+from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.frames import FrameBroken, frame, read_frame
 from aware_agent.agent.member.link import (
     VERSION,
+    AskElection,
     AskFacts,
     Do,
     Done,
+    Explained,
     Facts,
     Failed,
     FromAgent,
@@ -48,12 +51,15 @@ Execute = Callable[[Do], Awaitable[Done]]
 class GatewayLink:
     """Listens at ``path`` for the process with the id :attr:`expected`."""
 
-    def __init__(self, path: Path, facts: Callable[[int], Facts], execute: Execute) -> None:
+    def __init__(
+        self, path: Path, facts: Callable[[int], Facts], explain: Callable[[], Explanation], execute: Execute
+    ) -> None:
         self.path = path
         self.expected = 0  # process id; 0 lets nobody in
         self.serving = asyncio.Event()  # the peer answers requests
         self.changed: Callable[[], None] = _nobody  # called whenever that changes
         self._facts = facts
+        self._explain = explain
         self._execute = execute
         self._server: asyncio.Server | None = None
         self._running = Background("a conversation with the gateway")
@@ -124,11 +130,21 @@ class GatewayLink:
                     self._serves(True)
                 case AskFacts(id=number):
                     await _say(writer, self._facts(number))
+                case AskElection(id=number):
+                    await _say(writer, self._explained(number))
                 case Do() as do:
                     await self._room.acquire()
                     self._start(do, writer)
                 case _:
                     raise FrameBroken("it said hello twice")
+
+    def _explained(self, number: int) -> Explained | Failed:
+        try:
+            return Explained(id=number, explanation=self._explain())
+        except AwareError as error:
+            return Failed(id=number, error=describe(error))
+        except Exception as error:  # who explains a fault must not add one: the gateway serves on
+            return Failed(id=number, error=_bug(error))
 
     def _start(self, do: Do, writer: asyncio.StreamWriter) -> None:
         self._running.start(self._carry_out(do, writer), name=f"command {do.id}")

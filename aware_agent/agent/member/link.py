@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.remote_error import RemoteError
 from aware_agent.agent.settings import GatewaySettings, LogSettings
 from aware_agent.telemetry import Family
@@ -76,6 +77,12 @@ class AskFacts(msgspec.Struct, frozen=True, kw_only=True, tag="ask"):
     id: int
 
 
+class AskElection(msgspec.Struct, frozen=True, kw_only=True, tag="explain"):
+    """What has the agent decided in the election, and why?"""
+
+    id: int
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a client gave with a write so that it may repeat it: its ``Idempotency-Key``, and what the request is."""
 
@@ -95,7 +102,7 @@ class Do(msgspec.Struct, frozen=True, kw_only=True, tag="do"):
     command: msgspec.Raw
 
 
-FromGateway = Hello | Serving | AskFacts | Do
+FromGateway = Hello | Serving | AskFacts | AskElection | Do
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, tag="facts"):
@@ -106,6 +113,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, tag="facts"):
     reason: str
     term: int  # it reigns under, 0 for none
     families: list[Family]
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True, tag="explained"):
+    """The agent's part in the election."""
+
+    id: int
+    explanation: Explanation
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
@@ -124,7 +138,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     error: RemoteError
 
 
-FromAgent = Facts | Done | Failed
+FromAgent = Facts | Explained | Done | Failed
 
 
 @contextlib.contextmanager
