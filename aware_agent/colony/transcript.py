@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from aware_agent.colony.decision_log import Entry
-from aware_agent.colony.decoding import UNDECODABLE, from_json, from_plain
+from aware_agent.colony.decoding import UNDECODABLE, cleaned, from_json, from_plain
 from aware_agent.colony.errors import one_line
 from aware_agent.colony.node import process_id
 
@@ -109,8 +109,8 @@ def _state_line(state: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    """On one line, and in ASCII: nothing in it ends a line."""
-    return json.dumps(_shown(msgspec.to_builtins(value)))
+    """On one line, in ASCII, and such that it can be read again, whatever a member wrote into etcd."""
+    return json.dumps(_shown(cleaned(msgspec.to_builtins(value))))
 
 
 def _shown(value: Any) -> Any:

@@ -13,8 +13,10 @@ import pytest
 
 from aware_agent.agent.member.explain import Machines, explain
 from aware_agent.agent.member.happenings import happened
+from aware_agent.agent.member.link import Explained
 from aware_agent.colony import ballot, election, suspicion
 from aware_agent.colony.decision_log import LATEST, TELLING, DecisionLog
+from aware_agent.colony.decoding import from_msgpack
 from aware_agent.colony.election import Handover, QueenRecord, QueenSeen, Renewed, Succession, Vacant, Won
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.suspicion import Looked, Suspicion
@@ -157,6 +159,19 @@ def test_words_that_look_like_a_comment_or_end_a_line_are_kept() -> None:
     text = recorded("election", "b", state, log.entries())
     assert difference(text) == ""
     assert len(text.splitlines()) == 6
+
+
+def test_what_a_member_wrote_into_etcd_by_hand_hinders_nobody_who_asks() -> None:
+    """A key of suspicion may have any name: no decoder has seen it, and the answer goes through several."""
+    odd = ("b", "\x07\n # {", "c" * 5000)
+    council, reigns = suspicion.Council(("a", "b", "c"), 0), suspicion.Reigns(5, "a", "a")
+    doubts, log = doubt("b", [(1.0, council), (2.0, reigns), (3.0, suspicion.Told(5, odd))])
+    state, elected = elect("b", (1.0, Succession(("a", "b"))), (2.0, QueenSeen(QUEEN, 5)))
+    told = explain("b", Machines(state, elected, doubts, log, "\x07"), name_of=str, now=NOW, at=AT)
+    sent = msgspec.msgpack.encode(Explained(id=1, explanation=told))
+    assert from_msgpack(sent, Explained).explanation == told
+    assert difference(told.transcript) == ""
+    assert max(map(len, told.suspected_by)) == 255
 
 
 @pytest.mark.parametrize("seed", [2, 3, 5])

@@ -13,6 +13,7 @@ from aware_agent.agent.explanation import Explanation, Happening
 from aware_agent.agent.member.happenings import happened
 from aware_agent.colony import election, suspicion
 from aware_agent.colony.decision_log import DecisionLog, Entry
+from aware_agent.colony.decoding import MAX_LINE, MAX_WORD
 from aware_agent.colony.election import Election, Phase
 from aware_agent.colony.errors import one_line
 from aware_agent.colony.suspicion import Suspicion
@@ -35,6 +36,7 @@ class Machines(NamedTuple):
 def explain(name: str, machines: Machines, *, name_of: Name, now: float, at: float) -> Explanation:
     """The explanation at monotonic time ``now``, which is ``at`` in Unix seconds."""
     mine, doubts = machines.election, machines.suspicion
+    names = _in_one_line(name_of)
     queen = mine.queen_record
     reigning = mine.phase is Phase.REIGNING
     return Explanation(
@@ -44,19 +46,19 @@ def explain(name: str, machines: Machines, *, name_of: Name, now: float, at: flo
         at=at,
         phase=mine.phase.value,
         term=mine.term or (mine.queen_term if queen else 0),
-        queen=name if reigning else queen.name if queen else "",
-        line=[name_of(node) for node in mine.line],
+        queen=name if reigning else one_line(queen.name) if queen else "",
+        line=[names(node) for node in mine.line],
         place=election.position(mine),
         lease_left_s=round(mine.deadline - now, 3) if reigning else None,
         campaign_in_s=None if mine.campaign_at is None else round(mine.campaign_at - now, 3),
-        council=[name_of(node) for node in doubts.council],
+        council=[names(node) for node in doubts.council],
         suspects=doubts.suspects,
-        suspects_because=machines.reason if doubts.suspects else "",
-        suspected_by=[name_of(node) for node in doubts.seen],
+        suspects_because=one_line(machines.reason) if doubts.suspects else "",
+        suspected_by=[names(node) for node in doubts.seen],
         silent_s=round(now - doubts.heard_at, 3) if doubts.term and doubts.met else None,
         patience_s=round(doubts.patience_s, 3),
-        sentences=sentences(machines, name_of, now),
-        decisions=_decisions(machines, name_of, now),
+        sentences=sentences(machines, names, now),
+        decisions=_decisions(machines, names, now),
         transcript=recorded("election", name, mine, machines.elected.entries())
         + recorded("suspicion", name, doubts, machines.suspected.entries()),
     )
@@ -64,7 +66,13 @@ def explain(name: str, machines: Machines, *, name_of: Name, now: float, at: flo
 
 def sentences(machines: Machines, name_of: Name, now: float) -> list[str]:
     """What the member is doing about the reign, and what it holds of the queen."""
-    return [*_of_the_reign(machines.election, name_of, now), *_of_the_queen(machines, name_of, now)]
+    said = (*_of_the_reign(machines.election, name_of, now), *_of_the_queen(machines, name_of, now))
+    return [one_line(sentence, MAX_LINE) for sentence in said]
+
+
+def _in_one_line(name_of: Name) -> Name:
+    """Ids come out of keys in etcd: a member may have written anything there, and no decoder has looked at it."""
+    return lambda node: one_line(name_of(node), MAX_WORD)
 
 
 # The election ----------------------------------------------------------------------------------------------------
