@@ -21,7 +21,7 @@ from aware_agent.colony.node import Record, Status
 from aware_agent.colony.spec import Spec, check_apart, check_spec
 from aware_agent.security import pki
 from aware_agent.security.password import hash_password
-from aware_agent.security.records import CaRecord, ColonyRecord, UserRecord
+from aware_agent.security.records import USER_ID_BYTES, CaRecord, ColonyRecord, UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.sealed import colony_sealer
 from aware_agent.security.token import JoinToken, TokenRecord, beacon_key, verifier
@@ -62,7 +62,14 @@ async def found(
     if await _founded_before(client, keys, material):
         return None
     password_hash = await asyncio.to_thread(hash_password, admin_password, randomness(16))
-    admin = UserRecord(name=ADMIN, role=Role.ADMIN, password_hash=password_hash, created_at=now, changed_at=now)
+    admin = UserRecord(
+        name=ADMIN,
+        role=Role.ADMIN,
+        password_hash=password_hash,
+        created_at=now,
+        changed_at=now,
+        id=randomness(USER_ID_BYTES).hex(),
+    )
     expires_at = None if token_ttl_s is None else now + token_ttl_s
     token = _token_record(keys, material, now, expires_at=expires_at, uses_left=token_uses)
     values = {

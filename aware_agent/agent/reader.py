@@ -47,13 +47,13 @@ class ColonyReader:
         self._view: ColonyView | None = None
         self._data: ColonyData | None = None
         self._revision = projection.revision
-        quiet = ("denied/", "events/", "idempotency/", "suspect/", "tokens/", "users/", "revoked/")
+        quiet = ("denied/", "events/", "idempotency/", "suspect/", "tokens/", "users/", "revoked/", "sessions/")
         self._quiet = tuple(keys.key(part) for part in quiet)
 
     def changed(self, revision: int, changed_keys: list[bytes]) -> bool:
         """Tell the reader of a batch. Returns whether the picture changed; drops what was decoded of gone keys."""
         loud = [key for key in changed_keys if not key.startswith(self._quiet)]
-        for key in loud:
+        for key in changed_keys:
             if self.projection.get(key) is None:
                 self._decoded.pop(key, None)
                 self.unreadable.pop(key, None)

@@ -24,6 +24,7 @@ from aware_agent.cli import (
     nodes,
     queen,
     rotation,
+    sessions,
     simulate,
     spec,
     status,
@@ -115,6 +116,7 @@ app.add_typer(rotation.app, name="rotation")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(backup.app, name="backup")
 app.add_typer(users.app, name="users")
+app.add_typer(sessions.app, name="sessions")
 app.add_typer(colony.app, name="colony")
 app.add_typer(etcd.app, name="etcd")
 app.add_typer(demo.app, name="demo")

@@ -22,7 +22,7 @@ from aware_agent.security import pki
 from aware_agent.security.files import write_atomic
 from aware_agent.security.keyring import share
 from aware_agent.security.password import hash_password
-from aware_agent.security.records import ColonyRecord, CouncilAccess, UserRecord
+from aware_agent.security.records import USER_ID_BYTES, ColonyRecord, CouncilAccess, UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.sealed import KeyringSealer
 from aware_agent.security.token import JoinToken, TokenRecord, beacon_key, verifier
@@ -238,14 +238,16 @@ def _newcomers(
 async def _bury(client: EtcdClient, kvs: Mapping[bytes, KeyValue], keys: Keys) -> None:
     """Remove the queen, her hand-over and all presence, with their leases: nobody can keep them alive again.
 
-    And who sat in the council: those were members of the etcd that is lost.
+    And who sat in the council: those were members of the etcd that is lost. And all sessions: some of them had ended
+    since.
     """
-    presence, seats = keys.key("presence/"), keys.key("seats/")
+    presence, seats, sessions = keys.key("presence/"), keys.key("seats/"), keys.key("sessions/")
     leases = {kv.lease for key, kv in kvs.items() if kv.lease and (key == keys.queen or key.startswith(presence))}
     for lease in sorted(leases):
         await client.revoke(lease)
     gone = [ops.delete(keys.queen), ops.delete(keys.handover), ops.delete(keys.key("council"))]
-    await client.txn([], gone + [ops.delete_range(prefix, prefix_end(prefix)) for prefix in (presence, seats)])
+    gone += [ops.delete_range(prefix, prefix_end(prefix)) for prefix in (presence, seats, sessions)]
+    await client.txn([], gone)
 
 
 def _with_new_key(record: Record, keys: Keys, newcomer: Newcomer) -> ops.Op:
@@ -264,6 +266,7 @@ def _admin(before: UserRecord | None, keys: Keys, password: str, now: float) -> 
         created_at=before.created_at if before else now,
         changed_at=now,
         password_at=now,
+        id=os.urandom(USER_ID_BYTES).hex(),
     )
     return ops.put(keys.key("users", ADMIN), msgspec.json.encode(record))
 

@@ -24,11 +24,9 @@ from aware_agent.colony.errors import Conflict
 from aware_agent.security import pki
 from aware_agent.security.files import DIRECTORY_MODE, PUBLIC_MODE, read_secret, write_atomic
 from aware_agent.security.founding_key import FoundingKey, parse_founding_key
-from aware_agent.security.jwt import TokenSigner, token_key
+from aware_agent.security.jwt import BARE_TTL_S, TokenSigner, token_key
 from aware_agent.security.password import ensure_password
 from aware_agent.security.roles import Role
-
-_TOKEN_TTL_S = 300.0
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -70,7 +68,7 @@ def default_context() -> Path:
 
 def _set_password(key: FoundingKey, context: Path, password: str) -> None:
     signer = TokenSigner(key.colony, token_key(key.colony, key.colony_secret))
-    token = signer.issue(ADMIN, Role.ADMIN, now=time.time(), ttl_s=_TOKEN_TTL_S).token
+    token = signer.issue(ADMIN, Role.ADMIN, now=time.time(), ttl_s=BARE_TTL_S).token
     body = {"role": Role.ADMIN.value, "password": password}
     with Gateway(msgspec.structs.replace(load_context(context, {}), given_token=token)) as founder:
         try:

@@ -47,7 +47,7 @@ def login(
 
 
 def logout(context: ContextOption = None, as_json: JsonOption = False) -> None:
-    """Revoke the access token and forget it."""
+    """End the session, at every node, and forget its tokens."""
     from aware_agent.cli.errors import NotLoggedIn
 
     with gateway(context) as client:

@@ -46,6 +46,9 @@ def set_user(
         Path | None, typer.Option(metavar="FILE", help="Read the password here; otherwise it is asked for.")
     ] = None,
     keep_password: Annotated[bool, typer.Option("--keep-password", help="Change only the role.")] = False,
+    keep_sessions: Annotated[
+        bool, typer.Option("--keep-sessions", help="Leave the user logged in; without, a change ends its sessions.")
+    ] = False,
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,6 +60,8 @@ def set_user(
         body["password"] = read_secret_text(password_file, "password file")
     elif not keep_password:
         body["password"] = typer.prompt(f"New password of {user}", hide_input=True, confirmation_prompt=True, err=True)
+    if keep_sessions:
+        body["keep_sessions"] = True
     with gateway(context) as client:
         answer = client.request("PUT", at("v1", "users", user), body=body)
     if as_json:

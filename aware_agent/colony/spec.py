@@ -12,6 +12,7 @@ from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.names import MAX_LABEL_VALUE, Kind, check_labels, check_name, is_label_value
 from aware_agent.colony.renewal import LIFETIME_S
+from aware_agent.colony.session import SESSION_S
 
 MAX_NODES = 10_000
 COUNCIL_SIZES = (1, 3, 5, 7)  # an even council survives no more losses than the odd one below it
@@ -20,6 +21,7 @@ MAX_AMOUNT = 1_000_000_000  # of processors, MiB, GiB: more is a slip of the uni
 KEEP_EVENTS = (100, 1_000_000)
 MAX_DEAD_AFTER_S = 30 * 86400
 MIN_CERTIFICATE_S, MAX_CERTIFICATE_S = 10.0, 1095 * 86400.0
+MIN_SESSION_S, MAX_SESSION_S = 300.0, 365 * 86400.0
 
 
 class Requirements(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -46,6 +48,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     replace_dead: Literal["spare", "never"] = "spare"
     keep_events: int = 10_000
     certificate_lifetime_s: float = LIFETIME_S  # of a node's certificate; it renews it by itself before
+    session_lifetime_s: float = SESSION_S  # of a login, however often it is refreshed
     backup: BackupPolicy | None = None  # None: nobody makes backups
 
 
@@ -175,6 +178,12 @@ def _check_policies(policies: Policies) -> None:
             f"spec: certificates cannot live {policies.certificate_lifetime_s:g} s",
             field="policies.certificate_lifetime_s",
             hint=f"{MIN_CERTIFICATE_S:g} to {MAX_CERTIFICATE_S:g} seconds",
+        )
+    if not MIN_SESSION_S <= policies.session_lifetime_s <= MAX_SESSION_S:
+        raise InvalidInput(
+            f"spec: a session cannot last {policies.session_lifetime_s:g} s",
+            field="policies.session_lifetime_s",
+            hint=f"{MIN_SESSION_S:g} to {MAX_SESSION_S:g} seconds",
         )
     if policies.backup is not None:
         check_policy(policies.backup, "policies.backup")

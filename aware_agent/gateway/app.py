@@ -40,6 +40,7 @@ from aware_agent.gateway.routes import (
     queen,
     renew,
     rotation,
+    sessions,
     spec,
     tokens,
     users,
@@ -48,7 +49,7 @@ from aware_agent.gateway.state import Gateway
 from aware_agent.gateway.warm import warm_up
 
 ROUTERS = (
-    cluster, council, election, spec, nodes, config, commands, queen, events, inventory, auth, users,
+    cluster, council, election, spec, nodes, config, commands, queen, events, inventory, auth, users, sessions,
     tokens, join, renew, rotation, hooks, backups, health, dashboard,
 )  # fmt: skip
 

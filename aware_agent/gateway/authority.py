@@ -1,14 +1,14 @@
-"""Who asks? Bearer tokens, checked against their signature, the user's record and the list of revoked ones."""
+"""Who asks? Bearer tokens, checked against their signature, the user's record and the session they belong to."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import msgspec
 
+from aware_agent.colony.session import Session
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.security.jwt import Principal, TokenSigner, Unauthenticated
 from aware_agent.security.records import UserRecord
@@ -22,13 +22,14 @@ TICKET_TTL_S = 30
 
 class _Verified(msgspec.Struct, frozen=True):
     principal: Principal
-    revoked_key: bytes
+    session_key: bytes
+    session_revision: int  # of its beginning; 0: it is of no session, and refused once something is there
     user_key: bytes
     user_revision: int
 
 
 class Authority:
-    """Verifies tokens. Remembers those it verified, bounded; a revocation counts as soon as the mirror shows it."""
+    """Verifies tokens. Remembers those it verified, bounded; the end of a session counts once the mirror shows it."""
 
     def __init__(self, context: GatewayContext, clock: Callable[[], float] = time.time) -> None:
         self._context = context
@@ -37,7 +38,6 @@ class Authority:
         self._signing = context.token_keys
         self._signer = TokenSigner(context.colony, *self._signing)
         self._verified: dict[bytes, _Verified] = {}
-        self._spending: set[str] = set()
         self._tickets: dict[str, tuple[Principal, float]] = {}
 
     @property
@@ -78,7 +78,7 @@ class Authority:
             user is not None
             and user.mod_revision == known.user_revision
             and self._clock() < known.principal.exp
-            and projection.get(known.revoked_key) is None
+            and self._began(known.session_key) == known.session_revision
         ):
             return known.principal
         del self._verified[authorization]
@@ -87,21 +87,6 @@ class Authority:
     def verify(self, token: str) -> Principal:
         """The principal of an access token. A user's present role bounds the token's."""
         return self._checked(self.signer.verify(token, now=self._clock()))
-
-    def verify_refresh(self, token: str) -> Principal:
-        """The principal of a refresh token."""
-        return self._checked(self.signer.verify(token, now=self._clock(), kind="refresh"))
-
-    @contextmanager
-    def spending(self, principal: Principal) -> Iterator[None]:
-        """While a refresh token is being used up; a second use at the same time is refused."""
-        if principal.jti in self._spending:
-            raise Unauthenticated("this refresh token was used already", hint="log in again: aware login")
-        self._spending.add(principal.jti)
-        try:
-            yield
-        finally:
-            self._spending.discard(principal.jti)
 
     def holds(self, principal: Principal) -> bool:
         """Whether a token verified earlier still does; for long streams."""
@@ -119,6 +104,14 @@ class Authority:
     def users(self) -> dict[str, UserRecord]:
         """All users by name."""
         return self._context.reader.many("users/", UserRecord)
+
+    def session(self, session_id: str) -> Session | None:
+        """The session of that id."""
+        return self._context.reader.one(f"sessions/{session_id}", Session)
+
+    def sessions(self) -> dict[str, Session]:
+        """All sessions by id."""
+        return self._context.reader.many("sessions/", Session)
 
     def ticket(self, principal: Principal) -> str:
         """A secret that opens one stream for ``principal`` within ``TICKET_TTL_S``."""
@@ -139,16 +132,35 @@ class Authority:
 
     def _checked(self, principal: Principal) -> Principal:
         self._context.view()  # who has read no users yet cannot say that one is gone: raises NotMirrored
-        if self._context.projection.get(self._keys.key("revoked", principal.jti)) is not None:
-            raise Unauthenticated("this token was revoked", hint="log in again: aware login")
         user = self.user(principal.name)
         if user is None:
             raise Unauthenticated("the user of this token is gone", hint="log in as somebody else")
-        if principal.iat < int(user.password_at):
+        if principal.session:
+            self._check_session(principal, user)
+        elif self._began(self._place(principal)):
+            raise Unauthenticated("this token was revoked", hint="log in again: aware login")
+        elif principal.iat < int(user.password_at):
             raise Unauthenticated("the password changed since this token was issued", hint="log in again: aware login")
         if not allows(user.role, principal.role):
             principal = msgspec.structs.replace(principal, role=user.role)
         return principal
+
+    def _check_session(self, principal: Principal, user: UserRecord) -> None:
+        session = self.session(principal.session)
+        if session is None:
+            raise Unauthenticated("the session of this token has ended", hint="log in again: aware login")
+        if (session.user, session.user_id) != (user.name, user.id):
+            raise Unauthenticated("the user of this session is gone", hint="log in again: aware login")
+
+    def _place(self, principal: Principal) -> bytes:
+        """The key that decides over the token by being there: its session's, or that it was revoked."""
+        if principal.session:
+            return self._keys.key("sessions", principal.session)
+        return self._keys.key("revoked", principal.jti)
+
+    def _began(self, key: bytes) -> int:
+        stored = self._context.projection.get(key)
+        return stored.create_revision if stored else 0
 
     def _remember(self, authorization: bytes, principal: Principal) -> None:
         user_key = self._keys.key("users", principal.name)
@@ -157,5 +169,5 @@ class Authority:
             return
         while len(self._verified) >= MAX_CACHED:
             del self._verified[next(iter(self._verified))]
-        revoked = self._keys.key("revoked", principal.jti)
-        self._verified[authorization] = _Verified(principal, revoked, user_key, user.mod_revision)
+        place = self._place(principal)
+        self._verified[authorization] = _Verified(principal, place, self._began(place), user_key, user.mod_revision)

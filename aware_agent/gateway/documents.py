@@ -245,6 +245,7 @@ class Tokens(Document, frozen=True, kw_only=True):
     expires_in: int
     refresh_token: str
     role: Role
+    session: str
 
 
 class Me(Document, frozen=True, kw_only=True):
@@ -253,6 +254,27 @@ class Me(Document, frozen=True, kw_only=True):
     name: str
     role: Role
     expires_at: float
+    session: str  # id; empty for a token that was made with the colony's secret
+
+
+class SessionDocument(Document, frozen=True, kw_only=True):
+    """What one login began. Times in Unix seconds; ``client`` is what the client said of itself."""
+
+    id: str
+    user: str
+    begun_at: float
+    refreshed_at: float
+    ends_at: float  # at the latest
+    source: str  # address of the login or of the last refresh
+    client: str
+    current: bool  # whether it is the one that asks
+
+
+class SessionsDocument(Document, frozen=True, kw_only=True):
+    """Sessions, the newest first: your own, or for an admin those of everybody."""
+
+    revision: int
+    sessions: list[SessionDocument]
 
 
 class Ticket(Document, frozen=True, kw_only=True):
@@ -281,6 +303,7 @@ class UserBody(Body, frozen=True, kw_only=True):
 
     role: Role
     password: str | None = None
+    keep_sessions: bool = False  # when something changes; without it the user has to log in again
 
 
 class JoinTokenBody(Body, frozen=True, kw_only=True):

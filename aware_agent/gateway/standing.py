@@ -12,8 +12,8 @@ from aware_agent.gateway.worker import target
 
 Role = Literal["queen", "heir", "member"]
 _READS = ("GET", "HEAD", "OPTIONS")
-# Writes that change nothing in etcd: who asks is known to every member, and a ticket opens a stream of the same one.
-_ANYWHERE = frozenset({"/v1/auth/token", "/v1/auth/ticket"})
+# A write that changes nothing in etcd: who asks is known to every member, and a ticket opens a stream of the same one.
+_ANYWHERE = frozenset({"/v1/auth/ticket"})
 # Reads that only a queen can answer: she alone judges what nodes have proved.
 _QUEENS = frozenset({"/v1/rotation"})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aware_agent.gateway.asgi import App, Message, Scope
 from aware_agent.gateway.authority import Authority
+from aware_agent.security.jwt import BARE_TTL_S
 from aware_agent.security.roles import Role
 
 _NOBODY = "warm-up"  # should a user have that name: the role of its token changes nothing
@@ -16,7 +17,7 @@ _PATH = "/v1/nodes/warm-up"
 
 async def warm_up(app: App, authority: Authority) -> int:
     """Send a write through ``app`` that is refused for want of a role; returns the status of the refusal."""
-    token = authority.signer.issue(_NOBODY, Role.VIEWER, now=authority.now()).token
+    token = authority.signer.issue(_NOBODY, Role.VIEWER, now=authority.now(), ttl_s=BARE_TTL_S).token
     status = 0
 
     async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""Who may do what: users, revoked access tokens, join tokens."""
+"""Who may do what: users, join tokens, and what is revoked one by one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from aware_agent.colony.event import Severity
 from aware_agent.colony.names import Kind, check_name
 from aware_agent.queen.certificates import neighbours
 from aware_agent.queen.commands import NewToken
+from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written
 from aware_agent.security.pki import ca_pin
-from aware_agent.security.records import CaRecord, UserRecord
+from aware_agent.security.records import USER_ID_BYTES, CaRecord, UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.sealed import Sealer
 from aware_agent.security.token import RANDOM_BYTES, TokenRecord, beacon_key, make_token, verifier
@@ -29,8 +30,9 @@ MAX_TOKEN_TTL_S = 366 * 24 * 3600.0
 class AccessCommands:
     """Writes about users and tokens."""
 
-    def __init__(self, writer: FencedWriter, client: Store, sealer: Sealer) -> None:
+    def __init__(self, writer: FencedWriter, client: Store, sealer: Sealer, sessions: SessionCommands) -> None:
         self._writer = writer
+        self._sessions = sessions
         self._client = client
         self._sealer = sealer
 
@@ -86,7 +88,9 @@ class AccessCommands:
             line = EventDraft("token.revoked", token_id, f"{actor} revoked join token {token_id}", Severity.NOTICE)
             return await self._writer.commit([ops.delete(key)], [line], actor)
 
-    async def put_user(self, name: str, *, password_hash: str | None, role: str, actor: str) -> Written:
+    async def put_user(
+        self, name: str, *, password_hash: str | None, role: str, actor: str, keep_sessions: bool = False
+    ) -> Written:
         """Create or change a user; without ``password_hash`` the password stays."""
         check_name(Kind.USER, name)
         async with self._writer.writing():
@@ -96,38 +100,32 @@ class AccessCommands:
                 raise InvalidInput(f"new user {name!r} needs a password", field="password")
             if before and before.role is Role.ADMIN and Role(role) is not Role.ADMIN:
                 self._keep_an_admin(name)
-            now = time.time()
-            after = UserRecord(
-                name=name,
-                role=Role(role),
-                password_hash=password_hash or (before.password_hash if before else ""),
-                created_at=before.created_at if before else now,
-                changed_at=now,
-                password_at=now if before and password_hash else (before.password_at if before else 0.0),
-            )
+            after = _changed_user(before, name, password_hash, Role(role), time.time())
             if before and before.role == after.role and password_hash is None:
                 return self._writer.unchanged(self._writer.revision(key))
             verb = "changed" if before else "created"
             line = EventDraft("user.changed", name, f"{actor} {verb} user {name} ({after.role})", Severity.NOTICE)
-            change = ops.put(key, msgspec.json.encode(after))
-            return await self._writer.commit([change], [line], actor, [self._writer.guard(key)])
+            ended = [] if keep_sessions else self._sessions.ending(name)
+            changes = [ops.put(key, msgspec.json.encode(after)), *ended]
+            return await self._writer.commit(changes, [line], actor, [self._writer.guard(key)])
 
     async def delete_user(self, name: str, *, actor: str) -> Written:
-        """Delete a user; the last admin stays."""
+        """Delete a user, and end its sessions; the last admin stays."""
         async with self._writer.writing():
             if self._writer.projection.get(self._writer.key("users", name)) is None:
                 raise NotFound(f"no user {name!r}", hint="list them: aware users list")
             self._keep_an_admin(name)
             line = EventDraft("user.changed", name, f"{actor} deleted user {name}", Severity.NOTICE)
-            return await self._writer.commit([ops.delete(self._writer.key("users", name))], [line], actor)
+            changes = [ops.delete(self._writer.key("users", name)), *self._sessions.ending(name)]
+            return await self._writer.commit(changes, [line], actor)
 
     async def revoke_access(self, jti: str, expires_at: float, *, actor: str) -> Written:
-        """Refuse an access or refresh token from now on; remembered until it would have expired anyway."""
+        """Refuse what ``jti`` names from now on; remembered until it would have expired anyway."""
         ttl = max(1, int(expires_at - time.time()) + 60)
         async with self._writer.writing():
             lease = await self._client.grant(ttl)
             key = self._writer.key("revoked", jti)
-            line = EventDraft("token.revoked", actor, f"{actor} logged out")
+            line = EventDraft("token.revoked", actor, f"{actor} revoked a token or signed URL")
             return await self._writer.commit([ops.put(key, b"{}", lease=lease.id)], [line], actor)
 
     def _keep_an_admin(self, but: str) -> None:
@@ -135,3 +133,16 @@ class AccessCommands:
         admins = {name for name, user in users.items() if user.role is Role.ADMIN}
         if admins == {but}:
             raise Conflict(f"{but} is the last admin", hint="make another admin first")
+
+
+def _changed_user(
+    before: UserRecord | None, name: str, password_hash: str | None, role: Role, now: float
+) -> UserRecord:
+    if before is None:
+        user_id = os.urandom(USER_ID_BYTES).hex()
+        hashed = password_hash or ""
+        return UserRecord(name=name, role=role, password_hash=hashed, created_at=now, changed_at=now, id=user_id)
+    after = msgspec.structs.replace(before, role=role, changed_at=now)
+    if password_hash:
+        after = msgspec.structs.replace(after, password_hash=password_hash, password_at=now)
+    return after

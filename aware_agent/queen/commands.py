@@ -18,6 +18,7 @@ from aware_agent.colony.spec import Spec
 from aware_agent.colony.verification import RotationReport
 from aware_agent.security.joining import JoinAnswer, JoinRequest
 from aware_agent.security.renewing import RenewRequest
+from aware_agent.security.roles import Role
 from aware_agent.security.rotating import NewTrust
 from aware_agent.security.signed_url import Permit
 from aware_agent.security.token import TokenRecord
@@ -57,6 +58,16 @@ class OrderResult(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     term: int
     answer: dict[str, Any]
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """The turn of a session whose tokens may be handed out, until when, and with which role. Times in Unix seconds."""
+
+    session: str
+    turn: int
+    role: Role
+    ends_at: float  # of the session
+    idle_at: float  # it ends then unless it is refreshed before
 
 
 class MovingSeat(msgspec.Struct, frozen=True):
@@ -192,11 +203,12 @@ class RevokeToken(Command[Written], frozen=True, kw_only=True, tag="revoke-token
 
 
 class PutUser(Command[Written], frozen=True, kw_only=True, tag="put-user"):
-    """Create or change a user; without ``password_hash`` the password stays."""
+    """Create or change a user; without ``password_hash`` the password stays. A change ends the user's sessions."""
 
     name: str
     password_hash: str | None
     role: str
+    keep_sessions: bool = False
 
 
 class DeleteUser(Command[Written], frozen=True, kw_only=True, tag="delete-user"):
@@ -205,8 +217,37 @@ class DeleteUser(Command[Written], frozen=True, kw_only=True, tag="delete-user")
     name: str
 
 
+class BeginSession(Command[Turn], frozen=True, kw_only=True, tag="begin-session"):
+    """Begin a session of a user whose password was right; id and time of the password say for whom that was so."""
+
+    user: str
+    user_id: str
+    password_at: float
+    client: str = ""
+
+
+class RefreshSession(Command[Turn], frozen=True, kw_only=True, tag="refresh-session"):
+    """Use up the refresh token of a turn."""
+
+    session: str
+    user: str
+    turn: int
+
+
+class EndSession(Command[Written], frozen=True, kw_only=True, tag="end-session"):
+    """Refuse all tokens of a session from now on."""
+
+    session: str
+
+
+class EndSessions(Command[Written], frozen=True, kw_only=True, tag="end-sessions"):
+    """The same for all sessions of a user; None: of everybody."""
+
+    user: str | None
+
+
 class RevokeAccess(Command[Written], frozen=True, kw_only=True, tag="revoke-access"):
-    """Refuse an access or refresh token from now on."""
+    """Refuse what ``jti`` names from now on: a token without a session, a signed URL."""
 
     jti: str
     expires_at: float
@@ -250,6 +291,10 @@ AnyCommand = (
     | RevokeToken
     | PutUser
     | DeleteUser
+    | BeginSession
+    | RefreshSession
+    | EndSession
+    | EndSessions
     | RevokeAccess
     | AcceptHook
     | RecordSigned
@@ -261,6 +306,8 @@ ANSWERS: dict[type, type] = {
     Renew: JoinAnswer,
     ReportRotation: RotationReport,
     CreateToken: NewToken,
+    BeginSession: Turn,
+    RefreshSession: Turn,
     AcceptHook: Accepted,
     RecordSigned: Permit,
     OrderNode: OrderResult,

@@ -18,6 +18,7 @@ from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.once import OnceBook
 from aware_agent.queen.orders import NodeOrders
 from aware_agent.queen.rotation import Rotation
+from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.wishes import WishCommands
 from aware_agent.queen.writer import FencedWriter
 
@@ -45,6 +46,7 @@ class Verbs(NamedTuple):
     wishes: WishCommands
     council: CouncilCommands
     access: AccessCommands
+    sessions: SessionCommands
     hooks: HookCommands
     backups: BackupCommands
     admission: Admission
@@ -69,6 +71,7 @@ class CommandTable:
             **_channels(verbs.orders),
             **_wishes(verbs.wishes, verbs.council),
             **_access(verbs.access),
+            **_sessions(verbs.sessions),
             **_trust(verbs),
             **_orders(verbs),
         }
@@ -136,9 +139,20 @@ def _access(access: AccessCommands) -> dict[type, Handler]:
             actor=by.actor,
         ),
         do.RevokeToken: lambda c, by: access.revoke_token(c.token, actor=by.actor),
-        do.PutUser: lambda c, by: access.put_user(c.name, password_hash=c.password_hash, role=c.role, actor=by.actor),
+        do.PutUser: lambda c, by: access.put_user(
+            c.name, password_hash=c.password_hash, role=c.role, keep_sessions=c.keep_sessions, actor=by.actor
+        ),
         do.DeleteUser: lambda c, by: access.delete_user(c.name, actor=by.actor),
         do.RevokeAccess: lambda c, by: access.revoke_access(c.jti, c.expires_at, actor=by.actor),
+    }
+
+
+def _sessions(sessions: SessionCommands) -> dict[type, Handler]:
+    return {
+        do.BeginSession: lambda c, by: sessions.begin(c, by.source),
+        do.RefreshSession: lambda c, by: sessions.refresh(c, by.source),
+        do.EndSession: lambda c, by: sessions.end(c.session, actor=by.actor),
+        do.EndSessions: lambda c, by: sessions.end_all(c.user, actor=by.actor),
     }
 
 

@@ -16,7 +16,6 @@ from aware_agent.colony.node import Status
 from aware_agent.colony.spec import Policies
 from aware_agent.queen.history import History
 from aware_agent.queen.loop import Loop
-from aware_agent.queen.once import OnceBook
 from aware_agent.queen.present import Present
 from aware_agent.queen.writer import EventDraft, FencedWriter
 from aware_agent.store import ops
@@ -28,7 +27,7 @@ T = TypeVar("T")
 ACTOR = "colony"
 CHUNK = 40  # verdicts in one transaction; etcd takes 128 operations by default
 RETRY_S = 0.5
-SWEEP_S = 600.0  # between two looks at Idempotency-Keys that are too old
+SWEEP_S = 600.0  # between two looks at Idempotency-Keys and sessions that are too old
 FORMING_S = 15.0  # how long a new queen waits for others before she serves in a caste herself
 
 _SEVERITY = {
@@ -48,13 +47,13 @@ class Reconciler:
         history: History,
         me: str,
         present: Present,
-        requests: OnceBook,
+        outdated: Callable[[float], list[ops.Op]],
         *,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._writer = writer
-        self._requests = requests
+        self._outdated = outdated
         self._sweep_at = 0.0
         self._history = history
         self._me = me
@@ -173,10 +172,10 @@ class Reconciler:
             await self._writer.commit([ops.delete_range(start, end)], [], ACTOR)
 
     async def _sweep(self) -> None:
-        """Forget Idempotency-Keys of yesterday, whoever used them: who writes on makes room for himself only."""
+        """Forget Idempotency-Keys of yesterday and sessions that are over; a user who comes back forgets only his own."""
         if self._clock() < self._sweep_at:
             return
-        old = self._requests.old(self._wall())
+        old = self._outdated(self._wall())
         if old:
             await self._writer.commit(old, [], ACTOR)
         else:

@@ -36,6 +36,7 @@ from aware_agent.queen.present import Present
 from aware_agent.queen.reconcile import Reconciler
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.runner import PlaybookRunner, require_runner
+from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.wishes import WishCommands
 from aware_agent.queen.writer import FencedWriter
 from aware_agent.security.sealed import KeyringSealer
@@ -55,7 +56,8 @@ class Reign:
         self._channels = node.member
         present = Present(reader, node.member)
         once = OnceBook(writer, sealer)
-        self._reconciler = Reconciler(writer, history, node.id, present, once)
+        sessions = SessionCommands(writer)
+        self._reconciler = Reconciler(writer, history, node.id, present, lambda now: once.old(now) or sessions.old(now))
         self._orders = HookWorker(writer, PlaybookRunner(Path(node.settings.state_dir) / "runs", lambda: node.ca_pem))
         self._backups = BackupKeeper(writer, node.settings, lambda: node.etcd)
         certificates = Certificates(writer, node.keyring, sealer, lambda: node.etcd)
@@ -69,7 +71,8 @@ class Reign:
             orders=NodeOrders(writer, node.member, present),
             wishes=WishCommands(writer, node.id, node.resign),
             council=CouncilCommands(writer, self._council),
-            access=AccessCommands(writer, node.client, sealer),
+            access=AccessCommands(writer, node.client, sealer, sessions),
+            sessions=sessions,
             hooks=HookCommands(writer, node.client, require_runner, self._orders.refresh),
             backups=BackupCommands(writer, self._backups.refresh),
             admission=Admission(writer, certificates, self._users, present.reports),

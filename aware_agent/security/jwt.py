@@ -1,7 +1,8 @@
 """Access and refresh tokens for people and programs: JWT, HS256 with a key derived from the colony secret.
 
-The gateways of council members issue and verify them. Revocation is by ``jti`` and is the caller's look-up: this module
-knows no store. Verifying takes tens of microseconds; a gateway may keep verified tokens until their ``exp``.
+The gateways of council members issue and verify them. A token names the session it belongs to; whether that still lasts
+is the caller's look-up: this module knows no store. Verifying takes tens of microseconds; a gateway may keep verified
+tokens until their ``exp``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from aware_agent.security.roles import HUMAN_ROLES, Role
 Kind = Literal["access", "refresh"]
 ISSUER = "aware"
 ACCESS_TTL_S = 3600.0
-REFRESH_TTL_S = 30 * 86400.0
+BARE_TTL_S = 300.0  # of a token without a session, which only a holder of the colony's secret can make
 LEEWAY_S = 5.0  # queens change and their clocks differ a little
 MAX_CHARACTERS = 4096
 _ALGORITHM = "HS256"  # pinned: the header of a token never chooses
@@ -51,6 +52,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     iat: float = 0.0  # when it was issued, whole Unix seconds
     scopes: tuple[str, ...] = ()
     kind: Kind = "access"
+    session: str = ""  # id; none for who proved to hold the colony's secret
+    turn: int = 0  # of a refresh token
 
 
 class Issued(NamedTuple):
@@ -73,6 +76,8 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     nbf: float
     exp: float
     scopes: tuple[str, ...] = ()
+    sid: str = ""
+    turn: int = 0
 
 
 def token_key(colony: str, secret: bytes) -> bytes:
@@ -99,6 +104,8 @@ class TokenSigner:
         ttl_s: float = ACCESS_TTL_S,
         kind: Kind = "access",
         scopes: tuple[str, ...] = (),
+        session: str = "",
+        turn: int = 0,
         jti: str | None = None,
     ) -> Issued:
         """A token for ``name``, valid for ``ttl_s`` seconds from Unix time ``now``. ``jti`` is for tests."""
@@ -117,6 +124,8 @@ class TokenSigner:
             nbf=int(now),
             exp=int(now + ttl_s),
             scopes=scopes,
+            sid=session,
+            turn=turn,
         )
         payload: dict[str, Any] = msgspec.to_builtins(claims)
         return Issued(jwt.encode(payload, self._key, algorithm=_ALGORITHM), _principal(claims))
@@ -128,6 +137,8 @@ class TokenSigner:
             raise Unauthenticated("this token is not of this colony", hint="log in: aware login")
         if claims.kind != kind:
             raise Unauthenticated(f"this is a {claims.kind} token, not a {kind} token")
+        if not claims.sid and (kind == "refresh" or claims.exp - claims.iat > BARE_TTL_S):
+            raise Unauthenticated("this token belongs to no session", hint="log in: aware login")
         if now >= claims.exp + LEEWAY_S:
             raise Unauthenticated("this token has expired", hint="log in again: aware login")
         if now < max(claims.nbf, claims.iat) - LEEWAY_S:
@@ -161,4 +172,6 @@ def _principal(claims: _Claims) -> Principal:
         iat=claims.iat,
         scopes=claims.scopes,
         kind=claims.kind,
+        session=claims.sid,
+        turn=claims.turn,
     )

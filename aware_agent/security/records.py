@@ -6,6 +6,8 @@ import msgspec
 
 from aware_agent.security.roles import Role
 
+USER_ID_BYTES = 16
+
 
 class ColonyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Value of ``colony``: its presence means that the colony is founded."""
@@ -57,7 +59,8 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     password_hash: str  # see password.hash_password
     created_at: float  # Unix seconds
     changed_at: float = 0.0
-    password_at: float = 0.0  # when the password was changed; tokens issued before are refused. 0: never
+    password_at: float = 0.0  # when the password was changed. 0: never
+    id: str = ""  # random: a user who is deleted and made anew is another one
 
     def __repr__(self) -> str:
         """Without the hash."""

@@ -103,7 +103,7 @@ class SimReigns:
         present = Present(reader, NoWorkers(), agent.now)
         requests = OnceBook(writer, KeyringSealer(Keyring(1, {1: b"s" * 32})))
         me, wall = agent.host.id, agent.wall
-        reconciler = Reconciler(writer, history, me, present, requests, wall=wall, clock=agent.now)
+        reconciler = Reconciler(writer, history, me, present, requests.old, wall=wall, clock=agent.now)
         self._reconciler = reconciler
         keeper = CouncilKeeper(RecordedColony(writer, me), WireMembers(agent), agent.wall)
         council = Loop("council", keeper.work, retry_s=KEEPER_RETRY_S, broken_s=None)

@@ -28,12 +28,13 @@ key                 value                                       written by
 ``queen-handover``  :class:`colony.election.Handover`           the queen that resigns
 ``secret-other``    another generation's secret, sealed         queen
 ``seats/<id>``      :class:`colony.seats.SeatRecord`            queen
+``sessions/<id>``   :class:`colony.session.Session`             queen
 ``spec``            :class:`colony.spec.Spec`                   queen
 ``suspect/<t>/<m>`` member m suspects the queen of term t:      the member
                     why, on the lease of its presence
 ``tokens/<id>``     join token, verifiers only                  queen
 ``users/<name>``    password hash, role                         queen
-``revoked/<jti>``   revoked access token, on a lease            queen
+``revoked/<jti>``   revoked token or signed URL, on a lease     queen
 ==================  ==========================================  ============================
 
 A council member watches one range, :meth:`Keys.member_range`: ``nodes/`` to ``queen-handover`` are neighbours on

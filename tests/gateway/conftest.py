@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
+from aware_agent.colony.session import Session
 from aware_agent.gateway.app import GatewayApp, create_gateway
 from aware_agent.gateway.asgi import App
 from aware_agent.gateway.server import GatewayServer
@@ -32,12 +34,15 @@ async def app(context: MemoryContext) -> GatewayApp:
 
 
 @pytest.fixture
-def as_(app: GatewayApp) -> As:
-    """Headers of a user with that role."""
+def as_(app: GatewayApp, context: MemoryContext) -> As:
+    """Headers of a user with that role, in a session of its own."""
 
     def headers(role: Role) -> Headers:
         authority = app.gateway.authority
-        issued = authority.signer.issue(USERS[role], role, now=authority.now())
+        key, now = os.urandom(16).hex(), authority.now()
+        session = Session(user=USERS[role], user_id="", begun_at=now, refreshed_at=now)
+        context.put(context.keys.key("sessions", key), session)
+        issued = authority.signer.issue(USERS[role], role, now=now, session=key)
         return {"authorization": f"Bearer {issued.token}"}
 
     return headers

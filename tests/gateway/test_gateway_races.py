@@ -28,6 +28,7 @@ from aware_agent.colony.backup import BackupPolicy
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.ids import ulid
 from aware_agent.colony.node import Record, Report
+from aware_agent.colony.session import Session
 from aware_agent.colony.spec import CasteSpec, Policies, Spec
 from aware_agent.gateway.agent_link import answer_of
 from aware_agent.gateway.app import create_gateway
@@ -39,7 +40,7 @@ from aware_agent.security import pki
 from aware_agent.security.joining import JOIN_CONTEXT, JoinRequest
 from aware_agent.security.jwt import token_key
 from aware_agent.security.keyring import Keyring
-from aware_agent.security.records import DeniedRecord
+from aware_agent.security.records import DeniedRecord, UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.sealing import Opener
 from aware_agent.security.signed_url import signing_keys
@@ -53,12 +54,14 @@ from aware_agent.store.protocol import Cluster
 
 pytestmark = pytest.mark.etcd
 NODE = "01JT0000000000000000000002"
+SESSION = "5e" * 16
 SPEC = Spec(
     colony="demo",
     size=2,
     castes={"web": CasteSpec(count=1)},
     policies=Policies(backup=BackupPolicy(every="1d")),
 )
+PASSWORD = "correct horse battery"
 CONFIG = {"config": {"vars": {"a": 2}}}
 
 # Every route that writes to etcd, and a request that changes something.
@@ -73,7 +76,11 @@ WRITES: dict[str, tuple[str, Any]] = {
     "DELETE /v1/tokens/{token_id}": ("/v1/tokens/{token}", None),
     "DELETE /v1/denied-keys/{key}": ("/v1/denied-keys/{denied}", None),
     "POST /v1/auth/refresh": ("/v1/auth/refresh", {"refresh_token": "{refresh}"}),
+    "POST /v1/auth/token": ("/v1/auth/token", {"username": "admin", "password": PASSWORD}),
     "DELETE /v1/auth/token": ("/v1/auth/token", None),
+    "DELETE /v1/sessions": ("/v1/sessions", None),
+    "DELETE /v1/sessions/{session_id}": ("/v1/sessions/{session}", None),
+    "DELETE /v1/users/{name}/sessions": ("/v1/users/admin/sessions", None),
     "POST /v1/backups": ("/v1/backups", None),
     "POST /v1/rotation": ("/v1/rotation", {"action": "start"}),
     "POST /v1/hooks/sign": ("/v1/hooks/sign", {"operation": "scale", "ttl_s": 60, "delta": 1, "max_size": 9}),
@@ -81,7 +88,6 @@ WRITES: dict[str, tuple[str, Any]] = {
     "POST /v1/join": ("/v1/join", "{join}"),
 }
 NO_WRITES = {
-    "POST /v1/auth/token",
     "POST /v1/auth/ticket",
     "POST /v1/queen/step-down",
     "POST /v1/queen/transfer",
@@ -155,7 +161,7 @@ class Queen:
             founder_state=self.directory / "state",
             now=now,
         )
-        await found(self.client, self.keys, self.material, spec, "correct horse battery", now=now)
+        await found(self.client, self.keys, self.material, spec, PASSWORD, now=now)
         report = Report(name="demo-2", address="127.0.0.1", url="https://127.0.0.1:2", incarnation="i")
         record = Record(id=NODE, name="demo-2", joined_at=now, report=report, eligible=True)
         await self.client.put(self.keys.key("nodes", NODE), msgspec.json.encode(record))
@@ -164,6 +170,12 @@ class Queen:
             id=self.material.founder_id, name="demo-1", url="https://127.0.0.1:1", incarnation="i", since=now
         )
         term = await self.client.put(self.keys.queen, msgspec.json.encode(queen_record))
+        stored = await self.client.get(self.keys.key("users", "admin"))
+        assert stored is not None
+        user_id = msgspec.json.decode(stored.value, type=UserRecord).id
+        # Begun so long ago that the next refresh is a new turn.
+        session = Session(user="admin", user_id=user_id, begun_at=now - 3600, refreshed_at=now - 3600)
+        await self.client.put(self.keys.key("sessions", SESSION), msgspec.json.encode(session))
         self.projection = Projection(self.client, [self.keys.everything()])
         await self.projection.start()
         self.reader = ColonyReader(self.projection, self.keys)
@@ -201,9 +213,9 @@ class Queen:
 
     def http(self) -> httpx.AsyncClient:
         """A client that is logged in as admin."""
-        authority = self.app.gateway.authority
-        issued = authority.signer.issue("admin", Role.ADMIN, now=authority.now())
-        self.refresh = authority.signer.issue("admin", Role.ADMIN, now=authority.now(), kind="refresh").token
+        signer, now = self.app.gateway.authority.signer, time.time()
+        issued = signer.issue("admin", Role.ADMIN, now=now, session=SESSION)
+        self.refresh = signer.issue("admin", Role.ADMIN, now=now, kind="refresh", session=SESSION).token
         headers = {"authorization": f"Bearer {issued.token}"}
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="https://queen", headers=headers)
 
@@ -234,7 +246,7 @@ class Queen:
             body = msgspec.json.decode(msgspec.json.encode(body).replace(b"{refresh}", self.refresh.encode()))
         if route == "PUT /v1/spec":
             body["colony"] = self.keys.colony
-        path = path.replace("{token}", self.material.token.id)
+        path = path.replace("{token}", self.material.token.id).replace("{session}", SESSION)
         if "{denied}" in path:
             pin = "p" * 43
             denied = DeniedRecord(key_pin=pin, node_id=NODE, name="demo-9", removed_at=1.0, removed_by="admin")

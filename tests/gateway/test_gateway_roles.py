@@ -45,6 +45,10 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/v1/users/{name}", GOVERN, None),
     ("PUT", "/v1/users/{name}", GOVERN, {"role": "viewer", "password": "long enough"}),
     ("DELETE", "/v1/users/{name}", GOVERN, None),
+    ("DELETE", "/v1/users/{name}/sessions", VIEW, None),
+    ("GET", "/v1/sessions", VIEW, None),
+    ("DELETE", "/v1/sessions", GOVERN, None),
+    ("DELETE", "/v1/sessions/{session_id}", VIEW, None),
     ("GET", "/v1/tokens", GOVERN, None),
     ("POST", "/v1/tokens", GOVERN, {}),
     ("DELETE", "/v1/tokens/{token_id}", GOVERN, None),
@@ -72,11 +76,8 @@ GUARDED = [row for row in TABLE if row[2] is not None]
 
 
 def _path(path: str) -> str:
-    return (
-        path.format(node="demo-2", name="vera", token_id="0" * 16, cluster="demo", hook_id="0" * 26, key="p" * 43)
-        if "{" in path
-        else path
-    )
+    ids = {"token_id": "0" * 16, "session_id": "0" * 32, "hook_id": "0" * 26, "key": "p" * 43}
+    return path.format(node="demo-2", name="vera", cluster="demo", **ids) if "{" in path else path
 
 
 def _name(row: tuple[str, str, Role | None, Any]) -> str:
@@ -121,6 +122,7 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
     expected = {
         "/v1/tokens/{token_id}": (404,),
         "/v1/denied-keys/{key}": (404,),
+        "/v1/sessions/{session_id}": (404,),
         "/v1/nodes/{node}": (200, 409),
         "/v1/hooks/{hook_id}": (404,),
         "/v1/council/move": (409,),

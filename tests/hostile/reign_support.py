@@ -25,6 +25,7 @@ from aware_agent.queen.admission import Admission
 from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.nodes import NodeCommands
+from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.writer import FencedWriter
 from aware_agent.security import pki
 from aware_agent.security.joining import JOIN_CONTEXT, JoinAnswer, JoinRequest, Secrets, open_secrets
@@ -131,7 +132,7 @@ class Reign:
         writer = FencedWriter(self.client, self.reader, term)
         certificates = Certificates(writer, keyring, sealer, lambda: self.endpoints)
         users = EtcdUsers(writer, certificates, lambda: self.etcd, lambda: self.material.council_ca.certificate)
-        self.access = AccessCommands(writer, self.client, sealer)
+        self.access = AccessCommands(writer, self.client, sealer, SessionCommands(writer))
         self.nodes = NodeCommands(writer, me, users)
         self.admission = Admission(writer, certificates, users, self.reader.presence)
         self.certificates = certificates

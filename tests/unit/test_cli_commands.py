@@ -70,6 +70,9 @@ def queen(demo: Colony) -> FakeGateway:
         "node_name": None,
     }
     fake.say("GET /v1/tokens", {"tokens": [token]})
+    session = {"id": "5e5e", "user": "admin", "begun_at": 1.0, "refreshed_at": 2.0, "ends_at": 3.0}
+    session |= {"source": "192.0.2.1", "client": "curl/8", "current": True}
+    fake.say("GET /v1/sessions", {"revision": 1, "sessions": [session]})
     return fake
 
 
@@ -92,6 +95,7 @@ READS = [
     (("inventory",), ["@aware_queen:", "|--demo-2 (dead)"]),
     (("users", "list"), ["admin"]),
     (("tokens", "list"), ["0a", "never", "any"]),
+    (("sessions", "list"), ["5e5e", "admin", "192.0.2.1", "curl/8", "this one"]),
 ]
 
 
@@ -143,6 +147,14 @@ CHANGES = [
     (("nodes", "remove", "demo-2"), "DELETE /v1/nodes/demo-2", None),
     (("tokens", "revoke", "0a"), "DELETE /v1/tokens/0a", None),
     (("users", "delete", "bob"), "DELETE /v1/users/bob", None),
+    (("sessions", "end", "5e5e"), "DELETE /v1/sessions/5e5e", None),
+    (("sessions", "end-all"), "DELETE /v1/sessions", None),
+    (("sessions", "end-all", "--user", "bob"), "DELETE /v1/users/bob/sessions", None),
+    (
+        ("users", "set", "bob", "--role", "viewer", "--keep-password", "--keep-sessions"),
+        "PUT /v1/users/bob",
+        {"role": "viewer", "keep_sessions": True},
+    ),
     (("users", "set", "bob", "--role", "operator", "--keep-password"), "PUT /v1/users/bob", {"role": "operator"}),
 ]
 

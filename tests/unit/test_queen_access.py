@@ -48,7 +48,8 @@ async def test_a_user_is_made_changed_and_deleted_and_each_is_on_record(queen: Q
     third = user(queen, "nina")
     assert third is not None
     assert third.password_at >= first.created_at, "tokens of before end with the password of before"
-    assert third.created_at == first.created_at
+    assert (third.created_at, third.id) == (first.created_at, first.id)
+    assert len(first.id) == 32
     await queen.run(do.DeleteUser(name="nina"))
     assert user(queen, "nina") is None
     assert queen.told() == ["user.changed"] * 4
@@ -101,7 +102,7 @@ async def test_what_cannot_be(queen: Queen, command: object, error: type[Excepti
     assert await refused(queen, command, error)
 
 
-async def test_a_logout_is_remembered_as_long_as_the_token_would_have_lived(queen: Queen) -> None:
+async def test_what_is_revoked_is_remembered_as_long_as_it_would_have_lived(queen: Queen) -> None:
     await queen.run(do.RevokeAccess(jti="j1", expires_at=time.time() + 100), actor="vera")
     await queen.run(do.RevokeAccess(jti="j2", expires_at=time.time() - 5), actor="vera")
     first, second = (queen.colony.projection.get(queen.colony.keys.key("revoked", jti)) for jti in ("j1", "j2"))
@@ -112,7 +113,7 @@ async def test_a_logout_is_remembered_as_long_as_the_token_would_have_lived(quee
     assert queen.colony.projection.get(first.key) is not None
     queen.colony.etcd.advance(queen.colony.etcd.now + 120)
     assert queen.colony.projection.get(first.key) is None
-    assert [event.message for event in queen.events()] == ["vera logged out"] * 2
+    assert [event.message for event in queen.events()] == ["vera revoked a token or signed URL"] * 2
 
 
 async def test_a_join_token_is_kept_as_what_verifies_it_only(queen: Queen) -> None:

@@ -13,6 +13,7 @@ from aware_agent.colony.spec import CasteSpec, Spec
 from aware_agent.queen import overview
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
+from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.wishes import WishCommands
 from aware_agent.security.joining import JoinRequest, NameTaken
 from tests.unit.test_queen_hooks import QueenSeen, etcd, queen_record  # noqa: F401 - fixtures
@@ -44,7 +45,12 @@ async def test_nodes_and_castes(queen_record: QueenSeen) -> None:  # noqa: F811
 @pytest.mark.parametrize("name", ["web-", "Web", "all", "..", "", "a/b", "colony"])
 async def test_users_and_tokens(queen_record: QueenSeen, name: str) -> None:  # noqa: F811
     queen = await queen_record()
-    access = AccessCommands(queen.writer, queen.client, None)  # type: ignore[arg-type]
+    access = AccessCommands(
+        queen.writer,
+        queen.client,
+        None,  # type: ignore[arg-type]
+        SessionCommands(queen.writer),
+    )
     with pytest.raises(InvalidInput, match="cannot be the name of a user"):
         await access.put_user(name, password_hash="x", role="viewer", actor="otto")
     with pytest.raises(InvalidInput, match="cannot be the name of a node"):

@@ -13,6 +13,7 @@ from aware_agent.agent.member.link import Asked, Done
 from aware_agent.channel.frames import CollectDiagnostics
 from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.hook import Operation, Order
+from aware_agent.colony.session import Session
 from aware_agent.colony.spec import Spec
 from aware_agent.queen import commands as do
 from aware_agent.queen import once
@@ -44,6 +45,8 @@ def queen() -> Queen:
     for name, role in (("ada", Role.ADMIN), ("otto", Role.OPERATOR)):
         record = UserRecord(name=name, role=role, password_hash="x", created_at=1.0)
         queen.colony.put(queen.colony.keys.key("users", name), record)
+    session = Session(user="otto", user_id="", begun_at=1.0, refreshed_at=1.0)
+    queen.colony.put(queen.colony.keys.key("sessions", "5e" * 16), session)
     return queen
 
 
@@ -76,6 +79,9 @@ ONE_OF_EACH = [
     do.PutSpec(spec=Spec(colony="demo", size=4)),
     do.DeleteUser(name="otto"),
     do.RevokeAccess(jti="x", expires_at=2.0**33),
+    do.EndSession(session="5e" * 16),
+    do.EndSessions(user="otto"),
+    do.EndSessions(user=None),
 ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aware_agent.security.derive import derive
-from aware_agent.security.jwt import LEEWAY_S, MAX_CHARACTERS, TokenSigner, Unauthenticated
+from aware_agent.security.jwt import BARE_TTL_S, LEEWAY_S, MAX_CHARACTERS, TokenSigner, Unauthenticated
 from aware_agent.security.roles import Role
 
 SECRET = b"colony secret, thirty-two bytes!!"
@@ -20,7 +20,7 @@ KEY = derive(SECRET, "jwt/demo")
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    base = {"iss": "aware", "aud": "demo", "sub": "eva", "role": "viewer", "kind": "access", "jti": "1"}
+    base = {"iss": "aware", "aud": "demo", "sub": "eva", "role": "viewer", "kind": "access", "jti": "1", "sid": "s"}
     return {**base, "iat": NOW, "nbf": NOW, "exp": NOW + 60, **changes}
 
 
@@ -40,7 +40,7 @@ def test_verifies_what_it_issued() -> None:
 
 
 def test_every_token_has_its_own_id() -> None:
-    assert len({SIGNER.issue("eva", Role.VIEWER, now=NOW).principal.jti for _ in range(50)}) == 50
+    assert len({SIGNER.issue("eva", Role.VIEWER, now=NOW, session="s").principal.jti for _ in range(50)}) == 50
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_every_token_has_its_own_id() -> None:
     [(NOW - LEEWAY_S - 1, False), (NOW - LEEWAY_S, True), (NOW + 60, True), (NOW + 60 + LEEWAY_S, False)],
 )
 def test_times_have_a_small_leeway(now: float, good: bool) -> None:
-    token = SIGNER.issue("eva", Role.VIEWER, now=NOW, ttl_s=60).token
+    token = SIGNER.issue("eva", Role.VIEWER, now=NOW, session="s", ttl_s=60).token
     if good:
         assert SIGNER.verify(token, now=now).name == "eva"
     else:
@@ -56,8 +56,21 @@ def test_times_have_a_small_leeway(now: float, good: bool) -> None:
 
 
 def test_a_refresh_token_is_no_access_token_and_the_other_way_round() -> None:
-    assert "refresh token" in refused(SIGNER.issue("eva", Role.VIEWER, now=NOW, kind="refresh").token)
-    assert "access token" in refused(SIGNER.issue("eva", Role.VIEWER, now=NOW).token, kind="refresh")
+    assert "refresh token" in refused(SIGNER.issue("eva", Role.VIEWER, now=NOW, session="s", kind="refresh").token)
+    assert "access token" in refused(SIGNER.issue("eva", Role.VIEWER, now=NOW, session="s").token, kind="refresh")
+
+
+def test_a_token_of_no_session_lives_for_minutes_and_refreshes_nothing() -> None:
+    assert SIGNER.verify(SIGNER.issue("eva", Role.ADMIN, now=NOW, ttl_s=BARE_TTL_S).token, now=NOW).session == ""
+    assert "no session" in refused(SIGNER.issue("eva", Role.ADMIN, now=NOW, ttl_s=BARE_TTL_S + 1).token)
+    bare = SIGNER.issue("eva", Role.ADMIN, now=NOW, ttl_s=60, kind="refresh").token
+    assert "no session" in refused(bare, kind="refresh")
+
+
+def test_a_token_names_its_session_and_turn() -> None:
+    token = SIGNER.issue("eva", Role.VIEWER, now=NOW, kind="refresh", session="s", turn=7).token
+    shown = SIGNER.verify(token, now=NOW, kind="refresh")
+    assert (shown.session, shown.turn) == ("s", 7)
 
 
 def test_other_colonies_and_other_secrets_are_strangers() -> None:
@@ -100,7 +113,7 @@ def test_signed_nonsense_is_refused_too(change: dict[str, Any]) -> None:
 
 @given(st.data())
 def test_a_changed_payload_is_refused(data: st.DataObject) -> None:
-    head, body, tail = SIGNER.issue("eva", Role.VIEWER, now=NOW, jti="1").token.split(".")
+    head, body, tail = SIGNER.issue("eva", Role.VIEWER, now=NOW, session="s", jti="1").token.split(".")
     raw = bytearray(base64.urlsafe_b64decode(body + "=="))
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     refused(f"{head}.{base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}.{tail}")

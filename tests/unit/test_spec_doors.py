@@ -63,6 +63,8 @@ REFUSED = [
     "policies: {dead_after_s: 1" + "0" * 400 + "}",
     "policies: {keep_events: 1" + "0" * 30 + "}",
     "policies: {certificate_lifetime_s: 1e300}",
+    "policies: {session_lifetime_s: 1e300}",
+    "policies: {session_lifetime_s: 299}",
     "policies: {backup: {}}",
     "council: 3",
     "council: {size: 2}",

@@ -22,14 +22,18 @@ class Problem extends Error {
   }
 }
 
-// A node that stops being queen redirects. Its successor is another origin, so the whole page has to go there.
+// A node that is not queen redirects logins and writes. She is another origin, so the whole page has to go there.
 async function call(path, options) {
   const response = await fetch(path, { ...options, redirect: "manual" });
-  if (response.type === "opaqueredirect") {
-    location.reload();
-    await new Promise(() => {});
-  }
+  if (response.type === "opaqueredirect") await toQueen();
   return response;
+}
+
+async function toQueen() {
+  let queen = null;
+  try { queen = (await (await fetch("/v1/council")).json()).queen; } catch { /* looked for again after the reload */ }
+  if (queen && queen !== location.origin) location.assign(`${queen}/`); else location.reload();
+  await new Promise(() => {});
 }
 
 async function request(method, path, body, again = true) {

@@ -9,12 +9,13 @@ import zlib
 from fastapi import APIRouter, Request, Response
 
 from aware_agent.channel.limits import source_of
+from aware_agent.colony.session import harmless
 from aware_agent.gateway import authority
 from aware_agent.gateway.documents import Change, Login, Me, Refresh, Ticket, Tokens
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, read
 from aware_agent.gateway.state import Gateway
-from aware_agent.queen.commands import RevokeAccess
-from aware_agent.security.jwt import ACCESS_TTL_S, REFRESH_TTL_S, Unauthenticated
+from aware_agent.queen.commands import BeginSession, EndSession, RefreshSession, RevokeAccess, Turn
+from aware_agent.security.jwt import ACCESS_TTL_S, Unauthenticated
 from aware_agent.security.password import verify_password
 from aware_agent.security.roles import Role
 
@@ -27,7 +28,7 @@ _SALT = secrets.randbits(32)  # nobody outside knows which names share a counter
 async def log_in(request: Request, gateway: Here) -> Response:
     """Trade user name and password for tokens. Five failures lock the user out from that address for a while."""
     login = await read(request, Login)
-    source = source_of(request.client.host if request.client else "")
+    source = source_of(_host(request))
     user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
     key = (_bucket(login.username), source)
     async with gateway.login_queue.turn(source):
@@ -39,32 +40,33 @@ async def log_in(request: Request, gateway: Here) -> Response:
         if not await asyncio.to_thread(verify_password, login.password, stored) or user is None:
             raise Unauthenticated("user name or password is wrong")
     gateway.logins.succeeded(key)
-    return _issue(gateway, user.name, user.role)
+    begin = BeginSession(user=user.name, user_id=user.id, password_at=user.password_at, client=_client(request))
+    return _issue(gateway, user.name, await gateway.context.commands.run(begin, actor=user.name, source=_host(request)))
 
 
 @endpoint(router, "POST", "/v1/auth/refresh", role=None, body=Refresh, answer=Tokens, also=[401])
 async def refresh(request: Request, gateway: Here) -> Response:
-    """Trade a refresh token for new tokens; it is used up by that."""
+    """Trade a refresh token for new tokens; it is used up by that. Used once more, later, it ends its session."""
     body = await read(request, Refresh)
-    principal = gateway.authority.verify_refresh(body.refresh_token)
-    with gateway.authority.spending(principal):
-        spent = RevokeAccess(jti=principal.jti, expires_at=principal.exp)
-        await gateway.context.commands.run(spent, actor=principal.name)
-    return _issue(gateway, principal.name, principal.role)
+    # Not whether the session lasts: the queen says that, and knows it first.
+    shown = gateway.authority.signer.verify(body.refresh_token, now=gateway.authority.now(), kind="refresh")
+    command = RefreshSession(session=shown.session, user=shown.name, turn=shown.turn)
+    turn = await gateway.context.commands.run(command, actor=shown.name, source=_host(request))
+    return _issue(gateway, shown.name, turn)
 
 
 @endpoint(router, "DELETE", "/v1/auth/token", role=Role.VIEWER, answer=Change)
 async def log_out(gateway: Here, who: Who) -> Response:
-    """Revoke the presented token."""
-    revoked = RevokeAccess(jti=who.jti, expires_at=who.exp)
-    written = await gateway.context.commands.run(revoked, actor=who.name)
+    """End the session of the presented token."""
+    command = EndSession(session=who.session) if who.session else RevokeAccess(jti=who.jti, expires_at=who.exp)
+    written = await gateway.context.commands.run(command, actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
 @endpoint(router, "GET", "/v1/auth/me", role=Role.VIEWER, answer=Me)
 async def me(gateway: Here, who: Who) -> Response:
     """Whom the presented token speaks for."""
-    return answer(gateway, Me(name=who.name, role=who.role, expires_at=who.exp))
+    return answer(gateway, Me(name=who.name, role=who.role, expires_at=who.exp, session=who.session))
 
 
 @endpoint(router, "POST", "/v1/auth/ticket", role=Role.VIEWER, answer=Ticket)
@@ -78,12 +80,27 @@ def _bucket(name: str) -> str:
     return str(zlib.crc32(name.encode("utf-8", "replace"), _SALT) % _BUCKETS)
 
 
-def _issue(gateway: Gateway, name: str, role: Role) -> Response:
+def _host(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _client(request: Request) -> str:
+    return harmless(request.headers.get("user-agent", ""))
+
+
+def _issue(gateway: Gateway, name: str, turn: Turn) -> Response:
+    """Tokens of that turn; none outlives the session."""
     now, signer = gateway.authority.now(), gateway.authority.signer
+    access_s = max(0.0, min(ACCESS_TTL_S, turn.ends_at - now))
+    idle_s = max(0.0, turn.idle_at - now)
+    session = turn.session
     document = Tokens(
-        access_token=signer.issue(name, role, now=now, ttl_s=ACCESS_TTL_S).token,
-        expires_in=int(ACCESS_TTL_S),
-        refresh_token=signer.issue(name, role, now=now, ttl_s=REFRESH_TTL_S, kind="refresh").token,
-        role=role,
+        access_token=signer.issue(name, turn.role, now=now, ttl_s=access_s, session=session).token,
+        expires_in=int(access_s),
+        refresh_token=signer.issue(
+            name, turn.role, now=now, ttl_s=idle_s, kind="refresh", session=session, turn=turn.turn
+        ).token,
+        role=turn.role,
+        session=session,
     )
     return answer(gateway, document)

@@ -150,7 +150,9 @@ def _permit(request: Request, gateway: Gateway, query: bytes) -> Permit:
     signer = Principal(
         name=permit.actor, role=Role.OPERATOR, jti=permit.nonce, iat=permit.issued_at, exp=permit.expires_at
     )
-    if not gateway.authority.holds(signer):
+    user = gateway.authority.user(permit.actor)
+    # A user who was deleted and made anew signed nothing of what the old one did.
+    if user is None or permit.issued_at < int(user.created_at) or not gateway.authority.holds(signer):
         raise SignatureRefused("who had this URL signed may not do this any more", hint="have a new one signed")
     return permit
 

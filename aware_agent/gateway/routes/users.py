@@ -34,18 +34,19 @@ async def read_user(gateway: Here, name: str) -> Response:
 
 @endpoint(router, "PUT", "/v1/users/{name}", role=Role.ADMIN, body=UserBody, answer=Change)
 async def put_user(request: Request, gateway: Here, who: Who, name: str) -> Response:
-    """Create a user, or change role or password of one. A lower role bounds tokens given out before at once."""
+    """Create a user, or change role or password of one. Unless ``keep_sessions``, a change ends the user's sessions;
+    kept or not, a lower role bounds tokens given out before at once."""
     body = await read(request, UserBody)
     if body.role not in HUMAN_ROLES:
         raise InvalidInput("nodes are no users", field="role", hint="viewer, operator or admin")
     hashed = await asyncio.to_thread(hash_password, body.password) if body.password is not None else None
-    command = PutUser(name=name, password_hash=hashed, role=body.role)
+    command = PutUser(name=name, password_hash=hashed, role=body.role, keep_sessions=body.keep_sessions)
     written = await gateway.context.commands.run(command, actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
 @endpoint(router, "DELETE", "/v1/users/{name}", role=Role.ADMIN, answer=Change)
 async def delete_user(gateway: Here, who: Who, name: str) -> Response:
-    """Delete a user; its tokens stop working at once."""
+    """Delete a user; its sessions end at once."""
     written = await gateway.context.commands.run(DeleteUser(name=name), actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))

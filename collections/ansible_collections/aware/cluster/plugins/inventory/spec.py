@@ -63,7 +63,7 @@ options:
     type: dict
   policies:
     description: "How the queen treats trouble: C(dead_after_s), C(replace_dead) (V(spare) or V(never)), C(keep_events), C(backup),
-      C(certificate_lifetime_s)."
+      C(certificate_lifetime_s), C(session_lifetime_s)."
     type: dict
 """
 

@@ -58,6 +58,7 @@ _SPEC = dict(
             keep_events=dict(type="int"),
             backup=dict(type="dict", options=_BACKUP),
             certificate_lifetime_s=dict(type="float"),
+            session_lifetime_s=dict(type="float"),
         ),
     ),
 )
@@ -212,6 +213,8 @@ def _check_policies(policies: dict) -> None:
         raise SpecError("policies.keep_events is more than etcd should hold: at most 1000000")
     if not 10 <= policies.get("certificate_lifetime_s", 604800) <= 1095 * 86400:
         raise SpecError("policies.certificate_lifetime_s: a certificate lives 10 seconds to 1095 days")
+    if not 300 <= policies.get("session_lifetime_s", 30 * 86400) <= 365 * 86400:
+        raise SpecError("policies.session_lifetime_s: a session lasts 5 minutes to 365 days")
 
 
 def _backup(values: dict) -> dict:

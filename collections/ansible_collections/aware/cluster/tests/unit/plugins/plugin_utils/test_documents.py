@@ -251,6 +251,8 @@ def test_spec():
         ({"castes": {"web": {"count": 1, "requires": {"ram": 1}}}}, "ram"),
         ({"policies": {"dead_after_s": 0.1}}, "dead_after_s"),
         ({"policies": {"replace_dead": "maybe"}}, "replace_dead"),
+        ({"policies": {"session_lifetime_s": 299}}, "session_lifetime_s"),
+        ({"policies": {"session_lifetime_s": 365 * 86400 + 1}}, "session_lifetime_s"),
         ({"policies": {"backup": {"every": "6x"}}}, "backup.every"),
         ({"policies": {"backup": {"every": "6h", "keep": {"last": 0}}}}, "keep.last"),
         ({"policies": {"backup": {"keep": {}}}}, "every"),
@@ -284,7 +286,7 @@ SPEC = dict(plugin="aware.cluster.spec", colony="demo", size=3)
     ]
     + [
         (dict(policies={key: value}), "policies.%s must be a number, not " % key)
-        for key in ("dead_after_s", "certificate_lifetime_s")
+        for key in ("dead_after_s", "certificate_lifetime_s", "session_lifetime_s")
         for value in (True, "9", float("nan"), float("inf"), [9])
     ]
     + [

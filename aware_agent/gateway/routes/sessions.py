@@ -1,0 +1,74 @@
+"""``/v1/sessions``: who is logged in, and ending that."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from aware_agent.colony.errors import NotFound
+from aware_agent.colony.session import Session, ends_at
+from aware_agent.colony.spec import Policies
+from aware_agent.gateway.documents import Change, SessionDocument, SessionsDocument
+from aware_agent.gateway.routing import Here, Who, answer, endpoint
+from aware_agent.gateway.state import Gateway
+from aware_agent.queen.commands import EndSession, EndSessions
+from aware_agent.queen.writer import Written
+from aware_agent.security.jwt import Principal
+from aware_agent.security.roles import Role, allows, require
+
+router = APIRouter(tags=["sessions"])
+
+
+@endpoint(router, "GET", "/v1/sessions", role=Role.VIEWER, answer=SessionsDocument)
+async def list_sessions(gateway: Here, who: Who) -> Response:
+    """Your own sessions; for an admin those of everybody."""
+    spec = gateway.context.reader.data().spec
+    lifetime_s = (spec.policies if spec else Policies()).session_lifetime_s
+    found = [(key, session) for key, session in gateway.authority.sessions().items() if _may(who, session.user)]
+    found.sort(key=lambda item: (-item[1].begun_at, item[0]))
+    documents = [_document(key, session, who, lifetime_s) for key, session in found]
+    return answer(gateway, SessionsDocument(revision=gateway.context.projection.revision, sessions=documents))
+
+
+@endpoint(router, "DELETE", "/v1/sessions/{session_id}", role=Role.VIEWER, answer=Change)
+async def end_session(gateway: Here, who: Who, session_id: str) -> Response:
+    """End one session: your own, or for an admin anybody's."""
+    session = gateway.authority.session(session_id)
+    if session is None or not _may(who, session.user):  # nobody learns which ids others have
+        raise NotFound("there is no such session", hint="list them: aware sessions list, or GET /v1/sessions")
+    written = await gateway.context.commands.run(EndSession(session=session_id), actor=who.name)
+    return _change(gateway, written)
+
+
+@endpoint(router, "DELETE", "/v1/sessions", role=Role.ADMIN, answer=Change)
+async def end_everybodys(gateway: Here, who: Who) -> Response:
+    """Log everybody out, whoever asks for it too."""
+    return _change(gateway, await gateway.context.commands.run(EndSessions(user=None), actor=who.name))
+
+
+@endpoint(router, "DELETE", "/v1/users/{name}/sessions", role=Role.VIEWER, answer=Change)
+async def end_a_users(gateway: Here, who: Who, name: str) -> Response:
+    """Log one user out everywhere: yourself, or for an admin anybody."""
+    if not _may(who, name):
+        require(who.role, Role.ADMIN)
+    return _change(gateway, await gateway.context.commands.run(EndSessions(user=name), actor=who.name))
+
+
+def _may(who: Principal, user: str) -> bool:
+    return user == who.name or allows(who.role, Role.ADMIN)
+
+
+def _change(gateway: Gateway, written: Written) -> Response:
+    return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
+
+
+def _document(key: str, session: Session, who: Principal, lifetime_s: float) -> SessionDocument:
+    return SessionDocument(
+        id=key,
+        user=session.user,
+        begun_at=session.begun_at,
+        refreshed_at=session.refreshed_at,
+        ends_at=ends_at(session, lifetime_s),
+        source=session.source,
+        client=session.client,
+        current=key == who.session,
+    )
