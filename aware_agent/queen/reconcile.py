@@ -172,7 +172,7 @@ class Reconciler:
             await self._writer.commit([ops.delete_range(start, end)], [], ACTOR)
 
     async def _sweep(self) -> None:
-        """Forget Idempotency-Keys of yesterday and sessions that are over; a user who comes back forgets only his own."""
+        """Forget Idempotency-Keys of yesterday, and sessions that are over, of whoever does not come back himself."""
         if self._clock() < self._sweep_at:
             return
         old = self._outdated(self._wall())

@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from aware_agent.colony.session import Session
 from aware_agent.gateway import authority as authority_module
 from aware_agent.gateway.app import GatewayApp
 from aware_agent.queen.commands import PutUser
@@ -54,6 +55,22 @@ async def test_log_in_use_refresh_and_log_out(anonymous: httpx.AsyncClient) -> N
             assert (await anonymous.get("/v1/cluster")).status_code == 401
     for token in (tokens["refresh_token"], fresh["refresh_token"]):
         assert (await anonymous.post("/v1/auth/refresh", json={"refresh_token": token})).status_code == 401
+
+
+async def test_refreshes_at_the_same_time_make_one_turn(anonymous: httpx.AsyncClient, context: MemoryContext) -> None:
+    """Two programs that share the tokens of one login, as two ``aware`` beside each other."""
+    tokens = (await anonymous.post("/v1/auth/token", json=LOGIN)).json()
+    key = context.keys.key("sessions", tokens["session"])
+    stored = context.reader.one(f"sessions/{tokens['session']}", Session)
+    assert stored is not None
+    context.put(key, msgspec.structs.replace(stored, refreshed_at=stored.refreshed_at - 3600))
+    before, body = context.memory.etcd.revision, {"refresh_token": tokens["refresh_token"]}
+    answers = await asyncio.gather(*(anonymous.post("/v1/auth/refresh", json=body) for _ in range(4)))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert context.memory.etcd.revision == before + 1
+    for answer in answers:
+        again = await anonymous.post("/v1/auth/refresh", json={"refresh_token": answer.json()["refresh_token"]})
+        assert again.status_code == 200
 
 
 async def test_an_access_token_refreshes_nothing_and_a_refresh_token_opens_nothing(
