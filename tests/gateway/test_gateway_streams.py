@@ -132,8 +132,9 @@ async def test_sse_of_trimmed_history(live: Live, context: MemoryContext, as_: A
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/events/stream"])
 async def test_a_revision_that_never_was_is_410(live: Live, context: MemoryContext, as_: As, path: str) -> None:
     """After a restore a client would wait in silence until etcd has caught up, and miss all until then."""
+    headers = as_(Role.VIEWER)
     since = context.projection.revision
-    async with httpx.AsyncClient(base_url=live.url, headers=as_(Role.VIEWER), timeout=LIMIT_S) as client:
+    async with httpx.AsyncClient(base_url=live.url, headers=headers, timeout=LIMIT_S) as client:
         async with client.stream("GET", path, params={"since": since}) as response:
             assert response.status_code == 200
         async with client.stream("GET", path, params={"since": since + 1}) as response:
