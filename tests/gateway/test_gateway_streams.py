@@ -142,7 +142,7 @@ async def test_a_revision_that_never_was_is_410(live: Live, context: MemoryConte
             problem = json.loads(await response.aread())
             assert problem["code"] == "revision-ahead"
             assert "etcd was restored" in problem["detail"]
-    async with _connect(live, as_(Role.VIEWER), f"?since={since + 1}") as socket:
+    async with _connect(live, headers, f"?since={since + 1}") as socket:
         assert await _closed(socket) == hub.TRIMMED
 
 
