@@ -238,7 +238,10 @@ class Refresh(Body, frozen=True, kw_only=True):
 
 
 class Tokens(Document, frozen=True, kw_only=True):
-    """Access for ``expires_in`` seconds; the refresh token gets new ones and is then used up."""
+    """Access for ``expires_in`` seconds; the refresh token gets new ones and is then used up.
+
+    A login while nobody reigns has neither refresh token nor session: both are empty.
+    """
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme, not a secret

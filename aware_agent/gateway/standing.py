@@ -14,6 +14,8 @@ Role = Literal["queen", "heir", "member"]
 _READS = ("GET", "HEAD", "OPTIONS")
 # A write that changes nothing in etcd: who asks is known to every member, and a ticket opens a stream of the same one.
 _ANYWHERE = frozenset({"/v1/auth/ticket"})
+# Without a queen a member answers these itself, for minutes: who wants to know why there is none has to be let in.
+_MEANWHILE = frozenset({"/v1/auth/token", "/v1/auth/refresh"})
 # Reads that only a queen can answer: she alone judges what nodes have proved.
 _QUEENS = frozenset({"/v1/rotation"})
 
@@ -37,9 +39,11 @@ def needs_queen(method: str, path: str) -> bool:
 
 
 async def send_to_queen(context: GatewayContext, scope: Scope, send: Send) -> int:
-    """Answer 307 to the queen; returns 0 and answers nothing when that is this node. Raises :class:`NoQueen`."""
+    """Answer 307 to the queen; returns 0 and answers nothing when this node shall. Raises :class:`NoQueen`."""
     queen = context.queen() or await context.next_queen()
     if queen is None:
+        if scope["path"] in _MEANWHILE:
+            return 0
         raise NoQueen(context.store())
     if queen.id == context.me:
         return 0

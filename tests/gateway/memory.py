@@ -10,7 +10,7 @@ from aware_agent.colony.event import Event, EventDraft
 from aware_agent.colony.hook import Order
 from aware_agent.colony.rotation import Trust
 from aware_agent.colony.spec import CasteSpec
-from aware_agent.gateway.errors import AgentHangs
+from aware_agent.gateway.errors import AgentHangs, NoQueen
 from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.mirror import Mirror
 from aware_agent.queen import commands as do
@@ -176,6 +176,8 @@ class MemoryCommands:
         self.ran.append((command, actor))
         if self.error is not None:
             raise self.error
+        if not self._context.standing_queen():  # as QueenClient
+            raise NoQueen(self._context.store())
         memory = self._context.memory
         if self._reign is None or self._reign.term != memory.term:
             self._reign = memory.reign(resign=self.wishes.append)

@@ -36,6 +36,38 @@ def age(context: MemoryContext, session: str, seconds: float = GRACE_S) -> None:
     context.put(context.keys.key("sessions", session), older)
 
 
+async def test_without_a_queen_whoever_wants_to_know_why_can_log_in_and_read(
+    context: MemoryContext, anonymous: httpx.AsyncClient
+) -> None:
+    """For minutes, and with nothing that outlives the vacancy or could not be had with a queen."""
+    tokens, old = await log_in(anonymous, "vera"), await log_in(anonymous, "otto")
+    age(context, old["session"])
+    newer = (await anonymous.post("/v1/auth/refresh", json={"refresh_token": old["refresh_token"]})).json()
+    ended = await log_in(anonymous, "ada")
+    context.delete(context.keys.key("sessions", ended["session"]))
+    context.delete(context.keys.queen)
+    sessions = context.reader.many("sessions/", Session)
+
+    async def refresh(token: str) -> httpx.Response:
+        return await anonymous.post("/v1/auth/refresh", json={"refresh_token": token})
+
+    bare = await log_in(anonymous, "vera")
+    assert (bare["refresh_token"], bare["session"], bare["expires_in"]) == ("", "", 300)
+    again = (await refresh(tokens["refresh_token"])).json()
+    assert (again["refresh_token"], again["session"]) == (tokens["refresh_token"], tokens["session"])
+    for good in (bare, again):
+        assert (await anonymous.get("/v1/nodes", headers=bearer(good))).status_code == 200
+        assert (await anonymous.get("/v1/auth/me", headers=bearer(good))).json()["role"] == "viewer"
+    for bad in (old["refresh_token"], ended["refresh_token"], ""):
+        assert (await refresh(bad)).status_code == 401
+    assert (await refresh(newer["refresh_token"])).status_code == 200
+    wrong = await anonymous.post("/v1/auth/token", json={"username": "vera", "password": "wrong"})
+    assert wrong.status_code == 401
+    assert context.reader.many("sessions/", Session) == sessions, "nothing was written"
+    context.memory.begin_reign(0)
+    assert (await refresh(tokens["refresh_token"])).json()["session"] == tokens["session"], "it was not used up"
+
+
 async def test_each_sees_his_own_and_an_admin_all(anonymous: httpx.AsyncClient) -> None:
     vera, ada = await log_in(anonymous, "vera", "curl/8"), await log_in(anonymous, "ada", "aware\x7f")
     (own,) = (await anonymous.get("/v1/sessions", headers=bearer(vera))).json()["sessions"]

@@ -12,11 +12,13 @@ from aware_agent.channel.limits import source_of
 from aware_agent.colony.session import harmless
 from aware_agent.gateway import authority
 from aware_agent.gateway.documents import Change, Login, Me, Refresh, Ticket, Tokens
+from aware_agent.gateway.errors import NoQueen
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, read
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen.commands import BeginSession, EndSession, RefreshSession, RevokeAccess, Turn
-from aware_agent.security.jwt import ACCESS_TTL_S, Unauthenticated
+from aware_agent.security.jwt import ACCESS_TTL_S, BARE_TTL_S, Unauthenticated
 from aware_agent.security.password import verify_password
+from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["auth"])
@@ -26,7 +28,10 @@ _SALT = secrets.randbits(32)  # nobody outside knows which names share a counter
 
 @endpoint(router, "POST", "/v1/auth/token", role=None, body=Login, answer=Tokens, also=[401, 429])
 async def log_in(request: Request, gateway: Here) -> Response:
-    """Trade user name and password for tokens. Five failures lock the user out from that address for a while."""
+    """Trade user name and password for tokens. Five failures lock the user out from that address for a while.
+
+    While nobody reigns there is no session and no refresh token: reads are open for five minutes.
+    """
     login = await read(request, Login)
     source = source_of(_host(request))
     user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
@@ -41,17 +46,28 @@ async def log_in(request: Request, gateway: Here) -> Response:
             raise Unauthenticated("user name or password is wrong")
     gateway.logins.succeeded(key)
     begin = BeginSession(user=user.name, user_id=user.id, password_at=user.password_at, client=_client(request))
-    return _issue(gateway, user.name, await gateway.context.commands.run(begin, actor=user.name, source=_host(request)))
+    try:
+        turn = await gateway.context.commands.run(begin, actor=user.name, source=_host(request))
+    except NoQueen:
+        return _meanwhile(gateway, user)
+    return _issue(gateway, user.name, turn)
 
 
 @endpoint(router, "POST", "/v1/auth/refresh", role=None, body=Refresh, answer=Tokens, also=[401])
 async def refresh(request: Request, gateway: Here) -> Response:
-    """Trade a refresh token for new tokens; it is used up by that. Used once more, later, it ends its session."""
+    """Trade a refresh token for new tokens; it is used up by that. Used once more, later, it ends its session.
+
+    While nobody reigns it is not used up, and gets access for five minutes.
+    """
     body = await read(request, Refresh)
     # Not whether the session lasts: the queen says that, and knows it first.
     shown = gateway.authority.signer.verify(body.refresh_token, now=gateway.authority.now(), kind="refresh")
     command = RefreshSession(session=shown.session, user=shown.name, turn=shown.turn)
-    turn = await gateway.context.commands.run(command, actor=shown.name, source=_host(request))
+    try:
+        turn = await gateway.context.commands.run(command, actor=shown.name, source=_host(request))
+    except NoQueen:
+        user = gateway.authority.lasts(shown)
+        return _meanwhile(gateway, user, session=shown.session, refresh_token=body.refresh_token)
     return _issue(gateway, shown.name, turn)
 
 
@@ -86,6 +102,19 @@ def _host(request: Request) -> str:
 
 def _client(request: Request) -> str:
     return harmless(request.headers.get("user-agent", ""))
+
+
+def _meanwhile(gateway: Gateway, user: UserRecord, *, session: str = "", refresh_token: str = "") -> Response:
+    """Access for minutes, given by who cannot write: nothing can be changed with it before there is a queen."""
+    signer, now = gateway.authority.signer, gateway.authority.now()
+    document = Tokens(
+        access_token=signer.issue(user.name, user.role, now=now, ttl_s=BARE_TTL_S, session=session).token,
+        expires_in=int(BARE_TTL_S),
+        refresh_token=refresh_token,
+        role=user.role,
+        session=session,
+    )
+    return answer(gateway, document)
 
 
 def _issue(gateway: Gateway, name: str, turn: Turn) -> Response:
