@@ -47,7 +47,8 @@ class Picture:
         """Of a node, for people; of one that is gone whatever is known."""
         if node in self.candidates:
             return self.candidates[node].name
-        return next((m.name for m in self.look.members if m.node == node and m.name), node)
+        named = next((m.name for m in self.look.members if m.node == node and m.name), "")
+        return named or self.look.names.get(node, node)
 
     def silent_for(self, member: Member) -> float:
         """Seconds since it was first seen silent, 0 while it answers."""

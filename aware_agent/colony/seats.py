@@ -127,6 +127,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...]
     candidates: tuple[Candidate, ...]
     seats: dict[str, int] = {}  # node id: the member that it was told to be
+    names: dict[str, str] = {}  # node id: what those were called who sat until now
     move: SeatMove | None = None  # what an admin wants besides
 
 

@@ -83,6 +83,9 @@ class Colony(Protocol):
     def candidates(self) -> tuple[Candidate, ...]:
         """Nodes that an admin allowed into the council."""
 
+    def council(self) -> CouncilRecord | None:
+        """Who the members are, as was told last."""
+
     def peer_url(self, node: str) -> str:
         """Where other members reach etcd on this node; '' when it is not known."""
 
@@ -206,6 +209,9 @@ class CouncilKeeper:
         said = await self._members.statuses(entries)
         candidates = self._colony.candidates()
         names = {candidate.id: candidate.name for candidate in candidates}
+        told = self._colony.council()
+        # A removed node keeps its name for as long as it sits: people, and playbooks, wait for that name to go.
+        known = {seat.node: seat.name for seat in told.seats} if told else {}
         members = []
         for entry in entries:
             node = self._node_of(entry, names)
@@ -214,7 +220,7 @@ class CouncilKeeper:
                 Member(
                     id=entry.id,
                     node=node,
-                    name=names.get(node) or entry.name,
+                    name=names.get(node) or known.get(node) or entry.name,
                     learner=entry.learner,
                     healthy=status is not None and status.leader != 0,
                     leads=status is not None and status.leader == entry.id,
@@ -228,6 +234,7 @@ class CouncilKeeper:
             members=tuple(members),
             candidates=candidates,
             seats=seats,
+            names=known,
             move=self._colony.move(),
         )
 

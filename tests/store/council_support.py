@@ -75,6 +75,7 @@ class Colony:
         self.told: dict[str, SeatRecord] = {}
         self.dead: set[str] = set()
         self.unable: set[str] = set()
+        self.removed: set[str] = set()  # by an admin
         self.moving: SeatMove | None = None
         self.history: list[str] = []
         self.me = hosts[0].id
@@ -92,7 +93,11 @@ class Colony:
                 etcd=host.id not in self.unable,
             )
             for host in self.hosts.values()
+            if host.id not in self.removed
         )
+
+    def council(self) -> CouncilRecord | None:
+        return self.published
 
     def peer_url(self, node: str) -> str:
         return self.hosts[node].peer_url

@@ -37,6 +37,19 @@ async def kill(scene: Scene, host: Host) -> None:
     scene.colony.dead.add(host.id)
 
 
+async def test_a_removed_node_keeps_its_name_for_as_long_as_it_sits(tmp_path: Path) -> None:
+    """A playbook that waits for the name to leave the list stopped an etcd that still voted: the list had its id."""
+    async with a_scene(tmp_path, hosts=4, size=3) as scene:
+        await scene.keep("the council is full: 3 seats")
+        scene.colony.removed.add(scene.hosts[2].id)
+        await scene.keep("n3 loses its seat")
+        assert [seat.name for seat in scene.colony.published.seats] == ["n1", "n2", "n3"]
+        await scene.keep("the council is full: 3 seats")
+        assert [seat.name for seat in scene.colony.published.seats] == ["n1", "n2", "n4"]
+        assert await scene.voters() == {"n1", "n2", "n4"}
+        assert scene.hosts[2].id not in " ".join(scene.colony.history)
+
+
 async def test_it_grows_replaces_shrinks_and_keeps_every_write(tmp_path: Path) -> None:
     async with a_scene(tmp_path, hosts=6, size=3) as scene:
         hosts, colony = scene.hosts, scene.colony
