@@ -240,10 +240,19 @@ def _off_my_host(picture: Picture) -> Found:
     mine = [m for m in picture.alive if m.leads and m.node == picture.look.queen]
     others = [m for m in picture.alive if m.node != picture.look.queen and picture.is_steady(m)]
     shrinking = len(picture.voters) > picture.look.spec.size  # who leads is decided by who stays
-    if not mine or not others or shrinking:
+    # Two voters are one loss away from none: what comes before the third one waits.
+    if not mine or not others or shrinking or _is_growing(picture):
         return None
     best = max(others, key=lambda m: (m.index, -m.id))
     return MoveLeader(best.id), f"{picture.name(best.node)} leads etcd from now on, so that it is not the queen's host"
+
+
+def _is_growing(picture: Picture) -> bool:
+    """Whether the next steps make more voters."""
+    voters, size = len(picture.voters), picture.look.spec.size
+    if voters >= size or len(picture.alive) < voters:
+        return False
+    return bool(picture.learners) or voters + len(picture.free) >= _next_odd(voters)
 
 
 def _too_few(picture: Picture) -> Found:

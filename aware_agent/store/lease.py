@@ -142,7 +142,7 @@ class LeaseKeeper:
             held.lose()
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
     async def _run(self) -> None:
@@ -178,7 +178,7 @@ class LeaseKeeper:
         finally:
             watchdog.cancel()
             reader.cancel()
-            await asyncio.wait([reader])
+            await asyncio.gather(reader, return_exceptions=True)  # its error too is nobody's but ours
             for held in self._leases.values():
                 held.unacked.clear()
                 held.next_send = 0.0  # a new stream proves itself at once

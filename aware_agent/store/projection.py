@@ -55,7 +55,7 @@ class Projection:
         """Stops; the last state stays readable, subscriptions end."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         self._set_contact(False)
         for subscription in list(self._subscriptions):

@@ -67,3 +67,27 @@ def test_nobody_keeps_such_work_by_hand() -> None:
         for line in by_hand(path.read_text(encoding="utf-8"))
     ]
     assert found == [], "use aware_agent.background.Background"
+
+
+def unheard(source: str) -> list[int]:
+    """Lines that wait for one task and leave its error to be found by the garbage collector, who logs a traceback."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "asyncio.wait"
+        and not node.keywords
+        and isinstance(node.args[0], ast.List)
+        and len(node.args[0].elts) == 1
+    ]
+
+
+def test_nobody_waits_for_a_task_without_hearing_of_its_error() -> None:
+    assert unheard("await asyncio.wait([t])\nawait asyncio.wait([t], timeout=1)\nawait asyncio.wait([a, b])") == [1]
+    found = [
+        f"{path.relative_to(PACKAGE)}:{line}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.name != "outbox.py"  # flush: whoever waits for it must not end the writer, which keeps its errors
+        for line in unheard(path.read_text(encoding="utf-8"))
+    ]
+    assert found == [], "use asyncio.gather(task, return_exceptions=True)"

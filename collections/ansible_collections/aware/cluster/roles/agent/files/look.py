@@ -100,7 +100,7 @@ def council_size():
         size = tomllib.loads(text(os.path.join(config, "agent.toml")))["council"]["size"]
     except (ImportError, ValueError, KeyError, TypeError):
         return 0
-    return size if type(size) is int else 0
+    return size if isinstance(size, int) and not isinstance(size, bool) else 0
 
 
 def comment():
