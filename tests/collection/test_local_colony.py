@@ -73,8 +73,11 @@ class Bench:
             "size": {"wanted": size, "ready": size},
             "castes": [],
         }
+        seats = more.get("council", {}).get("size", 3 if size >= 3 else 1)
+        members = [{"name": f"demo-{n}", "healthy": True, "learner": False} for n in range(1, seats + 1)]
         routes = {
             "GET /v1/cluster": [200, cluster],
+            "GET /v1/council/members": [200, {"wanted": {"size": seats}, "members": members}],
             "GET /v1/spec": [200, {"revision": 1}],
             "PUT /v1/spec?dry_run=true": [200, {"changed": False}],
             "GET /v1/nodes/demo-4": [200, {"id": "ID4", "name": "demo-4"}],
@@ -127,6 +130,8 @@ def test_made_kept_grown_shrunk_and_removed(bench: Bench) -> None:
     _check_files(bench)
     made = [json.loads(line[-1]) for line in bench.queen.requests() if line[:2] == ["POST", "/v1/tokens"]]
     assert [one["eligible"] for one in made] == [False, True]
+    asked = [line[1] for line in bench.queen.requests()]
+    assert "/v1/council/members" in asked, "with two of three voters none may be lost"
     (bench.state / "council-token").write_text(token_text(2))  # the stand-in gives all the same one
     again = bench.play("site")
     assert again.rc == 0, again.out
