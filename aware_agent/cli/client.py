@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
+from aware_agent import __version__
 from aware_agent.cli.context import TOKEN, Context
 from aware_agent.cli.errors import ContextError, NotLoggedIn, OutcomeUnknown, Refused, Unreachable, from_problem
 from aware_agent.cli.members import load_members, members_of, save_members
@@ -84,7 +85,10 @@ class Gateway:
         timeout = httpx.Timeout(timeout_s, connect=min(1.0, timeout_s))
         self._timeout = timeout
         self._verifier = Verifier(context)
-        self._http = httpx.Client(verify=self._verifier.tls, trust_env=False, follow_redirects=False, timeout=timeout)
+        named = {"user-agent": f"aware/{__version__}"}  # a list of sessions tells who logged in with what
+        self._http = httpx.Client(
+            verify=self._verifier.tls, trust_env=False, follow_redirects=False, timeout=timeout, headers=named
+        )
         self._members = load_members(context.members_file)
         self._council: list[str] = []
         self._good = ""
