@@ -79,9 +79,10 @@ def test_what_makes_no_sense(site: Site, variables: str, sentence: str) -> None:
     assert not any(traces(site.lab).values())
 
 
-def test_a_council_larger_than_those_who_may_sit(site: Site) -> None:
+def test_a_council_larger_than_the_colony(site: Site) -> None:
+    """That fewer hosts may sit than there are is told too: tests/collection/test_left_out.py."""
     site.write(*site.lab.hosts, council={"size": 3})
-    refused(site.play(), "The council shall have 3 seats, and 2 hosts may sit (group aware_etcd): h1, h2")
+    refused(site.play(), "council.size 3 is larger than the colony of 2 nodes")
     assert not any(traces(site.lab).values())
 
 
