@@ -99,10 +99,11 @@ async def test_a_lost_majority_is_recovered_from_the_newest_survivor(tmp_path: P
         said = await members.statuses(entries)
         await members.aclose()
         assert newest(said) == next(e.id for e in entries if e.name == scene.hosts[0].id)
+        told = list(scene.colony.history)
         await scene.keep("the council is left as it is: etcd does not answer")
         assert scene.keeper is not None
         assert await scene.keeper.work() > 0
-        assert scene.colony.history[-1].endswith("is given a vote"), "without a majority nothing is tried"
+        assert scene.colony.history == told, "without a majority nothing is tried"
 
         survivor = scene.hosts[0]
         assert survivor.plan is not None
