@@ -20,7 +20,7 @@ from aware_agent.security.roles import HUMAN_ROLES, Role
 Kind = Literal["access", "refresh"]
 ISSUER = "aware"
 ACCESS_TTL_S = 3600.0
-BARE_TTL_S = 300.0  # of a token without a session, which only a holder of the colony's secret can make
+BARE_TTL_S = 300.0  # of a token without a session: a login while nobody reigns, or who holds the colony's secret
 LEEWAY_S = 5.0  # queens change and their clocks differ a little
 MAX_CHARACTERS = 4096
 _ALGORITHM = "HS256"  # pinned: the header of a token never chooses
@@ -52,7 +52,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     iat: float = 0.0  # when it was issued, whole Unix seconds
     scopes: tuple[str, ...] = ()
     kind: Kind = "access"
-    session: str = ""  # id; none for who proved to hold the colony's secret
+    session: str = ""  # id; see BARE_TTL_S for those without
     turn: int = 0  # of a refresh token
 
 
