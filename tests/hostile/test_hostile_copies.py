@@ -24,8 +24,9 @@ def _copy(lab: Lab, name: str) -> Agent:
     original = lab.agent(name)
     copy = lab.add_agent(f"copy-{name}")
     copy.write_settings(name=name)
-    sockets = shutil.ignore_patterns("*.sock")
-    shutil.copytree(original.state_dir, copy.state_dir, ignore=sockets, dirs_exist_ok=True)
+    # The agent is at work meanwhile: what it is about to put in place of a file is gone before it is copied.
+    passing = shutil.ignore_patterns("*.sock", "*.tmp")
+    shutil.copytree(original.state_dir, copy.state_dir, ignore=passing, dirs_exist_ok=True)
     return copy
 
 
