@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aware_agent.cli.options import JsonOption
-from aware_agent.cli.output import print_json, say
+from aware_agent.cli.output import print_json, say, warn
 from aware_agent.colony.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from aware_agent.cli.first_login import Opened
 
 app = typer.Typer(help="Bring a colony into being; all steps may be repeated.", no_args_is_help=True)
 MaterialOption = Annotated[Path, typer.Option(metavar="DIR", help="Directory made by: aware colony material.")]
@@ -19,6 +22,11 @@ PasswordOption = Annotated[
 ]
 TokenTtlOption = Annotated[str, typer.Option(help="How long the first join token is good: 30m, 12h, 7d.")]
 
+_PHASES = {
+    "distributing": "new CAs and a new secret go to all nodes, so that the founding key is worthless",
+    "switched": "they are in use; the old ones are believed until all nodes have changed over",
+    "finishing": "the old ones are forgotten",
+}
 EtcdAuthOption = Annotated[
     bool, typer.Option("--etcd-auth", help="Guard etcd: from then on it knows the nodes by name and nobody else.")
 ]
@@ -58,24 +66,56 @@ def open_colony(
         Path | None,
         typer.Option(metavar="FILE", help="Password for admin; a random one is written when it is missing."),
     ] = None,
+    rotate: Annotated[
+        bool, typer.Option("--rotate/--no-rotate", help="New CAs and a new secret, which make the key worthless.")
+    ] = True,
+    wait: Annotated[str, typer.Option(metavar="TIME", help="How long all of that may take.")] = "10m",
     as_json: JsonOption = False,
 ) -> None:
-    """First login to a colony that founded itself: set the password of admin, write a context, log in."""
+    """First login to a colony that founded itself: set the password of admin, write a context, log in; then make the
+    founding key worthless. It may be repeated until that is done.
+    """
     from aware_agent.cli.first_login import default_context
     from aware_agent.cli.first_login import open_colony as first_login
+    from aware_agent.cli.tokens import seconds
     from aware_agent.colony.urls import origin
 
     urls = [origin(url) or "" for url in endpoint]
     if "" in urls:
         raise InvalidInput("an endpoint is no URL of a node", field="endpoint", hint="https://HOST:8443")
+    limit_s = float(seconds(wait))
     opened = first_login(key_file, urls, context or default_context(), admin_password_file)
+    if not as_json:
+        say(f"logged in to colony {opened.colony} as admin; the context is {opened.context}")
+        say(f"the password of admin is in {opened.password_file}")
+    trouble = _made_worthless(opened, limit_s, quiet=as_json) if rotate else "it was left out"
     if as_json:
         found = {"colony": opened.colony, "context": str(opened.context), "password_file": str(opened.password_file)}
-        print_json(found)
-        return
-    say(f"logged in to colony {opened.colony} as admin; the context is {opened.context}")
-    say(f"the password of admin is in {opened.password_file}")
-    say("now make the founding key worthless: aware rotation start; then delete it")
+        print_json({**found, "key_worthless": not trouble, "trouble": trouble})
+    elif trouble:
+        warn(f"the founding key is still worth as much as the colony's CAs: {trouble}")
+        say("when all is well: aware rotation start --auto; aware rotation status --wait 10m; then delete the key")
+    else:
+        say(f"the founding key is worthless now: delete {key_file}")
+
+
+def _made_worthless(opened: Opened, limit_s: float, *, quiet: bool) -> str:
+    """Rotate, and say on the way how far it is. Returns why that is not done, or ""."""
+    from aware_agent.cli.client import Gateway
+    from aware_agent.cli.context import load_context
+    from aware_agent.cli.errors import Unreachable
+    from aware_agent.cli.first_login import login
+    from aware_agent.cli.rotation_follow import make_key_worthless
+
+    def tell(phase: str) -> None:
+        if not quiet and phase in _PHASES:
+            say(_PHASES[phase])
+
+    with Gateway(load_context(opened.context, {})) as client:
+        try:
+            return make_key_worthless(client, limit_s, tell, lambda: login(client, opened.password_file))
+        except Unreachable as error:
+            return error.message
 
 
 @app.command("material")

@@ -17,7 +17,7 @@ import msgspec
 from aware_agent.agent.found import ADMIN
 from aware_agent.cli.client import Gateway
 from aware_agent.cli.context import config_home, load_context
-from aware_agent.cli.errors import NotLoggedIn
+from aware_agent.cli.errors import NotLoggedIn, Unreachable
 from aware_agent.cli.files import read_secret_text
 from aware_agent.cli.paths import at
 from aware_agent.colony.errors import Conflict
@@ -54,8 +54,13 @@ def open_colony(key_file: Path, endpoints: Sequence[str], context: Path, passwor
         _set_password(key, first, password)
     _write_context(key, endpoints, context)
     with Gateway(load_context(context, {})) as client:
-        client.login(ADMIN, password)
+        login(client, passwords)
     return Opened(key.colony, context, passwords)
+
+
+def login(client: Gateway, password_file: Path) -> None:
+    """Log in as admin with the password in that file."""
+    client.login(ADMIN, _password(password_file))
 
 
 def default_context() -> Path:
@@ -77,6 +82,12 @@ def _set_password(key: FoundingKey, context: Path, password: str) -> None:
             raise NotLoggedIn(
                 "the colony does not know this founding key (any more): a rotation makes it worthless",
                 hint="log in with a password: aware login",
+            ) from error
+        except Unreachable as error:
+            raise Unreachable(
+                error.message,
+                hint="a running colony that does not know this key has another, or was rotated since: log in with a "
+                "context that names its CA",
             ) from error
 
 

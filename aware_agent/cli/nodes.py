@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from aware_agent.cli.human import moment
+from aware_agent.cli.nodes_drain import drain
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import ago, compact, print_fields, print_json, print_table, say
 from aware_agent.cli.paths import at
@@ -18,6 +19,7 @@ from aware_agent.colony.errors import InvalidInput, NotFound
 app = typer.Typer(help="List, show and change nodes.", no_args_is_help=True)
 config_app = typer.Typer(help="Configuration of one node: agent settings and free variables.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.command("drain")(drain)
 
 
 class LogLevelChoice(StrEnum):
@@ -87,7 +89,7 @@ def cordon(node: NodeArgument, context: ContextOption = None, as_json: JsonOptio
 
 @app.command("uncordon")
 def uncordon(node: NodeArgument, context: ContextOption = None, as_json: JsonOption = False) -> None:
-    """Give work to a node again."""
+    """Give work to a node again, one that was cordoned or drained."""
     _change(node, {"cordoned": False}, context, as_json, "uncordoned")
 
 

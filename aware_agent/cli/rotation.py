@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import print_fields, print_json, print_table, say
+from aware_agent.cli.rotation_follow import followed, waiting
 
 if TYPE_CHECKING:
     from aware_agent.cli.client import Gateway
@@ -140,15 +140,7 @@ def _order(client: Gateway, body: dict[str, Any], as_json: bool) -> None:
 def _awaited(client: Gateway, wait: str | None) -> dict[str, Any]:
     from aware_agent.cli.tokens import seconds
 
-    end = time.monotonic() + (seconds(wait) if wait else 0)
-    while True:
-        data: dict[str, Any] = client.get("/v1/rotation").data
-        rests = (data["phase"] == "settled" and not _waiting(data)) or (
-            data["complete"] and data["hold"] and not data["released"]
-        )
-        if rests or time.monotonic() >= end:
-            return data
-        time.sleep(0.5)
+    return followed(client, float(seconds(wait) if wait else 0))
 
 
 def _believed(client: Gateway) -> bytes | None:
@@ -165,18 +157,13 @@ def _believe(client: Gateway, bundle: bytes) -> None:
         write_atomic(client.context.ca_file, bundle, PUBLIC_MODE)
 
 
-def _waiting(data: dict[str, Any]) -> list[str]:
-    """Names of nodes that have not all they need."""
-    return [n["name"] for n in data["nodes"] if n["standing"] in ("waiting", "away")]
-
-
 def _next(data: dict[str, Any]) -> str:
     """What happens next, or what is waited for."""
-    waiting = _waiting(data)
-    if data["phase"] == "settled" and not waiting:
+    slow = waiting(data)
+    if data["phase"] == "settled" and not slow:
         return "nothing, no rotation is under way"
-    if waiting:
-        return "waits for " + ", ".join(waiting[:5]) + (f" and {len(waiting) - 5} more" if len(waiting) > 5 else "")
+    if slow:
+        return "waits for " + ", ".join(slow[:5]) + (f" and {len(slow) - 5} more" if len(slow) > 5 else "")
     if data["etcd"]:
         return "waits for etcd"
     if data["hold"] and not data["released"]:

@@ -54,7 +54,7 @@ def print_nodes(nodes: list[dict[str, Any]]) -> None:
         (
             node["name"],
             node["role"],
-            node["status"] + (",cordoned" if node["cordoned"] else ""),
+            node["status"] + (",drained" if node["drained"] else ",cordoned" if node["cordoned"] else ""),
             node["caste"],
             node["url"] or node["address"],
             "-" if node["rank"] is None else node["rank"],

@@ -2,7 +2,7 @@
 
 A node keeps its caste as long as it can serve there; only then are gaps filled, the scarcest caste first, each with
 the smallest node that fits, the queen last. Nodes are never moved between castes to make room: moving working nodes
-is worse than reporting a gap.
+is worse than reporting a gap. A drained node serves until another that fits is free.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ def assign(
         chosen = sorted((r for r in free if fits(r, caste.requires)), key=lambda r: _cost(r, queen))[:gap]
         castes[name] += [r.id for r in chosen]
         free = [r for r in free if r not in chosen]
+    for name, caste in spec.castes.items():
+        castes[name], free = _relieved(caste, castes[name], records, free, queen)
     missing = {n: c.count - len(castes[n]) for n, c in spec.castes.items() if len(castes[n]) < c.count}
     return Assignment(castes, missing, tuple(_tell(castes, before, records)))
 
@@ -72,6 +74,20 @@ def _keep(
     staying.sort(key=lambda r: (r.status is not Status.READY, r.cordoned, r.joined_at, r.id))
     stay = {r.id for r in staying[: caste.count]}
     return [i for i in before if i in stay]
+
+
+def _relieved(
+    caste: CasteSpec, members: list[str], records: Mapping[str, Record], free: list[Record], queen: str
+) -> tuple[list[str], list[Record]]:
+    """``members`` with free nodes in the places of drained ones, as far as some fit; and who is free then."""
+    after = list(members)
+    for place, member in enumerate(members):
+        fitting = [r for r in free if fits(r, caste.requires)]
+        if records[member].drained and fitting:
+            chosen = min(fitting, key=lambda r: _cost(r, queen))
+            after[place] = chosen.id
+            free = [r for r in free if r is not chosen]
+    return after, free
 
 
 def _scarcest_first(spec: Spec, castes: Castes, free: Sequence[Record]) -> list[str]:

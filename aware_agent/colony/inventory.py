@@ -98,6 +98,7 @@ def _variables(node: NodeView) -> dict[str, Any]:
         "aware_caste": node.caste,
         "aware_zone": node.capabilities.zone,
         "aware_cordoned": node.cordoned,
+        "aware_drained": node.drained,
         "aware_labels": node.labels,
         "aware_vars": node.vars,
         "aware_vcpus": node.capabilities.vcpus,

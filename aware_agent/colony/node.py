@@ -99,6 +99,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     status: Status = Status.READY
     status_since: Moment = 0.0  # Unix seconds
     cordoned: bool = False
+    drained: bool = False  # cordoned, and its work goes to others
     labels: Labels = {}  # set by operators; they win over the report's
     report: Report | None = None  # last known
     eligible: bool = False  # an admin let it in as one that may reign; without, it is a worker and gets no secret

@@ -72,12 +72,15 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     etcd: bool = True  # it has etcd's program, in a version that may carry a colony
     free_mib: int = 1 << 20  # room for etcd's data
     restarts: bool = False  # its agent or its etcd ends in a moment and comes back
+    cordoned: bool = False  # it gets no new work, and a seat is work
 
     @property
     def obstacle(self) -> str:
         """Why it cannot be given a seat now, as the end of a sentence; empty when it can."""
         if self.status is not Status.READY:
             return f"{self.name} is {self.status}"
+        if self.cordoned:
+            return f"{self.name} is cordoned"
         if not self.etcd:
             return f"{self.name} has no etcd that can be used"
         if self.free_mib < SEAT_FREE_MIB:

@@ -58,6 +58,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     rank: int | None  # 0 is the heir; None for the queen and for nodes that cannot reign
     cordoned: bool
+    drained: bool  # and its work goes to others
     labels: Labels
     capabilities: Capabilities
     version: str
@@ -191,6 +192,7 @@ def _node(
         priority=report.priority if report else 0,
         rank=rank.get(record.id),
         cordoned=record.cordoned,
+        drained=record.drained,
         labels=effective_labels(record),
         capabilities=report.capabilities if report else Capabilities(),
         version=report.version if report else "",

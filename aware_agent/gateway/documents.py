@@ -131,10 +131,15 @@ class NodesDocument(Document, frozen=True, kw_only=True):
 
 
 class NodePatch(Body, frozen=True, kw_only=True):
-    """Labels are merged; null removes one. ``pinned`` are addresses for its certificate, for an admin to say."""
+    """Labels are merged; null removes one. ``pinned`` are addresses for its certificate, for an admin to say.
+
+    ``cordoned``: it gets no new work. ``drained``: that too, and others take over its reign, its seat in the council
+    and its place in a caste. ``cordoned: false`` ends both.
+    """
 
     labels: dict[str, str | None] | None = None
     cordoned: bool | None = None
+    drained: bool | None = None
     pinned: tuple[str, ...] | None = None
 
 

@@ -137,6 +137,7 @@ class Admission:
             status=Status.SUSPECT,
             status_since=now,
             cordoned=before.cordoned if before else False,
+            drained=before.drained if before else False,
             labels=before.labels if before else {},
             eligible=(before is not None and before.eligible) or (token.eligible and not again),
             pinned=tuple(dict.fromkeys((*(before.pinned if before else ()), *(() if again else token.addresses)))),

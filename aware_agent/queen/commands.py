@@ -87,11 +87,15 @@ class Command(msgspec.Struct, Generic[A], frozen=True, kw_only=True, forbid_unkn
 
 
 class ChangeNode(Command[Written], frozen=True, kw_only=True, tag="change-node"):
-    """Merge ``labels`` (None removes one), set the cordon, replace the addresses ``pinned`` for its certificate."""
+    """Merge ``labels`` (None removes one), set the cordon, replace the addresses ``pinned`` for its certificate.
+
+    Who is ``drained`` is cordoned too, and who is open for work again is not drained any more.
+    """
 
     node: str
     labels: dict[str, str | None] | None = None
     cordoned: bool | None = None
+    drained: bool | None = None
     pinned: tuple[str, ...] | None = None
     if_revision: int | None = None
 

@@ -158,6 +158,7 @@ class RecordedColony:
                 etcd=record.report is not None and record.report.etcd is not None,
                 free_mib=record.report.etcd.free_mib if record.report and record.report.etcd else 0,
                 restarts=self._restarts(record.id) or _has_to_restart(record.report, wanted),
+                cordoned=record.cordoned,
             )
             for record in self._writer.reader.records().values()
             if record.eligible

@@ -102,6 +102,7 @@ def _nodes(nodes: NodeCommands) -> dict[type, Handler]:
             c.node,
             labels=c.labels,
             cordoned=c.cordoned,
+            drained=c.drained,
             pinned=c.pinned,
             if_revision=c.if_revision,
             actor=by.actor,

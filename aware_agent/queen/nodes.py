@@ -35,19 +35,22 @@ class NodeCommands:
         *,
         labels: Mapping[str, str | None] | None,
         cordoned: bool | None,
+        drained: bool | None = None,
         pinned: Sequence[str] | None = None,
         if_revision: int | None,
         actor: str,
     ) -> Written:
-        """Merge ``labels`` (None removes one), set the cordon, replace the addresses ``pinned`` for its certificate."""
+        """Merge ``labels`` (None removes one), set the cordon, replace the addresses ``pinned`` for its certificate.
+
+        Raises NotFound, InvalidInput, Conflict for another revision than ``if_revision``.
+        """
         async with self._writer.writing():
             record, revision = node_record(self._writer, node_id)
             require_revision(revision, if_revision)
             after = record
             if labels is not None:
                 after = msgspec.structs.replace(after, labels=_merged(record.labels, labels))
-            if cordoned is not None:
-                after = msgspec.structs.replace(after, cordoned=cordoned)
+            after = _opened_or_closed(after, cordoned, drained)
             if pinned is not None:
                 spelt = check_pinned(pinned, record.name, neighbours(self._writer, record.id))
                 after = msgspec.structs.replace(after, pinned=spelt)
@@ -138,6 +141,17 @@ def node_record(writer: FencedWriter, id_or_name: str) -> tuple[Record, int]:
     raise NotFound(f"no node {id_or_name!r} in this colony", hint="list them: aware nodes list")
 
 
+def _opened_or_closed(record: Record, cordoned: bool | None, drained: bool | None) -> Record:
+    """Drained is more than cordoned: whoever is the one is the other, and neither once it is open for work again."""
+    if drained and cordoned is False:
+        raise InvalidInput("a drained node is cordoned", field="cordoned", hint="leave cordoned out")
+    if drained is not None:
+        record = msgspec.structs.replace(record, drained=drained, cordoned=record.cordoned or drained)
+    if cordoned is not None:
+        record = msgspec.structs.replace(record, cordoned=cordoned, drained=record.drained and cordoned)
+    return record
+
+
 def _merged(labels: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str, str]:
     check_labels(patch)
     merged = dict(labels)
@@ -152,8 +166,8 @@ def _merged(labels: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[
 
 
 def _tell(before: Record, after: Record) -> str:
-    if before.cordoned != after.cordoned:
-        return f"{after.name} is {'cordoned' if after.cordoned else 'open for work'}"
+    if (before.cordoned, before.drained) != (after.cordoned, after.drained):
+        return f"{after.name} is {'drained' if after.drained else 'cordoned' if after.cordoned else 'open for work'}"
     if before.pinned != after.pinned:
         return f"addresses of {after.name} are {', '.join(after.pinned) or 'not pinned any more'}"
     return f"labels of {after.name} changed"
@@ -163,6 +177,8 @@ def _difference(before: Record, after: Record) -> dict[str, object]:
     changed: dict[str, object] = {}
     if before.cordoned != after.cordoned:
         changed["cordoned"] = after.cordoned
+    if before.drained != after.drained:
+        changed["drained"] = after.drained
     if before.labels != after.labels:
         changed["labels"] = after.labels
     if before.pinned != after.pinned:

@@ -24,6 +24,7 @@ from aware_agent.queen.commands import AnyCommand
 from aware_agent.queen.council_commands import CouncilCommands
 from aware_agent.queen.council_duty import CouncilDuty
 from aware_agent.queen.dispatch import Caller, CommandTable, Verbs
+from aware_agent.queen.drain import Drain
 from aware_agent.queen.etcd_probe import EtcdProbe
 from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.history import History
@@ -66,11 +67,13 @@ class Reign:
         self._council = CouncilDuty(writer, certificates, node.id, etcd, bundle, restarts=present.restarts)
         probe = EtcdProbe(certificates, node.id, lambda: node.etcd, self._council.keeps_etcd)
         self._rotation = Rotation(writer, certificates, probe, present.reports)
+        wishes, council = WishCommands(writer, node.id, node.resign), CouncilCommands(writer, self._council)
+        self._drain = Drain(writer, node.id, wishes, council)
         verbs = Verbs(
             nodes=NodeCommands(writer, node.id, self._users),
             orders=NodeOrders(writer, node.member, present),
-            wishes=WishCommands(writer, node.id, node.resign),
-            council=CouncilCommands(writer, self._council),
+            wishes=wishes,
+            council=council,
             access=AccessCommands(writer, node.client, sealer, sessions),
             sessions=sessions,
             hooks=HookCommands(writer, node.client, require_runner, self._orders.refresh),
@@ -91,6 +94,7 @@ class Reign:
             Duty("etcd users", self._users.run),
             Duty("rotation", self._rotation.run),
             Duty("council", self._council.run),
+            Duty("drain", self._drain.run),
         ]
         unlisten = self._channels.listen(self._reconciler.refresh)
         try:
@@ -109,6 +113,7 @@ class Reign:
             self._reconciler.refresh,
             self._backups.refresh,
             self._rotation.refresh,
+            self._drain.refresh,
         )
         for refresh in refreshes:
             refresh()

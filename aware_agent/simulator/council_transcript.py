@@ -85,6 +85,7 @@ class _Stage:
             etcd="no-etcd" not in words,
             free_mib=int(values.get("free", 9000)),
             restarts="restarts" in words,
+            cordoned="cordoned" in words,
         )
 
     def _set_no_node(self, words: list[str]) -> None:

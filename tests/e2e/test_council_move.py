@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,39 @@ class Council:
         raise AssertionError(f"never {sentence!r}")
 
 
+class Context:
+    """What ``aware`` needs to be admin as ``client`` is."""
+
+    def __init__(self, directory: Path, client: ColonyClient, ca: bytes) -> None:
+        (directory / "ca.crt").write_bytes(ca)
+        (directory / "token").write_text(client.token)
+        (directory / "token").chmod(0o600)
+        self.file = directory / "context.json"
+        document = {"colony": "found", "endpoints": client.endpoints, "ca_file": "ca.crt", "token_file": "token"}
+        self.file.write_text(json.dumps(document))
+
+    async def aware(self, *arguments: str) -> str:
+        """What it says."""
+        command = [sys.executable, "-m", "aware_agent.cli", *arguments, "--context", str(self.file)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=LONG_S * 2)
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        return done.stdout
+
+
+async def drained(council: Council, context: Context, free: str) -> None:
+    """The queen's host is to be worked on: another reigns, ``free`` takes the seat, and nobody gives her work."""
+    _, before = await council.call("GET", "/v1/queen")
+    said = await context.aware("nodes", "drain", before["name"], "--wait", f"{LONG_S:.0f}s")
+    assert said.splitlines()[-1] == f"{before['name']} is drained: its host may be worked on"
+    _, after = await council.call("GET", "/v1/queen")
+    assert after["name"] != before["name"]
+    assert after["term"] > before["term"]
+    assert free in await council.until_full(without=before["name"])
+    assert "drained" in await context.aware("nodes", "list")
+    await context.aware("nodes", "uncordon", before["name"])
+    assert "drained" not in await context.aware("nodes", "list")
+
+
 async def test_a_seat_moves_to_the_fourth_node_and_its_old_host_is_a_worker(tmp_path: Path) -> None:
     founders = Founders(tmp_path, 3, 4)
     try:
@@ -67,6 +103,8 @@ async def test_a_seat_moves_to_the_fourth_node_and_its_old_host_is_a_worker(tmp_
             source = await play(Council(client), founders)
             assert all(agent.ready() for agent in founders.agents)
             assert (await client.call("PATCH", f"/v1/nodes/{source}", {"labels": {"moved": "yes"}})).status == 200
+            await drained(Council(client), Context(tmp_path, client, ca), source)
+            assert all(agent.ready() for agent in founders.agents)
     finally:
         await asyncio.to_thread(founders.close)
 

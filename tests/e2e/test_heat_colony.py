@@ -46,6 +46,9 @@ def opened(key: Path, endpoint: str, home: Path) -> Path:
     context = home / "context.json"
     done = aware("colony", "open", "--key-file", key, "--endpoint", endpoint, "--context", context)
     assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[0].startswith("logged in to colony hive as admin"), said
+    assert said[-1] == f"the founding key is worthless now: delete {key}", (said, done.stderr)
     assert (home / "admin.password").stat().st_mode & 0o077 == 0
     status = aware("status", "--json", "--context", context)
     assert status.returncode == 0, status.stderr
@@ -54,6 +57,14 @@ def opened(key: Path, endpoint: str, home: Path) -> Path:
     again = aware("login", "--password-file", home / "admin.password", "--force", "--context", context)
     assert again.returncode == 0, again.stderr
     return context
+
+
+def worthless(key: Path, endpoint: str, home: Path) -> None:
+    """Who finds the key afterwards is nobody to the colony, and nothing is written for him."""
+    done = aware("colony", "open", "--key-file", key, "--endpoint", endpoint, "--context", home / "context.json")
+    assert done.returncode == 7, done.stderr
+    assert "is not signed by this colony's CA (a running colony that does not know this key" in done.stderr, done.stderr
+    assert not (home / "context.json").exists()
 
 
 def refused(key: Path, endpoint: str, home: Path, context: Path) -> None:
@@ -96,5 +107,6 @@ async def test_servers_with_one_key_are_a_colony_that_the_key_opens(tmp_path: Pa
         assert [signal["status"] for signal in heat.got] == ["SUCCESS"] * SIZE
         assert not any(server.file("/var/lib/aware/founding.key").exists() for server in servers)
         context = await asyncio.to_thread(opened, key, gateways[1], tmp_path / "home")
+        await asyncio.to_thread(worthless, key, gateways[0], tmp_path / "thief")
         await asyncio.to_thread(refused, key, gateways[0], tmp_path, context)
     heat.close()

@@ -22,7 +22,11 @@ async def test_labels_are_merged_and_removed(admin: httpx.AsyncClient, context: 
     assert second["revision"] == second["node"]["revision"]
     same = (await admin.patch("/v1/nodes/demo-2", json={"cordoned": True})).json()
     assert same["changed"] is False
-    assert context.commands.calls == [("ChangeNode", "ada")] * 3
+    drained = (await admin.patch("/v1/nodes/demo-2", json={"drained": True})).json()["node"]
+    assert (drained["cordoned"], drained["drained"]) == (True, True)
+    opened = (await admin.patch("/v1/nodes/demo-2", json={"cordoned": False})).json()["node"]
+    assert (opened["cordoned"], opened["drained"]) == (False, False)
+    assert context.commands.calls == [("ChangeNode", "ada")] * 5
 
 
 @pytest.mark.parametrize("tag", ["{0}", '"{0}"', 'W/"{0}"', '"{0}-abcdef"', '"1", "{0}-x"', "*"])
@@ -128,6 +132,7 @@ async def test_config_is_versioned(admin: httpx.AsyncClient, monkeypatch: pytest
         ("PUT", "/v1/spec", {"colony": "demo", "size": 0}, "size"),
         ("PUT", "/v1/spec", {"colony": "other", "size": 3}, "colony"),
         ("PATCH", "/v1/nodes/demo-2", {"cordoned": "yes"}, "cordoned"),
+        ("PATCH", "/v1/nodes/demo-2", {"drained": True, "cordoned": False}, "cordoned"),
         ("PATCH", "/v1/nodes/demo-2", {"label": {}}, "label"),
         ("PATCH", "/v1/nodes/demo-2", {"labels": {"a b": "c"}}, "labels"),
         ("PATCH", "/v1/nodes/demo-2", {"labels": {"a": "c\nd"}}, "labels.a"),

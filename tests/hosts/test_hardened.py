@@ -29,7 +29,7 @@ def site(lab: HostsLab, tmp_path_factory: pytest.TempPathFactory) -> Site:
     made = Site(lab, tmp_path_factory.mktemp("site"))
     (made.folder / "group_vars").mkdir()
     (made.folder / "group_vars" / "all.yml").write_text(SETTINGS)
-    made.write(*lab.hosts)
+    made.write(*lab.hosts, policies={"backup": {"every": "6h"}})
     made.play().succeeded()
     return made
 

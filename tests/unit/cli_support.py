@@ -228,6 +228,7 @@ def node(name: str, url: str = "https://127.0.0.1:1", **changes: Any) -> dict[st
         "priority": 100,
         "rank": None,
         "cordoned": False,
+        "drained": False,
         "labels": {},
         "capabilities": {"vcpus": 2, "ram_mib": 4, "disk_gib": 1, "zone": ""},
         "version": "0.1.0",

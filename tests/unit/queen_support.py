@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from aware_agent.colony.event import Event
+from aware_agent.colony.node import EtcdReport
+from aware_agent.colony.seats import CouncilRecord, Seat
+from aware_agent.colony.spec import CouncilSpec
 from aware_agent.queen.reign import Reign
 from aware_agent.store.errors import StoreError
-from tests.memory_colony import MemoryColony
+from tests.memory_colony import MemoryColony, node_id
 
 
 class Queen:
@@ -36,6 +39,20 @@ class Queen:
     def told(self) -> list[str]:
         """Types of these events."""
         return [event.type for event in self.events()]
+
+
+def with_council(**reign: Any) -> Queen:
+    """A queen of five nodes, of which the first three have seats. ``reign``: see :meth:`MemoryColony.reign`."""
+    queen = Queen(nodes=5)
+    for number in range(5):
+        urls = {"client_url": f"https://127.0.0.1:2{number}", "peer_url": f"https://127.0.0.1:3{number}"}
+        queen.colony.add_node(number, etcd=EtcdReport(version="3.5.16", free_mib=9000, **urls))
+    queen.colony.put_spec(size=5, council=CouncilSpec(size=3))
+    record = CouncilRecord(seats=tuple(Seat(member=n, node=node_id(n), name=f"demo-{n + 1}") for n in range(3)))
+    queen.colony.put(queen.colony.keys.key("council"), record)
+    queen.reign = queen.colony.reign(**reign)
+    queen.begun_at = queen.colony.etcd.revision
+    return queen
 
 
 async def refused(queen: Queen, command: Any, error: type[Exception], **caller: str) -> str:

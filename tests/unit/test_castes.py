@@ -49,6 +49,19 @@ def test_a_dead_node_is_replaced_by_a_spare_and_does_not_get_its_place_back() ->
     assert assign(spec(web=want(2)), FIVE, outcome.castes).castes == outcome.castes
 
 
+def test_a_drained_node_serves_until_another_that_fits_is_free() -> None:
+    before = {"web": ["n1", "n2"], "store": ["n3"]}
+    drained = {**FIVE, "n1": a_record("n1", vcpus=8, cordoned=True, drained=True)}
+    outcome = assign(spec(web=want(2), store=want(1)), drained, before)
+    assert outcome.castes == {"web": ["n4", "n2"], "store": ["n3"]}
+    assert outcome.sentences == ("n4 joins caste web", "n1 leaves caste web")
+    nobody = assign(spec(web=want(2, vcpus=8)), drained, {"web": ["n1"]})
+    assert nobody.castes == {"web": ["n1"]}
+    assert nobody.missing == {"web": 1}, "it keeps its place and is no reason to report a gap"
+    gap = assign(spec(web=want(2), store=want(3)), drained, before)
+    assert gap.castes == {"web": ["n1", "n2"], "store": ["n3", "n4", "n5"]}, "a gap is filled before it is relieved"
+
+
 def test_dead_nodes_keep_their_place_when_the_policy_says_never() -> None:
     died = {**FIVE, "n1": a_record("n1", status=Status.DEAD)}
     outcome = assign(spec(replace_dead="never", web=want(2)), died, {"web": ["n1", "n2"]})

@@ -168,6 +168,25 @@ def test_changes(queen: FakeGateway, aware: Run, arguments: tuple[str, ...], rou
     assert queen.asked[-1].body == body
 
 
+def test_a_drain_waits_until_others_do_the_work_and_says_what_is_left(queen: FakeGateway, aware: Run) -> None:
+    demo_2 = node("demo-2", role="queen", caste="web")
+    queen.say("PATCH /v1/nodes/demo-2", {"changed": True, "node": demo_2})
+    queen.say("GET /v1/nodes/demo-2", demo_2)
+    queen.say("GET /v1/council/members", {"members": [{"node": demo_2["id"], "name": "demo-2"}]})
+    waits = aware("nodes", "drain", "demo-2", "--wait", "1s")
+    assert waits.exit_code == 5
+    assert waits.stdout == "it still reigns and has a seat in the council and serves in caste web\n"
+    assert "demo-2 is drained, and still reigns and has a seat in the council and serves in caste web" in waits.stderr
+    at_once = json.loads(aware("nodes", "drain", "demo-2", "--no-wait", "--json").stdout)
+    assert at_once == {"node": "demo-2", "left": ["reigns", "has a seat in the council", "serves in caste web"]}
+    queen.say("GET /v1/nodes/demo-2", node("demo-2"))
+    queen.say("GET /v1/council/members", {"members": []})
+    assert aware("nodes", "drain", "demo-2").stdout == "demo-2 is drained: its host may be worked on\n"
+    assert [ask.body for ask in queen.asked if ask.method == "PATCH"] == [{"drained": True}] * 3
+    queen.say("GET /v1/nodes", {"nodes": [node("demo-2", cordoned=True, drained=True)]})
+    assert "ready,drained" in aware("nodes", "list").stdout
+
+
 ORDERS = [
     (("restart",), {"type": "restart"}, {"restarting": True}, "demo-2 restarts its agent"),
     (("log-level", "debug"), {"type": "log-level", "level": "debug"}, {}, "demo-2 logs at level debug"),

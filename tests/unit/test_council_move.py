@@ -6,11 +6,11 @@ import asyncio
 
 import msgspec
 import pytest
-from queen_support import Queen, refused
+from queen_support import Queen, refused, with_council
 
 from aware_agent.colony.council_move import Situation, choose_target
 from aware_agent.colony.errors import Conflict, NotFound
-from aware_agent.colony.node import EtcdReport, Status
+from aware_agent.colony.node import Status
 from aware_agent.colony.seats import Candidate, CouncilRecord, Seat, SeatMove
 from aware_agent.colony.spec import CouncilSpec
 from aware_agent.queen import commands as do
@@ -73,16 +73,7 @@ def test_what_cannot_be_is_one_sentence(situation: Situation, source: str, targe
 
 @pytest.fixture
 def queen() -> Queen:
-    """Of five nodes, of which the first three have seats."""
-    queen = Queen(nodes=5)
-    for number in range(5):
-        urls = {"client_url": f"https://127.0.0.1:2{number}", "peer_url": f"https://127.0.0.1:3{number}"}
-        queen.colony.add_node(number, etcd=EtcdReport(version="3.5.16", free_mib=9000, **urls))
-    queen.colony.put_spec(size=5, council=CouncilSpec(size=3))
-    record = CouncilRecord(seats=tuple(Seat(member=n, node=node_id(n), name=f"demo-{n + 1}") for n in range(3)))
-    queen.colony.put(queen.colony.keys.key("council"), record)
-    queen.begun_at = queen.colony.etcd.revision
-    return queen
+    return with_council()
 
 
 def test_a_wish_is_on_record_until_the_keeper_has_made_it_so(queen: Queen) -> None:

@@ -95,6 +95,14 @@ async def test_joining_again_with_another_token_gives_what_that_grants_and_takes
     assert record(queen).eligible
 
 
+async def test_who_joins_again_is_drained_as_before(queen: Queen) -> None:
+    """A new disk gives nobody work again."""
+    await join(queen, asks(await a_token(queen)))
+    await queen.run(do.ChangeNode(node=record(queen).id, drained=True))
+    await join(queen, asks(await a_token(queen)))
+    assert (record(queen).cordoned, record(queen).drained) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("fields", "name", "error"),
     [

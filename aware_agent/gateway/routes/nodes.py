@@ -39,7 +39,7 @@ async def read_node(gateway: Here, node: str) -> Response:
 
 @endpoint(router, "PATCH", "/v1/nodes/{node}", role=Role.OPERATOR, body=NodePatch, answer=NodeChange, also=[412])
 async def change_node(request: Request, gateway: Here, who: Who, node: str, if_match: IfMatch = None) -> Response:
-    """Merge labels (null removes one), set or lift the cordon; an admin also pins addresses."""
+    """Merge labels (null removes one), cordon or drain, or open for work again; an admin also pins addresses."""
     patch = await read(request, NodePatch)
     if patch.pinned is not None:
         require(who.role, Role.ADMIN)
@@ -49,7 +49,12 @@ async def change_node(request: Request, gateway: Here, who: Who, node: str, if_m
         if_match,
         gateway.keys.key("nodes", found.id),
         lambda at: ChangeNode(
-            node=found.id, labels=patch.labels, cordoned=patch.cordoned, pinned=patch.pinned, if_revision=at
+            node=found.id,
+            labels=patch.labels,
+            cordoned=patch.cordoned,
+            drained=patch.drained,
+            pinned=patch.pinned,
+            if_revision=at,
         ),
         who,
     )

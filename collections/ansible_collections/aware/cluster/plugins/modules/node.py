@@ -43,7 +43,12 @@ options:
     type: dict
   cordoned:
     description:
-      - Whether the node is kept from new work.
+      - Whether the node is kept from new work. V(false) ends O(drained) too.
+    type: bool
+  drained:
+    description:
+      - Whether the node is kept from new work and others take over what it does - its reign, its seat in the council, its place
+        in a caste. What nobody else can take over it keeps. The module does not wait for that; C(aware nodes drain) does.
     type: bool
   pinned:
     description:
@@ -157,6 +162,9 @@ def wanted_patch(params, node, before, after):
     if params["cordoned"] is not None and params["cordoned"] != node.get("cordoned"):
         before["cordoned"], after["cordoned"] = node.get("cordoned"), params["cordoned"]
         patch["cordoned"] = params["cordoned"]
+    if params["drained"] is not None and params["drained"] != node.get("drained"):
+        before["drained"], after["drained"] = node.get("drained"), params["drained"]
+        patch["drained"] = params["drained"]
     if params["pinned"] is not None and params["pinned"] != (node.get("pinned") or []):
         before["pinned"], after["pinned"] = node.get("pinned") or [], params["pinned"]
         patch["pinned"] = params["pinned"]
@@ -220,6 +228,7 @@ def main():
         state=dict(type="str", choices=["present", "absent"], default="present"),
         labels=dict(type="dict"),
         cordoned=dict(type="bool"),
+        drained=dict(type="bool"),
         pinned=dict(type="list", elements="str"),
         config=config,
         force=dict(type="bool", default=False),

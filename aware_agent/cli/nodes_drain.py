@@ -1,0 +1,80 @@
+"""``aware nodes drain``: others take over what a node does, before somebody works on its host."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aware_agent.cli.errors import Unreachable
+from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.output import print_json, say
+from aware_agent.cli.paths import at
+from aware_agent.colony.errors import Conflict
+
+if TYPE_CHECKING:
+    from aware_agent.cli.client import Gateway
+
+LOOK_S = 0.5
+WaitOption = Annotated[str, typer.Option(metavar="TIME", help="How long to wait until nothing is left.")]
+NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Give the order, and do not wait at all.")]
+
+
+def drain(
+    node: Annotated[str, typer.Argument(metavar="NODE", help="Name or id of the node.")],
+    wait: WaitOption = "10m",
+    no_wait: NoWaitOption = False,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a node no new work, and what it does to others: its reign, its seat in the council, its place in a caste.
+
+    What nobody else can take over it keeps until somebody can. aware nodes uncordon gives it work again.
+    """
+    from aware_agent.cli.tokens import seconds
+
+    limit_s = 0.0 if no_wait else float(seconds(wait))
+    with gateway(context) as client:
+        name = client.request("PATCH", at("v1", "nodes", node), body={"drained": True}).data["node"]["name"]
+        left = _left(client, node, limit_s, None if as_json else say)
+    if as_json:
+        print_json({"node": name, "left": left})
+    elif not left:
+        say(f"{name} is drained: its host may be worked on")
+    if left and not no_wait:
+        raise Conflict(
+            f"{name} is drained, and still {' and '.join(left)}",
+            hint="aware events says why (node.drain_waits); aware nodes uncordon gives it work again",
+        )
+    if left and not as_json:
+        say(f"{name} gets no new work, and still {' and '.join(left)}")
+
+
+def _left(client: Gateway, node: str, limit_s: float, tell: Any) -> list[str]:
+    """What the node still does after at most ``limit_s`` seconds; ``tell`` hears of each change."""
+    end, told, left = time.monotonic() + limit_s, "", ["was not asked"]
+    while True:
+        try:
+            left = work_of(client.get(at("v1", "nodes", node)).data, client.get("/v1/council/members").data)
+        except Unreachable:  # for a moment, while she hands over; or for good
+            if time.monotonic() >= end:
+                raise
+        if not left or time.monotonic() >= end:
+            return left
+        if tell and (said := " and ".join(left)) != told:
+            told = said
+            tell(f"it still {said}")
+        time.sleep(LOOK_S)
+
+
+def work_of(node: dict[str, Any], council: dict[str, Any]) -> list[str]:
+    """What a node does that others could, as the ends of sentences."""
+    from aware_agent.colony.view import SPARE
+
+    work = ["reigns"] if node["role"] == "queen" else []
+    if any(seat["node"] == node["id"] for seat in council["members"]):
+        work.append("has a seat in the council")
+    if node["caste"] != SPARE:
+        work.append(f"serves in caste {node['caste']}")
+    return work
