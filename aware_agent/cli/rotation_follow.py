@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -84,10 +85,9 @@ def make_key_worthless(client: Gateway, limit_s: float, tell: Tell, login: Calla
     if missing := council_full(client, limit_s):
         return missing
     if client.get("/v1/rotation").data["generation"] == FIRST_GENERATION:
-        try:
+        # A conflict: this was run before, or somebody else was faster. What is under way does the same.
+        with contextlib.suppress(Conflict):
             client.request("POST", "/v1/rotation", body={"action": "start", "hold": False})
-        except Conflict:
-            pass  # this was run before, or somebody else was faster: what is under way does the same
     data = followed(client, max(0.0, end - time.monotonic()), tell, login)
     if data["phase"] == "settled" and data["generation"] > FIRST_GENERATION:
         return ""
