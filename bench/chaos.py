@@ -18,11 +18,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 
+from aware_agent.colony.linear import violation
+from aware_agent.colony.violating import smallest
 from bench.agent import Agent
 from bench.chaos_clients import Clients
 from bench.harness import Run, Unavailable
 from bench.lab import LabError
-from bench.linear import violation
 from bench.measure import descendants
 from bench.net_lab import NetLab
 
@@ -66,7 +67,7 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
             run.say(f"founding a colony of {NODES}")
             await lab.form()
             await lab.wait_serving()
-            clients = Clients(lab, "lab-1", CLIENTS, options.seed)
+            clients = Clients(lab, CLIENTS, options.seed)
             await clients.start()
             try:
                 gaps, restless = await _play(run, lab, clients, [dice.choice(wanted) for _ in range(count)], dice)
@@ -95,9 +96,9 @@ async def _play(
         await lab.wait_ready(NODES, WHOLE_S)
         await lab.wait_whole(WHOLE_S)
         await lab.wait_serving(WHOLE_S)
-        clients.check()
+        clients.workload.check()
         term = (await lab.queen(WHOLE_S))["term"]
-        gap = _longest_gap([at for at, _ in clients.accepted], began, time.monotonic())
+        gap = _longest_gap([one.at for one in clients.workload.accepted], began, time.monotonic())
         gaps.setdefault(name, []).append(gap)
         run.say(f"{number}/{len(faults)} {name}: {gap:.2f} s without a write, term {queen['term']} -> {term}")
     return gaps, restless
@@ -106,15 +107,15 @@ async def _play(
 def _judge(run: Run, clients: Clients, gaps: dict[str, list[float]], restless: int) -> None:
     for name, values in sorted(gaps.items()):
         run.record(f"{name}: longest time without a write", values, unit="s", kind="aware")
-    terms = [term for _, term in clients.accepted]
-    unknown = sum(operation.outcome == "unknown" for operation in clients.history)
+    history = clients.workload.history
+    unknown = sum(operation.outcome == "unknown" for operation in history)
     run.say(
-        f"{sum(map(len, gaps.values()))} faults, {len(clients.history)} operations of {CLIENTS} clients, "
-        f"{len(terms)} accepted, {unknown} without an answer, {restless} reigns ended while nothing was wrong"
+        f"{sum(map(len, gaps.values()))} faults, {len(history)} operations of {CLIENTS} clients, "
+        f"{len(clients.workload.accepted)} writes accepted, {unknown} without an answer, "
+        f"{restless} reigns ended while nothing was wrong"
     )
-    broken = violation(clients.history)
-    if broken:
-        raise LabError(f"not linearizable, from here on: {list(broken)[:5]}")
+    if violation(history):
+        raise LabError(f"not linearizable: {list(smallest(history))[:20]}")
     run.say("linearizable: no accepted write is lost, and none was accepted against its precondition")
 
 

@@ -1,104 +1,65 @@
-"""Clients that change one thing all the time while faults befall a colony, and what each of them was answered.
-
-The thing is the configuration of a node: a register, of which every value is written once. A write is a plain PUT, or
-one with If-Match, which is a compare-and-set. Each carries an Idempotency-Key and is repeated until somebody answers,
-so that nearly every outcome is known; what is not known by the end is in the history as that.
-"""
+"""The clients of ``aware check election`` on a lab's colony, while faults befall it."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import random
-import time
 import uuid
 
-from bench.client import Answer, ColonyClient, Unreachable
+from aware_agent.check.workload import CHANGED, Answer, NoAnswer, Workload
+from bench.client import ColonyClient, Unreachable
 from bench.lab import Lab, LabError
-from bench.linear import Operation
 
 PATIENCE_S = 90.0
 _PAUSE_S = 0.05
 
 
-class Clients:
-    """``count`` of them. :func:`bench.linear.violation` judges ``history``; ``accepted``: when and by which term."""
+class LabSender:
+    """A way to the queen of ``lab`` by ``client``. Raises :class:`LabError` for any answer that is none to go by."""
 
-    def __init__(self, lab: Lab, node: str, count: int, seed: int) -> None:
-        self._lab, self._path, self._count = lab, f"/v1/nodes/{node}/config", count
-        self._dice = random.Random(seed)
-        self._values = itertools.count(1)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._over = asyncio.Event()
-        self._known: dict[int, int] = {0: 0}  # revision and the value it gave
-        self.history: list[Operation] = []
-        self.accepted: list[tuple[float, int]] = []
+    def __init__(self, lab: Lab, client: ColonyClient) -> None:
+        self._lab, self._client = lab, client
+
+    async def ask(self, method: str, path: str, body: object = None, *, if_match: int | None = None) -> Answer:
+        """As :class:`aware_agent.check.workload.Sender` has it."""
+        headers = {"idempotency-key": str(uuid.uuid4())} if method != "GET" else {}
+        if if_match is not None:
+            headers["if-match"] = f'"{if_match}"'
+        try:
+            answer = await self._client.call(method, path, body, headers=headers, deadline_s=PATIENCE_S)
+            if answer.status == 401:  # an access token is good for an hour
+                await self._client.login("admin", self._lab.admin_password, PATIENCE_S)
+                answer = await self._client.call(method, path, body, headers=headers, deadline_s=PATIENCE_S)
+        except Unreachable:
+            raise NoAnswer(maybe=True) from None
+        if not answer.ok and answer.status != CHANGED:
+            raise LabError(f"{method} {path} got {answer.status} {answer.body[:300]!r}")
+        return Answer(answer.status, answer.json())
+
+    def close(self) -> None:
+        """Cut its connections."""
+        self._client.close()
+
+
+class Clients:
+    """``count`` of them, at work from :meth:`start` to :meth:`stop`; see :class:`Workload` for what they saw."""
+
+    def __init__(self, lab: Lab, count: int, seed: int) -> None:
+        self._lab, self._count, self._seed = lab, count, seed
+        self._senders: list[LabSender] = []
+        self.workload: Workload
 
     async def start(self) -> None:
-        """Begin. Raises :class:`Unreachable`."""
+        """Begin. Raises NoAnswer."""
         admin = await self._lab.admin()
-        for _ in range(self._count):
-            self._tasks.append(asyncio.create_task(self._work(self._lab.client(admin.token))))
+        self._senders = [LabSender(self._lab, self._lab.client(admin.token)) for _ in range(self._count + 1)]
+        common, *senders = self._senders
+        self.workload = Workload(senders, common, seed=self._seed, pause_s=_PAUSE_S)
+        await self.workload.begin()
+        self.workload.start()
 
     async def stop(self) -> None:
-        """End them, each after its operation, and read what is there. Raises what ended one of them before."""
-        self._over.set()
-        for done in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(done, Exception):
-                raise done
-        self._tasks.clear()
-        began = time.monotonic()
-        answer = await self._lab.ask("GET", self._path, deadline_s=PATIENCE_S)
-        value = int(answer.json()["config"]["vars"].get("value", 0))
-        self.history.append(Operation("read", value, began, time.monotonic()))
-
-    def check(self) -> None:
-        """Raise what ended one of them."""
-        for task in self._tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()):
-                raise error
-
-    async def _work(self, client: ColonyClient) -> None:
+        """End them. Raises what ended one of them before."""
         try:
-            while not self._over.is_set():
-                revision = self._dice.choice([0, *list(self._known)[-3:]]) if self._dice.random() < 0.6 else 0
-                await self._operation(client, revision)
-                await asyncio.sleep(_PAUSE_S * self._dice.uniform(0.5, 1.5))
+            await self.workload.stop()
         finally:
-            client.close()
-
-    async def _operation(self, client: ColonyClient, revision: int) -> None:
-        value, began = next(self._values), time.monotonic()
-        headers = {"idempotency-key": str(uuid.uuid4()), **({"if-match": f'"{revision}"'} if revision else {})}
-        body = {"config": {"vars": {"value": value}}}
-        expected = self._known[revision]
-        try:
-            answer = await self._answered(client, body, headers)
-        except Unreachable:
-            self.history.append(_operation(value, revision, expected, began))
-            return
-        now = time.monotonic()
-        if answer.status == 412:
-            self.history.append(Operation("cas", value, began, now, "refused", expected))
-            return
-        if not answer.ok:
-            raise LabError(f"a write got {answer.status} {answer.body[:300]!r}")
-        told = answer.json()
-        self._known[told["revision"]] = value
-        self.accepted.append((now, told["term"]))
-        self.history.append(_operation(value, revision, expected, began, now))
-
-    async def _answered(self, client: ColonyClient, body: object, headers: dict[str, str]) -> Answer:
-        answer = await client.call("PUT", self._path, body, headers=headers, deadline_s=PATIENCE_S)
-        if answer.status == 401:  # an access token is good for an hour
-            client.token = (await self._lab.admin()).token
-            await client.login("admin", self._lab.admin_password, PATIENCE_S)
-            answer = await client.call("PUT", self._path, body, headers=headers, deadline_s=PATIENCE_S)
-        return answer
-
-
-def _operation(value: int, revision: int, expected: int, began: float, now: float | None = None) -> Operation:
-    end, outcome = (now, "ok") if now is not None else (float("inf"), "unknown")
-    if revision:
-        return Operation("cas", value, began, end, outcome, expected)  # type: ignore[arg-type]
-    return Operation("write", value, began, end, outcome)  # type: ignore[arg-type]
+            for sender in self._senders:
+                sender.close()

@@ -47,7 +47,17 @@ class ColonyReader:
         self._view: ColonyView | None = None
         self._data: ColonyData | None = None
         self._revision = projection.revision
-        quiet = ("denied/", "events/", "idempotency/", "suspect/", "tokens/", "users/", "revoked/", "sessions/")
+        quiet = (
+            "check",
+            "denied/",
+            "events/",
+            "idempotency/",
+            "suspect/",
+            "tokens/",
+            "users/",
+            "revoked/",
+            "sessions/",
+        )
         self._quiet = tuple(keys.key(part) for part in quiet)
 
     def changed(self, revision: int, changed_keys: list[bytes]) -> bool:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from aware_agent.cli import (
     backup,
+    check,
     colony,
     completion,
     council,
@@ -120,5 +121,6 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(colony.app, name="colony")
 app.add_typer(etcd.app, name="etcd")
 app.add_typer(demo.app, name="demo")
+app.add_typer(check.app, name="check")
 app.command("simulate")(simulate.simulate)
 app.command("completion")(completion.completion)

@@ -38,6 +38,13 @@ class Unreachable(AwareError):
     status = 503
 
 
+class ChangedMeanwhile(Conflict):
+    """The precondition of a write does not hold; nothing was changed."""
+
+    code = "precondition-failed"
+    status = 412
+
+
 class OutcomeUnknown(Unreachable):
     """The connection broke after a write was sent: it may or may not have been done."""
 
@@ -89,7 +96,7 @@ _BY_STATUS: dict[int, type[AwareError]] = {
     404: NotFound,
     409: Conflict,
     410: HistoryGone,
-    412: Conflict,
+    412: ChangedMeanwhile,
     422: InvalidInput,
     429: TooMany,
     503: Unreachable,

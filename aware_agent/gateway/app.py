@@ -25,6 +25,7 @@ from aware_agent.gateway.reads import HOT, NODES, accepts_gzip
 from aware_agent.gateway.routes import (
     auth,
     backups,
+    check,
     cluster,
     commands,
     config,
@@ -50,7 +51,7 @@ from aware_agent.gateway.warm import warm_up
 
 ROUTERS = (
     cluster, council, election, spec, nodes, config, commands, queen, events, inventory, auth, users, sessions,
-    tokens, join, renew, rotation, hooks, backups, health, dashboard,
+    tokens, join, renew, rotation, hooks, backups, check, health, dashboard,
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from aware_agent.agent.member.link import Asked
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.gateway.asgi import App, Message, Receive, Scope, Send
 from aware_agent.gateway.errors import TooLarge
-from aware_agent.queen.commands import Command, ReadChannel, ReportRotation
+from aware_agent.queen.commands import Command, ReadChannel, ReadCheck, ReportRotation
 
 if TYPE_CHECKING:
     from aware_agent.gateway.state import Gateway
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_REQUEST = 1024 * 1024
 MAX_KEY = 128
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
-_READS = (ReadChannel, ReportRotation)
+_READS = (ReadChannel, ReadCheck, ReportRotation)
 # They prove themselves by what they carry, which holds once, and their answers are keys to everything.
 WITHOUT = ("/v1/auth/", "/v1/join", "/v1/renew")
 

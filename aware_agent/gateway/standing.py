@@ -16,8 +16,8 @@ _READS = ("GET", "HEAD", "OPTIONS")
 _ANYWHERE = frozenset({"/v1/auth/ticket"})
 # Without a queen a member answers these itself, for minutes: who wants to know why there is none has to be let in.
 _MEANWHILE = frozenset({"/v1/auth/token", "/v1/auth/refresh"})
-# Reads that only a queen can answer: she alone judges what nodes have proved.
-_QUEENS = frozenset({"/v1/rotation"})
+# Reads that only a queen can answer: she alone judges what nodes have proved, and reads under the fence of her writes.
+_QUEENS = ("/v1/rotation", "/v1/check/")
 
 
 def role(context: GatewayContext) -> Role:
@@ -34,7 +34,7 @@ def role(context: GatewayContext) -> Role:
 def needs_queen(method: str, path: str) -> bool:
     """Whether only the queen can answer."""
     if method in _READS:
-        return path in _QUEENS
+        return path == _QUEENS[0] or path.startswith(_QUEENS[1])
     return not (method == "POST" and path in _ANYWHERE)
 
 

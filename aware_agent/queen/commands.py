@@ -70,6 +70,14 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     idle_at: float  # it ends then unless it is refreshed before
 
 
+class CheckValue(msgspec.Struct, frozen=True, kw_only=True):
+    """What the register of a check held, since which revision, as the queen of ``term`` read it from etcd."""
+
+    value: int
+    revision: int
+    term: int
+
+
 class MovingSeat(msgspec.Struct, frozen=True):
     """Ids of the nodes that give and take a seat."""
 
@@ -274,6 +282,32 @@ class RequestBackup(Command[Written], frozen=True, kw_only=True, tag="request-ba
     """Want a backup now."""
 
 
+class BeginCheck(Command[Written], frozen=True, kw_only=True, tag="begin-check"):
+    """Make the register of a check of the election, with the value 0."""
+
+    run: str
+
+
+class WriteCheck(Command[Written], frozen=True, kw_only=True, tag="write-check"):
+    """Put a value into it."""
+
+    run: str
+    value: int
+    if_revision: int | None = None
+
+
+class ReadCheck(Command[CheckValue], frozen=True, kw_only=True, tag="read-check"):
+    """Read it from etcd under the fence of every write."""
+
+    run: str
+
+
+class EndCheck(Command[Written], frozen=True, kw_only=True, tag="end-check"):
+    """Remove it."""
+
+    run: str
+
+
 AnyCommand = (
     ChangeNode
     | PutConfig
@@ -303,6 +337,10 @@ AnyCommand = (
     | AcceptHook
     | RecordSigned
     | RequestBackup
+    | BeginCheck
+    | WriteCheck
+    | ReadCheck
+    | EndCheck
 )
 
 ANSWERS: dict[type, type] = {
@@ -317,5 +355,6 @@ ANSWERS: dict[type, type] = {
     OrderNode: OrderResult,
     ReadChannel: ChannelState,
     MoveSeat: MovingSeat,
+    ReadCheck: CheckValue,
 }
 """What a command is answered with, where that is not :class:`Written`."""

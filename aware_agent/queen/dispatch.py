@@ -12,10 +12,11 @@ from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
 from aware_agent.queen.backup.commands import BackupCommands
 from aware_agent.queen.certificates import Certificates
+from aware_agent.queen.check import CheckCommands
 from aware_agent.queen.council_commands import CouncilCommands
 from aware_agent.queen.hooks import HookCommands
 from aware_agent.queen.nodes import NodeCommands
-from aware_agent.queen.once import OnceBook
+from aware_agent.queen.once import CHECKS, OnceBook
 from aware_agent.queen.orders import NodeOrders
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.sessions import SessionCommands
@@ -52,6 +53,7 @@ class Verbs(NamedTuple):
     admission: Admission
     certificates: Certificates
     rotation: Rotation
+    check: CheckCommands
 
 
 Handler = Callable[[Any, Caller], Awaitable[object]]
@@ -74,6 +76,7 @@ class CommandTable:
             **_sessions(verbs.sessions),
             **_trust(verbs),
             **_orders(verbs),
+            **_check(verbs.check),
         }
 
     async def run(self, command: do.AnyCommand, caller: Caller) -> Outcome:
@@ -87,10 +90,11 @@ class CommandTable:
         if caller.once is None:
             return Outcome(await handler(command, caller))
         kind = do.ANSWERS.get(type(command), do.Written)
-        known = self._once.find(caller.actor, caller.once)
+        owner = CHECKS if isinstance(command, do.WriteCheck) else caller.actor
+        known = self._once.find(owner, caller.once)
         if known is not None:
             return Outcome(known.written if known.raw is None else from_msgpack(known.raw, kind), replayed=True)
-        with self._once.running(caller.actor, caller.once, plain=kind is do.Written):
+        with self._once.running(owner, caller.once, plain=kind is do.Written):
             result = await handler(command, caller)
             await self._writer.remember(result)
         return Outcome(result)
@@ -174,4 +178,13 @@ def _orders(verbs: Verbs) -> dict[type, Handler]:
         do.AcceptHook: lambda c, by: verbs.hooks.accept_hook(c.order, actor=by.actor, permit=c.permit),
         do.RecordSigned: lambda c, by: verbs.hooks.record_signed(c.permit, actor=by.actor),
         do.RequestBackup: lambda _, by: verbs.backups.request_backup(actor=by.actor),
+    }
+
+
+def _check(check: CheckCommands) -> dict[type, Handler]:
+    return {
+        do.BeginCheck: lambda c, by: check.begin(c.run, actor=by.actor),
+        do.WriteCheck: lambda c, by: check.write(c.run, c.value, if_revision=c.if_revision, actor=by.actor),
+        do.ReadCheck: lambda c, _by: check.read(c.run),
+        do.EndCheck: lambda c, by: check.end(c.run, actor=by.actor),
     }

@@ -29,6 +29,8 @@ from aware_agent.store.projection import Projection
 
 KEEP_S = 24 * 3600.0
 KEEP_EACH = 256  # keys of one user; beyond them the oldest goes
+KEEP_CHECK = 1024  # of a check of the election, whose clients write as fast as they are let
+CHECKS = "~check"  # whose those are: no user can have this name
 _SWEEP = 64  # old keys that go in one transaction
 _BEGUN = object()
 _KIND = "idempotency"
@@ -160,7 +162,8 @@ class OnceBook:
     def room(self, actor: str) -> list[ops.Op]:
         """Removes the oldest of one user's keys, so that one more has room."""
         kept = sorted(self._place.projection.items(self._place.keys.key(_KIND, actor, "")), key=_revision)
-        return [ops.delete(kv.key) for kv in kept[: max(0, len(kept) + 1 - KEEP_EACH)][:_SWEEP]]
+        most = KEEP_CHECK if actor == CHECKS else KEEP_EACH
+        return [ops.delete(kv.key) for kv in kept[: max(0, len(kept) + 1 - most)][:_SWEEP]]
 
     def old(self, now: float) -> list[ops.Op]:
         """Removes keys that nobody repeats any more, and records that cannot be read; some of them at a time."""

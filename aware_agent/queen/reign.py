@@ -20,6 +20,7 @@ from aware_agent.queen.admission import Admission
 from aware_agent.queen.backup.commands import BackupCommands
 from aware_agent.queen.backup.keeper import BackupKeeper
 from aware_agent.queen.certificates import Certificates
+from aware_agent.queen.check import CheckCommands
 from aware_agent.queen.commands import AnyCommand
 from aware_agent.queen.council_commands import CouncilCommands
 from aware_agent.queen.council_duty import CouncilDuty
@@ -81,6 +82,7 @@ class Reign:
             admission=Admission(writer, certificates, self._users, present.reports),
             certificates=certificates,
             rotation=self._rotation,
+            check=CheckCommands(writer),
         )
         self._commands = CommandTable(writer, verbs, once)
         self._over = asyncio.Event()

@@ -17,6 +17,7 @@ from aware_agent.store import ops
 from aware_agent.store.errors import Changed, StoreUnreachable
 from aware_agent.store.fenced import FencedTransactions
 from aware_agent.store.keys import Keys
+from aware_agent.store.model import KeyValue
 from aware_agent.store.projection import Projection
 from aware_agent.store.protocol import Store
 
@@ -110,6 +111,12 @@ class FencedWriter:
         if self._closed:
             raise Deposed(self.term)
         await self._fenced.confirm()
+
+    async def read(self, key: bytes) -> KeyValue | None:
+        """``key`` as etcd has it, in a transaction that needs this reign to go on. Raises Deposed, StoreError."""
+        if self._closed:
+            raise Deposed(self.term)
+        return await self._fenced.read(key)
 
     async def remember(self, result: object) -> None:
         """Keep ``result`` for the Idempotency-Key of this command, when it has one and that is not written yet.

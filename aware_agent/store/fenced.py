@@ -9,7 +9,7 @@ from msgspec import Struct
 from aware_agent.colony.errors import Deposed
 from aware_agent.store import ops
 from aware_agent.store.errors import Changed
-from aware_agent.store.model import OpResult
+from aware_agent.store.model import KeyValue, OpResult, RangeResult
 from aware_agent.store.protocol import Store
 
 
@@ -39,6 +39,13 @@ class FencedTransactions:
         queen = await self._client.get(self._queen_key)
         if (queen.create_revision if queen else 0) != self.term:
             raise Deposed(self.term)
+
+    async def read(self, key: bytes) -> KeyValue | None:
+        """``key``, of a majority, while the term holds. Raises as :meth:`commit`."""
+        result = await self.commit([ops.get(key)])
+        found = result.responses[0]
+        assert isinstance(found, RangeResult)
+        return found.kvs[0] if found.kvs else None
 
     async def commit(self, operations: Sequence[ops.Op], *, compares: Sequence[ops.Compare] = ()) -> FencedResult:
         """Applies all operations, or none.

@@ -8,6 +8,8 @@ key                 value                                       written by
 ``ca-other``        the same of another generation, while       queen
                     it is believed as well
 ``castes``          ``{caste: [node id]}``                      queen
+``check``           :class:`colony.check.CheckRecord`, while    queen
+                    a check of the election runs
 ``colony``          name, founding time, CA pin                 founder, once
 ``council``         :class:`colony.seats.CouncilRecord`         queen
 ``council-ca``      council CA, as ``ca``; in a rotation there  founder; queen in a rotation

@@ -55,6 +55,7 @@ from aware_agent.store.protocol import Cluster
 pytestmark = pytest.mark.etcd
 NODE = "01JT0000000000000000000002"
 SESSION = "5e" * 16
+CHECK = "c" * 32
 SPEC = Spec(
     colony="demo",
     size=2,
@@ -85,6 +86,9 @@ WRITES: dict[str, tuple[str, Any]] = {
     "POST /v1/rotation": ("/v1/rotation", {"action": "start"}),
     "POST /v1/hooks/sign": ("/v1/hooks/sign", {"operation": "scale", "ttl_s": 60, "delta": 1, "max_size": 9}),
     "POST /v1/hooks/heat/{cluster}": ("{signed}", {"reference": "r"}),
+    "POST /v1/check": ("/v1/check", {"run": CHECK}),
+    "PUT /v1/check/{run}": (f"/v1/check/{CHECK}", {"value": 1}),
+    "DELETE /v1/check/{run}": (f"/v1/check/{CHECK}", None),
     "POST /v1/join": ("/v1/join", "{join}"),
 }
 NO_WRITES = {
@@ -276,6 +280,8 @@ async def test_a_write_without_a_precondition_is_not_refused_for_a_race(queen: Q
     async with queen.http() as http:
         if route.startswith(("PUT /v1/users", "DELETE /v1/users")):
             await http.put("/v1/users/vera", json={"role": "viewer", "password": "correct horse battery"})
+        if "/check/" in route:
+            await http.post("/v1/check", json={"run": CHECK})
         request = await queen.request(http, route)
         queen.client.races = 2
         answer = await http.request(**request)

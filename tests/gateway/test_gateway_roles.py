@@ -62,6 +62,10 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/v1/hooks/{hook_id}", VIEW, None),
     ("GET", "/v1/backups", VIEW, None),
     ("POST", "/v1/backups", CHANGE, None),
+    ("POST", "/v1/check", CHANGE, {"run": "c" * 32}),
+    ("GET", "/v1/check/{run}", CHANGE, None),
+    ("PUT", "/v1/check/{run}", CHANGE, {"value": 1}),
+    ("DELETE", "/v1/check/{run}", CHANGE, None),
     ("GET", "/healthz", None, None),
     ("GET", "/readyz", None, None),
     ("GET", "/readyz/queen", None, None),
@@ -76,7 +80,7 @@ GUARDED = [row for row in TABLE if row[2] is not None]
 
 
 def _path(path: str) -> str:
-    ids = {"token_id": "0" * 16, "session_id": "0" * 32, "hook_id": "0" * 26, "key": "p" * 43}
+    ids = {"token_id": "0" * 16, "session_id": "0" * 32, "hook_id": "0" * 26, "key": "p" * 43, "run": "c" * 32}
     return path.format(node="demo-2", name="vera", cluster="demo", **ids) if "{" in path else path
 
 
@@ -117,8 +121,8 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
     method, path, needed, body = row
     context.memory.put_spec(size=5, policies=Policies(backup=BackupPolicy(every="6h")))
     response = await anonymous.request(method, _path(path), json=body, headers=as_(needed))
-    # Join token and hook do not exist, a living node is removed by force only, and the spec has no council: all say
-    # that the role let us pass.
+    # Join token, hook and check do not exist, a living node is removed by force only, and the spec has no council: all
+    # say that the role let us pass.
     expected = {
         "/v1/tokens/{token_id}": (404,),
         "/v1/denied-keys/{key}": (404,),
@@ -126,6 +130,7 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
         "/v1/nodes/{node}": (200, 409),
         "/v1/hooks/{hook_id}": (404,),
         "/v1/council/move": (409,),
+        "/v1/check/{run}": (200, 404),
     }.get(path, (200, 201, 202))
     assert response.status_code in expected
 

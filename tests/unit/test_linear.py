@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 
-from bench.linear import Operation, step, violation
+from aware_agent.colony.linear import Operation, step, violation
 
 
 def read(value: int, start: float, end: float) -> Operation:
