@@ -10,7 +10,7 @@ never. Its cost grows with how many operations overlap, not with the length of t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 Kind = Literal["read", "write", "cas"]
@@ -42,14 +42,6 @@ class Undecided(Exception):
     """More states than the search may look at: too many operations without an answer overlap."""
 
 
-class _Place(NamedTuple):
-    """A state of the search: all operations before ``low`` are done, and those after it whose bit is in ``later``."""
-
-    low: int
-    later: int
-    value: int
-
-
 def step(operation: Operation, state: int) -> int | None:
     """The register after ``operation`` in ``state``; None: it cannot have happened there with this outcome."""
     if operation.kind == "read":
@@ -66,47 +58,89 @@ def violation(history: Sequence[Operation], first: int = 0, most: float = math.i
 
     ``first`` is what the register held before. Raises :class:`Undecided` after ``most`` states.
     """
-    ordered = sorted(history, key=lambda operation: operation.start)
-    certain = sum(operation.end != math.inf for operation in ordered)
-    seen = {_Place(0, 0, first)}
-    stack = [(_Place(0, 0, first), 0)]
+    search = _Search(history)
+    begin = _Place(0, 0, 0, first)
+    seen = {begin}
+    stack = [search.after(begin)]
     furthest = 0
+    if not search.answered:
+        return ()
     while stack:
-        place, count = stack.pop()
-        if count == certain:
-            return ()
-        furthest = max(furthest, count)
-        for number in _next(ordered, place):
-            after = _after(place, number, step(ordered[number], place.value))
-            if after not in seen:
-                seen.add(after)
-                stack.append((after, count + (ordered[number].end != math.inf)))
-        if len(seen) > most:
-            raise Undecided
-    stuck = sorted((operation for operation in ordered if operation.end != math.inf), key=lambda one: one.end)
-    return stuck[furthest:] or ordered
+        place = next(stack[-1], None)
+        if place is None:
+            stack.pop()
+        elif place not in seen:
+            seen.add(place)
+            furthest = max(furthest, place.low + place.later.bit_count())
+            if place.low == len(search.answered):
+                return ()
+            if len(seen) > most:
+                raise Undecided
+            stack.append(search.after(place))
+    return sorted(search.answered, key=lambda one: one.end)[furthest:]
 
 
-def _after(place: _Place, number: int, value: int | None) -> _Place:
-    assert value is not None  # _next names only what can happen
-    later = place.later | 1 << (number - place.low)
-    done = (~later & (later + 1)).bit_length() - 1  # ones at its low end
-    return _Place(place.low + done, later >> done, value)
-
-
-def _next(ordered: Sequence[Operation], place: _Place) -> list[int]:
-    """Operations that can be next: of those that began before the first answer among those that are left.
-
-    One that only looks is taken alone when it fits: later it can fit no better, and it is in nobody's way.
+class _Place(NamedTuple):
+    """A state of the search. Done are, of what was answered, all before ``low`` and those after it whose bit is in
+    ``later``; of what was not, those whose bit is in ``used``.
     """
-    found: list[int] = []
-    answered = math.inf
-    number = place.low
-    while number < len(ordered) and ordered[number].start <= answered:
-        if not place.later >> (number - place.low) & 1:
-            found.append(number)
-            answered = min(answered, ordered[number].end)
-        number += 1
-    fitting = [number for number in found if step(ordered[number], place.value) is not None]
-    look = next((number for number in fitting if ordered[number].only_looks), None)
-    return fitting if look is None else [look]
+
+    low: int
+    later: int
+    used: int
+    value: int
+
+
+class _Search:
+    """``answered`` and ``open`` (without an answer): the operations, each in the order of their requests."""
+
+    def __init__(self, history: Sequence[Operation]) -> None:
+        ordered = sorted(history, key=lambda operation: operation.start)
+        self.answered = [one for one in ordered if one.end != math.inf]
+        self.open = [one for one in ordered if one.end == math.inf]
+
+    def after(self, place: _Place) -> Iterator[_Place]:
+        """The states after one more operation.
+
+        One that only looks is taken alone when it fits: later it can fit no better, and it is in nobody's way. One
+        without an answer is taken only when another one needs it at once: else it can as well come later, or never.
+        """
+        ready, until = self._ready(place)
+        fitting = [number for number in ready if step(self.answered[number], place.value) is not None]
+        look = next((number for number in fitting if self.answered[number].only_looks), None)
+        if look is not None:
+            yield self._done(place, look)
+            return
+        for number in sorted(fitting, key=lambda number: self.answered[number].end):
+            yield self._done(place, number)
+        waiting = [self.answered[number] for number in ready if number not in fitting]
+        yield from self._opened(place, until, waiting)
+
+    def _ready(self, place: _Place) -> tuple[list[int], float]:
+        """What was answered and can be next: what began before the first answer among what is left; and that answer."""
+        found: list[int] = []
+        until = math.inf
+        number = place.low
+        while number < len(self.answered) and self.answered[number].start <= until:
+            if not place.later >> (number - place.low) & 1:
+                found.append(number)
+                until = min(until, self.answered[number].end)
+            number += 1
+        return found, until
+
+    def _opened(self, place: _Place, until: float, waiting: Sequence[Operation]) -> Iterator[_Place]:
+        begun = [
+            (number, one) for number, one in enumerate(self.open) if one.start <= until and not place.used >> number & 1
+        ]
+        waiting = [*waiting, *(one for _, one in begun if step(one, place.value) is None)]
+        for number, one in begun:
+            value = step(one, place.value)
+            if value is not None and any(step(other, value) is not None for other in waiting if other is not one):
+                yield place._replace(used=place.used | 1 << number, value=value)
+
+    def _done(self, place: _Place, number: int) -> _Place:
+        value = step(self.answered[number], place.value)
+        assert value is not None  # it fits
+        later = place.later | 1 << (number - place.low)
+        done = (~later & (later + 1)).bit_length() - 1  # ones at its low end
+        return _Place(place.low + done, later >> done, place.used, value)

@@ -3,7 +3,8 @@
 Every step leaves out only what cannot excuse what is left, so the part violates because the whole does:
 
 * what was asked after the first answer that cannot be explained;
-* what was over before a write that nobody overlaps with: after it the register holds that one's value, whatever was;
+* what was over before a write that nobody overlaps with: after it the register holds that one's value, whatever was
+  before. Of what came before only the writes are shown whose values are seen later, where they cannot be;
 * reads and refused operations that are not needed, which say nothing but what they saw;
 * writes of values that nobody saw, unless somebody was refused: such a write may be the reason.
 
@@ -26,8 +27,12 @@ def smallest(history: Sequence[Operation], first: int = 0) -> History:
     """A part of ``history`` that has no order either, in the order of its requests; empty when there is an order."""
     if not violation(history, first):
         return ()
-    found = _without_looks(_end(_prefix(tuple(history), first), first), first)
-    return tuple(sorted(_without_unseen(found, first), key=lambda one: one.start))
+    whole = _settled(_prefix(tuple(history), first))
+    begin, rest = _end(whole)
+    first = first if begin is None else begin.value
+    found = _without_unseen(_without_looks(rest, first), first)
+    ordered = tuple(sorted(found, key=lambda one: one.start))
+    return ordered if begin is None else (*_context(whole, begin, ordered), begin, *ordered)
 
 
 def _violates(history: History, first: int) -> bool:
@@ -40,9 +45,7 @@ def _violates(history: History, first: int) -> bool:
 def _until(history: History, moment: float) -> History:
     """As it was known at ``moment``: what had no answer then may have happened or not."""
     begun = [one for one in history if one.start <= moment and not (one.only_looks and one.end > moment)]
-    return tuple(
-        one if one.end <= moment else one._replace(end=math.inf, outcome="unknown") for one in begun
-    )  # a read without an answer says nothing
+    return tuple(one if one.end <= moment else one._replace(end=math.inf, outcome="unknown") for one in begun)
 
 
 def _prefix(history: History, first: int) -> History:
@@ -59,21 +62,51 @@ def _prefix(history: History, first: int) -> History:
     return found if _violates(found, first) else history
 
 
-def _end(history: History, first: int) -> History:
-    """From the last write on that nobody overlaps with and that still leaves a violation."""
+def _settled(history: History) -> History:
+    """A write without an answer whose value somebody saw had happened by then, so that it is over."""
+    seen: dict[int, float] = {}
+    for one in history:
+        if one.end != math.inf and (value := _sees(one)) is not None:
+            seen[value] = min(one.end, seen.get(value, math.inf))
+    return tuple(
+        one._replace(end=max(one.start, seen[one.value])) if one.outcome == "unknown" and one.value in seen else one
+        for one in history
+    )
+
+
+def _sees(one: Operation) -> int | None:
+    """The value that must have been there for it: of a read, or of a conditional write that was not refused."""
+    if one.kind == "read":
+        return one.value
+    return one.expected if one.kind == "cas" and one.outcome != "refused" else None
+
+
+def _end(history: History) -> tuple[Operation | None, History]:
+    """The last write that nobody overlaps with and that leaves a violation after it, and what may come after it.
+
+    What was asked before and has no answer may: it does not count as an overlap, and stays.
+    """
     ordered = sorted(history, key=lambda one: one.start)
     begins: list[int] = []
     latest = -math.inf  # answer to anything before
     for number, one in enumerate(ordered):
         after = ordered[number + 1].start if number + 1 < len(ordered) else math.inf
-        if not one.only_looks and latest < one.start and one.end < after:
+        if one.outcome == "ok" and one.kind != "read" and latest < one.start and one.end < after:
             begins.append(number)
-        latest = max(latest, one.end)
+        latest = max(latest, one.end if one.end != math.inf else latest)
     for number in reversed(begins):
-        found = (ordered[number]._replace(kind="write"), *ordered[number + 1 :])
-        if _violates(found, first):
-            return found
-    return history
+        begin = ordered[number]
+        rest = (*(one for one in ordered[:number] if one.end == math.inf), *ordered[number + 1 :])
+        if _violates(rest, begin.value):
+            return begin._replace(kind="write"), rest
+    return None, history
+
+
+def _context(whole: History, begin: Operation, shown: History) -> History:
+    """Writes from before ``begin`` of the values that are seen after it although they were overwritten."""
+    seen = {value for one in shown if (value := _sees(one)) is not None}
+    found = [one._replace(kind="write") for one in whole if not one.only_looks and one.value in seen]
+    return tuple(sorted((one for one in found if one.end < begin.start), key=lambda one: one.start))
 
 
 def _without_looks(history: History, first: int) -> History:
@@ -90,13 +123,27 @@ def _without_looks(history: History, first: int) -> History:
 
 
 def _without_unseen(history: History, first: int) -> History:
+    """Without writes nobody saw, where nobody was refused; again as long as that helps: one may be seen by another."""
+    if any(one.outcome == "refused" for one in history):
+        return history
+    history = _without_all_unseen(history, first)
     if len(history) > _FEW:  # the longest a person reads is far shorter, and each costs a search
         return history
-    for one in sorted(history, key=lambda one: one.start, reverse=True):
-        refusals = any(other.outcome == "refused" for other in history)
-        if one.only_looks or refusals or _is_seen(one, history):
-            continue
-        less = _minus(history, [one])
+    before = 0
+    while before != len(history):
+        before = len(history)
+        for one in sorted(history, key=lambda one: one.start, reverse=True):
+            if not one.only_looks and not _is_seen(one, history) and _violates(less := _minus(history, [one]), first):
+                history = less
+    return history
+
+
+def _without_all_unseen(history: History, first: int) -> History:
+    seen = {one.value for one in history if one.kind == "read"} | {one.expected for one in history if one.kind == "cas"}
+    for certain in (False, True):
+        less = tuple(
+            one for one in history if one.only_looks or one.value in seen or (one.end != math.inf and not certain)
+        )
         if _violates(less, first):
             history = less
     return history
