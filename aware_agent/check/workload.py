@@ -20,6 +20,7 @@ from aware_agent.colony.linear import Operation
 
 _READS = 0.3  # share of all operations
 _CONDITIONAL = 0.6  # share of writes that state a precondition
+_HOPEFUL = 0.6  # share of preconditions that are the newest known
 _REMEMBERED = 3  # newest revisions a precondition is drawn from: an old one would always be refused
 CHANGED = 412
 
@@ -128,7 +129,8 @@ class Workload:
     def _precondition(self) -> int | None:
         if self._dice.random() >= _CONDITIONAL:
             return None
-        return self._dice.choice(list(self._known)[-_REMEMBERED:])
+        newest = list(self._known)[-_REMEMBERED:]
+        return newest[-1] if self._dice.random() < _HOPEFUL else self._dice.choice(newest)
 
     async def _read(self, client: int, sender: Sender) -> None:
         began = time.monotonic()

@@ -145,7 +145,7 @@ def _latency(found: Latency | None) -> str:
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
+    return f"{seconds * 1000:.0f} ms"
 
 
 def _queens(report: Report) -> str:
