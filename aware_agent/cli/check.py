@@ -17,15 +17,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Check that a colony that runs keeps what it promises.", no_args_is_help=True)
 
-VIOLATED = 24
-UNDECIDED = 25
 LONGEST_S = 600.0
 MOST_CLIENTS = 16
 MOST_OPERATIONS = 50_000
 MOST_HAND_OVERS = 20
 _SHOWN = 40  # operations of a violation
 _VERDICTS = {"ok": "no violation found", "violation": "VIOLATION", "undecided": "UNDECIDED"}
-_EXITS = {"ok": 0, "violation": VIOLATED, "undecided": UNDECIDED}
 
 
 def _duration(text: str | float) -> float:
@@ -92,8 +89,19 @@ def election(
         print_json(report)
     else:
         _show(report)
-    if code := _EXITS[report.verdict] or (INTERRUPTED if report.interrupted else 0):
-        raise typer.Exit(code)
+    _end(report)
+
+
+def _end(report: Report) -> None:
+    """End with the exit code of the verdict. Raises Violated, NotJudged."""
+    from aware_agent.cli.errors import NotJudged, Violated
+
+    if report.verdict == "violation":
+        raise Violated("the check found a violation", hint="please report it, with --json")
+    if report.verdict == "undecided":
+        raise NotJudged(f"the check could judge nothing: {report.reason}")
+    if report.interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 # Telling ---------------------------------------------------------------------------------------------------------

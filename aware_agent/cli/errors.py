@@ -51,6 +51,20 @@ class OutcomeUnknown(Unreachable):
     code = "outcome-unknown"
 
 
+class Violated(AwareError):
+    """A check found answers of the colony that cannot all be true."""
+
+    code = "violated"
+    exit_code = 24
+
+
+class NotJudged(AwareError):
+    """A check saw too little, or too much that is unknown, to say anything."""
+
+    code = "not-judged"
+    exit_code = 25
+
+
 class NotLoggedIn(AwareError):
     """The gateway does not accept the token."""
 
