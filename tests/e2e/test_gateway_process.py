@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from aware_agent.agent.member.gateway_keys import FILE
 from aware_agent.agent.member.gateway_pairs import GatewayPairs
 from aware_agent.agent.member.link import socket_address
 from aware_agent.agent.state import StateDir
+from aware_agent.security.jwt import TokenSigner, token_key
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import Credentials
 from aware_agent.store.errors import StoreError, StoreRefused
@@ -240,3 +243,22 @@ async def test_what_a_gateway_holds_opens_nothing_but_reads() -> None:
         async with EtcdClient(lab.etcd.endpoints, serving, deadline_s=2.0) as client:
             with pytest.raises(StoreError):
                 await client.get(lab.keys.queen)
+
+
+async def test_the_key_that_signs_access_tokens_lies_nowhere() -> None:
+    """The agent derives it and hands it on by a pipe: whoever reads files or looks at processes does not find it."""
+    async with Lab(1, etcd_auth=True) as lab:
+        await lab.form()
+        token = (await lab.admin()).token
+        agent = lab.agent("lab-1")
+        state = StateDir(agent.state_dir).load()
+        assert state is not None
+        key = token_key(state.membership.colony, state.membership.secret)
+        assert TokenSigner(lab.colony, key).verify(token, now=time.time()).name == "admin", "it is this key"
+        (gateway,) = gateways(agent)
+        shown = [Path(f"/proc/{pid}/{what}") for pid in (agent.pid, gateway.pid) for what in ("environ", "cmdline")]
+        places = {path: path.read_bytes() for path in (*lab.directory.rglob("*"), *shown) if path.is_file()}
+        assert any(state.key in content for content in places.values()), "what lies in a file is found"
+        coded = {base64.b64encode(key), base64.urlsafe_b64encode(key)}
+        spellings = {key, key.hex().encode(), *(text.rstrip(b"=") for text in coded)}
+        assert [path for path, content in places.items() if any(one in content for one in spellings)] == []
