@@ -107,7 +107,7 @@ def test_lets_in_who_needs_it_and_nobody_else(lab: HostsLab, inventory: Path, dr
     run(lab, inventory, firewall_default_drop=drop).changed_nothing()
     rest = [] if drop else [9999]
     assert passing(lab, "h2") == [8443, 8444, 2379, 2380, *rest]
-    assert passing(lab, "h3") == [8443, 8444, 2379, *rest]
+    assert passing(lab, "h3") == [8443, 8444, *rest], "a node without etcd has no business at etcd"
     assert passing(lab, "h4") == rest
     assert passing(lab, "controller") == [22, 8443, *rest]
     assert lab.reaches("h4", "h1"), "ICMP echo is no secret"
@@ -173,7 +173,7 @@ def test_a_run_that_leaves_members_out_is_refused(lab: HostsLab, inventory: Path
     play = run(lab, inventory, "--limit", "h1")
     assert play.code != 0
     assert f"This run leaves out {', '.join(OTHERS)}" in play.output
-    assert (play.counts("changed"), play.counts("ok")) == ({"h1": 0}, {"h1": 0})
+    assert play.counts("changed") == {"h1": 0}
 
 
 def test_refuses_to_lock_ansible_out(lab: HostsLab, inventory: Path) -> None:
