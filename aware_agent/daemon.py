@@ -1,7 +1,8 @@
 """``aware-agent``: the composition root of one node.
 
 Errors become one line on stderr and an exit code at its boundary (:mod:`aware_agent.program`) and nowhere else. What
-only a council member needs is imported where one is made, so that a worker stays small.
+only a newcomer, a worker or a council member needs is imported where one is made: a newcomer is a process of its own
+that ends with the join, and has no use for a server and channels, and a worker has none for etcd.
 """
 
 from __future__ import annotations
@@ -21,16 +22,10 @@ from aware_agent import __version__
 from aware_agent.agent.logs import set_up_logs
 from aware_agent.agent.member.founding_live import announce_founding, founds, has_founding_key
 from aware_agent.agent.notify import Herald, Notifier
-from aware_agent.agent.parts import Removed
-from aware_agent.agent.renewal import revive
 from aware_agent.agent.settings import Settings, SettingsInvalid, load_settings
 from aware_agent.agent.state import NodeState, StateDir
-from aware_agent.agent.worker import Worker
 from aware_agent.colony.errors import AwareError
 from aware_agent.discovery.remembered import load_remembered
-from aware_agent.gateway.server import GatewayServer
-from aware_agent.gateway.worker import WorkerApp
-from aware_agent.listening import listen
 from aware_agent.program import failure_of, run_program
 from aware_agent.security.files import read_secret
 from aware_agent.utf8 import ensure_utf8
@@ -38,6 +33,7 @@ from aware_agent.utf8 import ensure_utf8
 if TYPE_CHECKING:
     from aware_agent.agent.node import Node
     from aware_agent.agent.parts import Server
+    from aware_agent.agent.worker import Worker
     from aware_agent.queen.reigns import Reigns
 
 log = logging.getLogger(__name__)
@@ -69,13 +65,20 @@ async def live(settings: Settings) -> str:
         if state.membership.whole:
             restarting = await _live_as_member(settings, state_dir, state, known, origin)
         else:
-            state = await revive(state_dir, state, settings.address, known, settings.store.startup_timeout_s)
-            restarting = await _live_as_worker(settings, state_dir, state, origin)
+            restarting = await _live_as_worker(settings, state_dir, state, known, origin)
     return origin if restarting else ""
 
 
-async def _live_as_worker(settings: Settings, state_dir: StateDir, state: NodeState, origin: str) -> bool:
+async def _live_as_worker(
+    settings: Settings, state_dir: StateDir, state: NodeState, known: tuple[str, ...], origin: str
+) -> bool:
     """Live without etcd, whose client is not even loaded. Returns whether to start again."""
+    from aware_agent.agent.renewal import revive
+    from aware_agent.agent.worker import Worker
+    from aware_agent.gateway.server import GatewayServer
+    from aware_agent.gateway.worker import WorkerApp
+
+    state = await revive(state_dir, state, settings.address, known, settings.store.startup_timeout_s)
     node = Worker(settings, state_dir, state, origin)
     tls = (state_dir.certificate_path, state_dir.key_path)
     server = GatewayServer(
@@ -100,6 +103,7 @@ async def _live_as_member(
     from aware_agent.agent.member.etcd_access import etcd_credentials
     from aware_agent.agent.member.seat import open_seat
     from aware_agent.agent.node import Node
+    from aware_agent.agent.renewal import revive
     from aware_agent.store.client import EtcdClient
 
     async with open_seat(settings, state_dir, state) as seat:
@@ -149,6 +153,7 @@ def _member(node: Node, state_dir: StateDir) -> tuple[Reigns, Server]:
     from aware_agent.agent.member.gateway_link import GatewayLink
     from aware_agent.agent.member.gateway_process import GatewayProcess
     from aware_agent.agent.member.gateway_start import GatewayStart
+    from aware_agent.listening import listen
     from aware_agent.queen.reigns import Reigns
 
     reigns = Reigns(node)
@@ -282,6 +287,8 @@ def _run(settings: Settings) -> None:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             origin = runner.run(live(settings))
     except AwareError as error:
+        from aware_agent.agent.parts import Removed
+
         if error.exit_code == Removed.exit_code:  # the colony denies this key from now on: see _rejoin
             StateDir(Path(settings.state_dir)).mark_removed()
         raise

@@ -51,7 +51,7 @@ from aware_agent.colony.seats import CouncilRecord, SeatRecord
 from aware_agent.colony.succession import channels_to
 from aware_agent.discovery.remembered import load_remembered, save_remembered
 from aware_agent.discovery.service import BeaconService, NodeAnnouncement
-from aware_agent.security.renewing import NotAMember
+from aware_agent.security.refusals import NotAMember
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.health import StoreState
 from aware_agent.store.keys import Keys

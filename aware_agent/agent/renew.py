@@ -19,6 +19,7 @@ import msgspec
 from aware_agent.agent.council import council_urls
 from aware_agent.agent.https import Unreachable, Untrusted, exchange, trusting_context
 from aware_agent.agent.join import check_council, membership_of
+from aware_agent.agent.renewal_task import Outcome, RenewalFailed, Task
 from aware_agent.agent.state import NodeState, StateDir
 from aware_agent.colony.addresses import AddressRefused
 from aware_agent.colony.council_document import MAX_MEMBERS
@@ -34,35 +35,12 @@ from aware_agent.security.joining import (
     parse_join_answer,
     parse_problem,
 )
-from aware_agent.security.renewing import RENEW_PATH, NotAMember, RenewalRefused, RenewRequest, sign_request
+from aware_agent.security.refusals import NotAMember, RenewalRefused
+from aware_agent.security.renewing import RENEW_PATH, RenewRequest, sign_request
 from aware_agent.security.sealing import Opener
 
 REQUEST_TIMEOUT_S = 5.0
 MAX_REDIRECTS = 3
-
-
-class RenewalFailed(AwareError):
-    """No queen renewed the certificate; the old one is still in place."""
-
-    code = "renewal-failed"
-    exit_code = 14
-    status = 503
-
-
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What to renew, and where to ask."""
-
-    state_dir: str
-    address: str  # where this node is, as it believes
-    urls: tuple[str, ...]  # gateways, best first
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The one line the process prints. ``code`` is empty when all is well."""
-
-    code: str = ""
-    message: str = ""
-    hint: str = ""
 
 
 def renew(task: Task) -> None:

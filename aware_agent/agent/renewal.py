@@ -17,7 +17,7 @@ import msgspec
 
 from aware_agent.agent.certificate_fields import not_after
 from aware_agent.agent.child import ask_child
-from aware_agent.agent.renew import Outcome, RenewalFailed, Task
+from aware_agent.agent.renewal_task import Outcome, RenewalFailed, Task
 from aware_agent.agent.state import NodeState, StateDir
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import AwareError
@@ -25,7 +25,7 @@ from aware_agent.colony.node import TrustReport
 from aware_agent.colony.renewal import Holding, due, retry_in, worrying
 from aware_agent.colony.rotation import Trust
 from aware_agent.security.keyring import Keyring, fingerprint
-from aware_agent.security.renewing import NotAMember
+from aware_agent.security.refusals import NotAMember
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aware_agent.colony.addresses import is_host_address
+from aware_agent.colony.council_document import COUNCIL_SIZES
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.names import MAX_LABEL_VALUE, Kind, check_labels, check_name, is_label_value
 from aware_agent.colony.node import BEACON_INTERVAL_S, PRIORITY
-from aware_agent.colony.spec import COUNCIL_SIZES
 from aware_agent.colony.timing import check_timing
 from aware_agent.colony.urls import gateway_url
 

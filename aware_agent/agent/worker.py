@@ -39,7 +39,7 @@ from aware_agent.colony.node import Config, process_id
 from aware_agent.colony.rotation import Trust
 from aware_agent.discovery.remembered import load_remembered, save_remembered
 from aware_agent.discovery.service import BeaconService, NodeAnnouncement
-from aware_agent.security.renewing import NotAMember
+from aware_agent.security.refusals import NotAMember
 from aware_agent.store.health import StoreState
 from aware_agent.telemetry import Family
 

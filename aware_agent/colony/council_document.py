@@ -13,6 +13,7 @@ from aware_agent.colony.urls import gateway_url
 
 COUNCIL_PATH = "/v1/council"
 MAX_DOCUMENT_BYTES = 16 * 1024
+COUNCIL_SIZES = (1, 3, 5, 7)  # an even council survives no more losses than the odd one below it
 MAX_MEMBERS = 16  # more than any council has; what a stranger may make us try
 
 

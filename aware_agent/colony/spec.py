@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from aware_agent.colony.backup import BackupPolicy, check_policy
+from aware_agent.colony.council_document import COUNCIL_SIZES
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.names import MAX_LABEL_VALUE, Kind, check_labels, check_name, is_label_value
@@ -15,7 +16,6 @@ from aware_agent.colony.renewal import LIFETIME_S
 from aware_agent.colony.session import SESSION_S
 
 MAX_NODES = 10_000
-COUNCIL_SIZES = (1, 3, 5, 7)  # an even council survives no more losses than the odd one below it
 MIN_REPLACE_S = 5.0
 MAX_AMOUNT = 1_000_000_000  # of processors, MiB, GiB: more is a slip of the unit
 KEEP_EVENTS = (100, 1_000_000)

@@ -7,12 +7,9 @@ mirror of the colony, and the agent beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from aware_agent.colony.council_document import CouncilDocument
-from aware_agent.colony.election import QueenRecord
-from aware_agent.colony.event import Event
-from aware_agent.colony.view import ColonyView
 from aware_agent.store.health import StoreState
 from aware_agent.telemetry import Family
 
@@ -20,10 +17,13 @@ if TYPE_CHECKING:
     from aware_agent.agent.explanation import Explanation
     from aware_agent.agent.member.link import Facts
     from aware_agent.agent.reader import ColonyReader
+    from aware_agent.colony.election import QueenRecord
+    from aware_agent.colony.event import Event
+    from aware_agent.colony.view import ColonyView
     from aware_agent.gateway.queen_client import Commands
     from aware_agent.store.projection import Projection
 
-EventBatch = Sequence[tuple[int, Event]]
+EventBatch: TypeAlias = "Sequence[tuple[int, Event]]"
 """Events with their revisions, in order. All events of one revision are in one batch."""
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-
 from aware_agent.gateway.asgi import BALANCED, CUT
 from aware_agent.gateway.limits import Limits
 from aware_agent.gateway.proxy_protocol import Source
+from aware_agent.gateway.uvicorn_parts import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 MAX_WAITING = 64 * 1024  # bytes of requests that wait behind a stream
 _TOO_LARGE = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import uvicorn
-
 from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.gateway.acceptor import Acceptor
@@ -24,6 +22,7 @@ from aware_agent.gateway.http_protocol import GatewayHttp
 from aware_agent.gateway.limits import Limits, limits_of, sweep
 from aware_agent.gateway.proxy_protocol import Source
 from aware_agent.gateway.running import Running
+from aware_agent.gateway.uvicorn_parts import Config, Server
 from aware_agent.listening import listen
 
 Tls = tuple[Path, Path]  # certificate chain, key
@@ -33,10 +32,10 @@ _LAST_WORDS_S = 1.0  # for a refusal, and for a connection to be gone after it w
 log = logging.getLogger(__name__)
 
 
-class _Guest(uvicorn.Server):
+class _Guest(Server):
     """A server that leaves signals to the process, and lets in whom :class:`Acceptor` lets in."""
 
-    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext | None, limits: Limits) -> None:
+    def __init__(self, config: Config, context: ssl.SSLContext | None, limits: Limits) -> None:
         super().__init__(config)
         self._context, self._limits = context, limits
         self._sweeping: asyncio.Task[None] | None = None
@@ -183,8 +182,8 @@ class GatewayServer:
         if self._context is not None and self._tls is not None:
             self._context.load_cert_chain(*self._tls)
 
-    def _config(self) -> uvicorn.Config:
-        return uvicorn.Config(
+    def _config(self) -> Config:
+        return Config(
             self._running,
             http=GatewayHttp,
             loop="none",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
 from aware_agent.gateway.limits import Limits
 from aware_agent.gateway.proxy_protocol import Source
+from aware_agent.postponed import without_its_start
+
+with without_its_start("uvicorn"):  # as in uvicorn_parts, which everybody loads: here a client is needed first
+    from uvicorn.protocols.utils import ClientDisconnected
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 ABORT_S = 30.0
 

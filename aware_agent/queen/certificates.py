@@ -23,7 +23,8 @@ from aware_agent.security.joining import JoinAnswer, JoinRequest, Secrets
 from aware_agent.security.keyring import Keyring, share
 from aware_agent.security.pem import CsrRefused
 from aware_agent.security.records import CaRecord, CouncilAccess
-from aware_agent.security.renewing import WINDOW_S, NotAMember, RenewalRefused, RenewRequest, check_request
+from aware_agent.security.refusals import NotAMember, RenewalRefused
+from aware_agent.security.renewing import WINDOW_S, RenewRequest, check_request
 from aware_agent.security.sealed import Sealer
 from aware_agent.security.sealing import Purpose, seal_for
 from aware_agent.store import ops

@@ -11,7 +11,6 @@ import hmac
 import msgspec
 
 from aware_agent.colony.addresses import is_host_address
-from aware_agent.colony.errors import AwareError
 from aware_agent.colony.ids import ULID
 from aware_agent.security.joining import (
     MAX_CSR_CHARACTERS,
@@ -21,26 +20,12 @@ from aware_agent.security.joining import (
     require,
 )
 from aware_agent.security.pem import load_csr, spki_pin
+from aware_agent.security.refusals import RenewalRefused
 from aware_agent.security.signing import is_signed, sign
 
 RENEW_PATH = "/v1/renew"
 WINDOW_S = 60.0  # how old a request may be; longer than any way to the queen, shorter than a coffee break
 _CONTEXT = b"aware-renew/1\0"
-
-
-class RenewalRefused(AwareError):
-    """The queen does not renew this certificate; nothing was changed."""
-
-    code = "renewal-refused"
-    exit_code = 12
-    status = 403
-
-
-class NotAMember(RenewalRefused):
-    """The colony knows no such node: it was removed, or never joined."""
-
-    code = "not-a-member"
-    exit_code = 20
 
 
 class RenewRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,38 +1,21 @@
 """etcd's messages and methods, from the generated stubs that the ``aetcd`` distribution carries.
 
-``import aetcd.rpc`` runs ``aetcd/__init__``, which loads a whole second client (about 1 MiB in every worker).
-Only the message modules are wanted, so they are loaded below a hollow parent that is taken away again. They stay
-registered under their true names: a later ``import aetcd`` finds them and works as usual.
+``import aetcd.rpc`` would run ``aetcd/__init__``, which loads a whole second client (about 1 MiB). Only the message
+modules are wanted.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
+
+from aware_agent.postponed import without_its_start
 
 
 def _load() -> tuple[Any, Any]:
-    if "aetcd" in sys.modules:
+    with without_its_start("aetcd", "rpc"):
         return importlib.import_module("aetcd.rpc.rpc_pb2"), importlib.import_module("aetcd.rpc.kv_pb2")
-    spec = find_spec("aetcd")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("the distribution 'aetcd' is not installed", name="aetcd")
-    home = Path(next(iter(spec.submodule_search_locations)))
-    hollow = {"aetcd": home, "aetcd.rpc": home / "rpc"}
-    for name, path in hollow.items():
-        module = ModuleType(name)
-        module.__path__ = [str(path)]
-        sys.modules[name] = module
-    try:
-        return importlib.import_module("aetcd.rpc.rpc_pb2"), importlib.import_module("aetcd.rpc.kv_pb2")
-    finally:
-        for name in hollow:
-            del sys.modules[name]
 
 
 pb, kv = _load()

@@ -10,7 +10,7 @@ from aware_agent.colony.errors import InvalidInput, NotFound
 from aware_agent.queen import overview
 from aware_agent.security.joining import JoinAnswer, KeyDenied, NameTaken, parse_join_request
 from aware_agent.security.jwt import TokenSigner, Unauthenticated
-from aware_agent.security.renewing import NotAMember
+from aware_agent.security.refusals import NotAMember
 from aware_agent.security.roles import Role
 from aware_agent.security.token import TokenRefused
 from tests.hostile.reign_support import Newcomer, Reign

@@ -7,7 +7,8 @@ import pytest
 
 from aware_agent.security.joining import JOIN_CONTEXT, JoinAnswer
 from aware_agent.security.pem import CsrRefused
-from aware_agent.security.renewing import RenewalRefused, sign_request
+from aware_agent.security.refusals import RenewalRefused
+from aware_agent.security.renewing import sign_request
 from aware_agent.security.sealing import NotForUs, Purpose
 from aware_agent.security.signing import sign
 from tests.hostile.reign_support import Reign

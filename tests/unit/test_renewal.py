@@ -15,9 +15,9 @@ from aware_agent.colony.renewal import Holding, due, retry_in, worrying
 from aware_agent.colony.rotation import Phase, Trust
 from aware_agent.security import pki
 from aware_agent.security.pem import make_key
+from aware_agent.security.refusals import RenewalRefused
 from aware_agent.security.renewing import (
     WINDOW_S,
-    RenewalRefused,
     RenewRequest,
     check_request,
     parse_renew_request,
@@ -151,8 +151,8 @@ async def test_the_agent_never_waits_for_ever_for_its_renewing_process(tmp_path:
     """A state directory that is none: the process says so, and the agent gets one typed error."""
     from pathlib import Path
 
-    from aware_agent.agent.renew import RenewalFailed
     from aware_agent.agent.renewal import renew_once
+    from aware_agent.agent.renewal_task import RenewalFailed
     from aware_agent.agent.state import StateDir
 
     directory = StateDir(Path(str(tmp_path)) / "state")

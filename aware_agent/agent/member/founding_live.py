@@ -6,18 +6,21 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aware_agent.agent.member.founding_disk import load_founding
 from aware_agent.agent.settings import Settings
 from aware_agent.agent.state import NodeState
 from aware_agent.colony.errors import AwareError
+
+if TYPE_CHECKING:
+    from aware_agent.agent.member.founding_disk import FoundingRecord
 
 log = logging.getLogger(__name__)
 
 
 def founds(settings: Settings, state: NodeState) -> bool:
     """Whether this node began to found and did not come to the end of it. Raises StateCorrupted."""
-    kept = load_founding(Path(settings.state_dir) / "founding.json")
+    kept = _kept(settings)
     return kept is not None and not kept.made and kept.confirmed[:1] == (state.identity.id,)
 
 
@@ -33,7 +36,7 @@ async def announce_founding(settings: Settings, me: str, joined: Callable[[], It
     """
     if not has_founding_key(settings):
         return
-    kept = load_founding(Path(settings.state_dir) / "founding.json")
+    kept = _kept(settings)
     try:
         if kept is not None and kept.made:
             from aware_agent.agent.member.founding_run import call_the_others
@@ -42,6 +45,18 @@ async def announce_founding(settings: Settings, me: str, joined: Callable[[], It
         delete_founding_key(Path(settings.founding_key_file))
     except (AwareError, OSError) as error:
         log.error("the other founders are not called: %s", error)
+
+
+def _kept(settings: Settings) -> FoundingRecord | None:
+    """What is on disk of its founding. Few nodes ever found, so what reads it is loaded only where there is a file."""
+    path = Path(settings.state_dir) / "founding.json"
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return None
+    from aware_agent.agent.member.founding_disk import load_founding
+
+    return load_founding(path)
 
 
 def delete_founding_key(path: Path) -> None:

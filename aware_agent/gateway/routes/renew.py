@@ -9,7 +9,8 @@ from aware_agent.gateway.asgi import is_balanced
 from aware_agent.gateway.routing import Here, answer, endpoint, read_bytes
 from aware_agent.queen.commands import Renew
 from aware_agent.security.joining import JoinAnswer, ThroughBalancer
-from aware_agent.security.renewing import RenewalRefused, RenewRequest, parse_renew_request
+from aware_agent.security.refusals import RenewalRefused
+from aware_agent.security.renewing import RenewRequest, parse_renew_request
 
 router = APIRouter(tags=["join"])
 
