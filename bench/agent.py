@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import compileall
+import functools
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,7 @@ class Agent(Process):
         self.settings = dict(settings)
         argv = [sys.executable, "-m", "aware_agent.daemon", "run", "--config", str(self.config)]
         super().__init__(argv, directory / "agent.log", cwd=ROOT, env=clean_environment(), prefix=prefix)
+        compile_once()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.write_settings()
 
@@ -58,6 +61,14 @@ class Agent(Process):
             old = self.settings.get(key)
             self.settings[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
         self.config.write_text(to_toml(self.settings), encoding="utf-8")
+
+
+@functools.cache
+def compile_once() -> None:
+    """Compile the package to bytecode, as every installer does: an agent of a fresh checkout would compile all it loads
+    at each start, which costs it as much as everything else. Where nothing can be written, so it stays.
+    """
+    compileall.compile_dir(Path(aware_agent.__file__).parent, quiet=2)
 
 
 def to_toml(document: Mapping[str, Any]) -> str:

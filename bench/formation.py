@@ -1,7 +1,10 @@
-"""Many agents start on one machine: how long until all see all.
+"""Many agents start on one machine: how long until all see all, and what each costs.
 
-Ours see all when the store revision each of them shows in ``/metrics`` is at least that of the last member's presence:
-their picture of the colony then holds everybody. Serf's see all when each has logged a join of every other.
+All but the first :data:`~bench.formation_workers.MEMBERS` of ours are workers, and seen when the queen hears them. With
+``--eligible`` all may reign, and see all when the store revision each of them shows in ``/metrics`` is at least that of
+the last member's presence: their picture of the colony then holds everybody. Serf's see all when each has logged a join
+of every other.
+
 ``join``: newcomers with nothing but the colony's name and a join token. ``restart``: members of before, all at once.
 """
 
@@ -21,6 +24,7 @@ from aware_agent.store.keys import prefix_end
 from aware_agent.store.model import ChangeKind
 from aware_agent.store.watch import watch
 from bench.client import ColonyClient, Unreachable
+from bench.formation_workers import MEMBERS, Cost, workers
 from bench.harness import Run
 from bench.lab import Agent, Lab, LabError, default_spec
 from bench.measure import cpu_seconds
@@ -48,6 +52,9 @@ def add_arguments(parser: Any) -> None:
         "--nodes", type=int, action="append", help="how many; repeatable (default 5, 20, 100; quick 5, 20)"
     )
     parser.add_argument("--repeat", type=int, default=0, help="runs of each row (default 3, quick 1)")
+    parser.add_argument(
+        "--eligible", action="store_true", help="all may reign: each mirrors the colony and has a gateway"
+    )
     text = f"how many may be starting at a time; 0: all (default 0; {_AT_ONCE} for {_MANY} and more)"
     parser.add_argument("--at-once", type=int, default=None, help=text)
 
@@ -58,6 +65,9 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
     for nodes in options.nodes or ([5, 20] if run.quick else [5, 20, 100]):
         await run.peer(f"Serf: {nodes} agents", lambda nodes=nodes: _serf(run, nodes, repeat))  # type: ignore[misc]
         at_once = options.at_once if options.at_once is not None else (_AT_ONCE if nodes >= _MANY else 0)
+        if not options.eligible and nodes > MEMBERS:
+            await _workers(run, nodes, repeat, at_once)
+            continue
         joins: list[_Times] = []
         restarts: list[_Times] = []
         try:
@@ -72,6 +82,34 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
             _record(run, "join by token", nodes, at_once, joins)
         if restarts:
             _record(run, "restart of members", nodes, at_once, restarts)
+
+
+async def _workers(run: Run, nodes: int, repeat: int, at_once: int) -> None:
+    """All but a few of ``nodes`` are workers."""
+    costs: list[tuple[Cost, Cost]] = []
+    try:
+        for number in range(repeat):
+            run.say(f"{nodes} agents, {number + 1}/{repeat}")
+            costs.append(await workers(nodes, at_once))
+    except LabError as error:
+        run.skip(f"AWARE: {nodes} agents", f"failed, {len(costs)} runs before succeeded: {error}")
+    peer = f"Serf: {nodes} agents"
+    start = (
+        f"{nodes - MEMBERS} workers, {at_once} starting at a time" if at_once else f"{nodes - MEMBERS} workers at once"
+    )
+    for how, times in zip(("join by token", "restart of workers"), zip(*costs, strict=True), strict=False):
+        rows = (
+            ("s from last start", [t.ready - t.last for t in times]),
+            ("s from first start", [t.ready - t.first for t in times]),
+            ("CPU s of one agent", [t.each for t in times]),
+            ("CPU s of the queen for it", [t.queen for t in times]),
+            ("CPU s of her gateway for it", [t.gateway for t in times]),
+        )
+        for unit, values in rows:
+            against = [peer] if unit.startswith("s ") else []
+            run.record(
+                f"AWARE: {nodes} agents, {how}", values, unit=unit, kind="aware", settings=start, against=against
+            )
 
 
 async def _serf(run: Run, nodes: int, repeat: int) -> None:
