@@ -27,7 +27,7 @@ class Cost(NamedTuple):
     first: float
     last: float
     ready: float
-    each: float  # of one agent that started, from its start until the last was ready
+    each: float  # of one agent, from its start until the queen heard it
     queen: float  # of the queen's agent for each of them
     gateway: float  # of her gateway for each of them; the bench asks it ten times a second
 
@@ -59,7 +59,7 @@ async def _start(lab: Lab, made: list[Agent], at_once: int) -> Cost:
     queen = lab.agent((await lab.queen())["name"])
     before = cpu_seconds(queen.pid), cpu_seconds(queen.gateway_pid)
     waiting = list(reversed(made))
-    heard: set[str] = set()
+    heard: dict[str, float] = {}  # by name: CPU seconds until then
     first = last = time.monotonic()
     end = first + _LIMIT_S
     while len(heard) < len(made):
@@ -67,7 +67,7 @@ async def _start(lab: Lab, made: list[Agent], at_once: int) -> Cost:
             waiting.pop().start()
             last = time.monotonic()
         await asyncio.sleep(_LOOK_S)
-        heard = await _ready(lab)
+        heard |= {name: cpu_seconds(lab.agent(name).pid) for name in await _ready(lab) - heard.keys()}
         dead = next((agent for agent in made if agent not in waiting and agent.exit_code is not None), None)
         if dead:
             raise LabError(f"{dead.name} ended with {dead.exit_code}: {dead.tail(1)}")
@@ -75,9 +75,8 @@ async def _start(lab: Lab, made: list[Agent], at_once: int) -> Cost:
             raise LabError(f"after {_LIMIT_S:g} s {len(made) - len(heard)} workers are missing: {lab.tails(2)}")
     ready = time.monotonic()
     after = cpu_seconds(queen.pid), cpu_seconds(queen.gateway_pid)
-    each = sum(cpu_seconds(agent.pid) for agent in made) / len(made)
     hers, its = ((late - early) / len(made) for early, late in zip(before, after, strict=True))
-    return Cost(first, last, ready, each, hers, its)
+    return Cost(first, last, ready, sum(heard.values()) / len(made), hers, its)
 
 
 async def _ready(lab: Lab) -> set[str]:

@@ -24,9 +24,14 @@ class SeekKey(Protocol):
 
 
 def make_beacons(
-    settings: Settings, keyring: Keyring, describe: Callable[[], NodeAnnouncement], seek_key: SeekKey
+    settings: Settings,
+    keyring: Keyring,
+    describe: Callable[[], NodeAnnouncement],
+    seek_key: SeekKey,
+    *,
+    quiet: Callable[[], bool] = lambda: False,
 ) -> BeaconService:
-    """The service that announces this node on the networks the settings choose, not started yet."""
+    """The service that announces this node on the networks the settings choose, unless ``quiet``; not started yet."""
     links = choose_links(settings.address, settings.discovery.interfaces) if settings.discovery.broadcast else []
     return BeaconService(
         colony=settings.colony,
@@ -35,6 +40,7 @@ def make_beacons(
         keys=announce_keys(keyring),
         describe=describe,
         token_key=seek_key,
+        quiet=quiet,
         pace=pace(settings, AgentConfig()),
     )
 

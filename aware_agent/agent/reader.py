@@ -136,6 +136,10 @@ class ColonyReader:
         """The queen's records of all nodes."""
         return self.many("nodes/", Record)
 
+    def record(self, node: str) -> Record | None:
+        """Her record of one node, without looking at the others'."""
+        return self.one(f"nodes/{node}", Record)
+
     def one(self, name: str, kind: type[T]) -> T | None:
         """The decoded value of key ``name``; None without one, and for one that cannot be read, which is reported."""
         kv = self.projection.get(self.keys.key(name))

@@ -126,6 +126,10 @@ class Worker:
         """A worker has nothing to do with etcd."""
         return StoreState()
 
+    def _is_heard(self) -> bool:
+        """Whether the queen has a channel to this node. Nobody needs its beacons then, and each would reach all."""
+        return self.ready()[0]
+
     def living(self) -> bool:
         """Whether somebody of the council hears this node."""
         return bool(self.channels.states()["open"]) and self._server is not None and self._server.serving
@@ -188,7 +192,9 @@ class Worker:
         await server.start()
         self._server = server
         try:
-            self._beacons = make_beacons(self.settings, self.keyring, self._announcement, seek_key)
+            self._beacons = make_beacons(
+                self.settings, self.keyring, self._announcement, seek_key, quiet=self._is_heard
+            )
             await self._beacons.start()
             log.info("%s is up at %s", self.name, self.settings.url, extra={"fields": {"id": self.me}})
             duties = [

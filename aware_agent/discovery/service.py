@@ -59,7 +59,8 @@ class BeaconService:
 
     ``describe`` is asked before each announcement and answer. ``token_key`` finds the beacon key of a valid join
     token by id, or ``None``; it is asked only while this node reigns. ``on_peer`` hears of peers that are new or
-    say something new. Use as an async context manager, or ``start`` and ``aclose``.
+    say something new. While ``quiet`` says so nothing is announced. Use as an async context manager, or ``start`` and
+    ``aclose``.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class BeaconService:
         describe: Callable[[], NodeAnnouncement],
         token_key: Callable[[str], bytes | None] = lambda _: None,
         on_peer: Callable[[Peer], None] = lambda _: None,
+        quiet: Callable[[], bool] = lambda: False,
         pace: Pace | None = None,
         window_s: float = WINDOW_S,
         wall: Callable[[], float] = time.time,
@@ -84,6 +86,7 @@ class BeaconService:
         self.counters: Counter[str] = Counter()  # names come from code, so it is bounded
         self._links, self._port = links, port
         self._describe, self._token_key, self._on_peer = describe, token_key, on_peer
+        self._quiet = quiet
         self._window_s, self._wall, self._monotonic = window_s, wall, monotonic
         self._taken = ReplayMemory(window_s=window_s)
         self._answered = RecentKeys()
@@ -116,7 +119,7 @@ class BeaconService:
     async def aclose(self) -> None:
         """Say good-bye once and close. Calling it again does nothing."""
         try:
-            if self._sockets:
+            if self._sockets and not self._quiet():
                 self._announce(leaving=True)
         finally:
             self._close()
@@ -221,7 +224,9 @@ class BeaconService:
         # Scheduled before announcing: an error in describe() is reported by the loop and does not silence us.
         delay = self.pace.delay(self._sent + 1, size, dice)
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
-        self._announce(leaving=False)
+        self._size = self._describe().size
+        if not self._quiet():
+            self._announce(leaving=False)
 
     def _announce(self, *, leaving: bool) -> None:
         self._sequence += 1
@@ -233,7 +238,6 @@ class BeaconService:
 
     def _compose(self, kind: Kind, key_id: str, nonce: bytes, *, leaving: bool = False) -> Beacon:
         me = self._describe()
-        self._size = me.size
         return Beacon(
             kind=kind, key_id=key_id, sent_ms=round(self._wall() * 1000), nonce=nonce, sender=me.id, name=me.name,
             address=me.address, url=me.url, queen_id=me.queen_id, queen_url=me.queen_url, term=me.term,

@@ -68,5 +68,5 @@ class Present:
         return max(0.0, self._began + patience - self._clock())
 
     def _is_member(self, node: str) -> bool:
-        record = self._reader.records().get(node)
+        record = self._reader.record(node)
         return record is not None and record.eligible

@@ -163,7 +163,7 @@ class MemberChannels:
 
     def refusal(self, node: str, certificate: bytes) -> tuple[Why, str] | None:
         """A node has a channel as long as it has a record, and with the key it joined with."""
-        record = self._records().get(node)
+        record = self._record(node)
         if record is None:
             return self._missing(node)
         if record.key_pin and not hmac.compare_digest(record.key_pin, key_pin(certificate)):
@@ -230,8 +230,13 @@ class MemberChannels:
         reader = self._reader()
         return reader.records() if reader else {}
 
+    def _record(self, node: str) -> Record | None:
+        """Asked for each channel, so that it must not cost more the more there are."""
+        reader = self._reader()
+        return reader.record(node) if reader else None
+
     def _is_worker(self, node: str) -> bool:
-        record = self._records().get(node)
+        record = self._record(node)
         return record is not None and not record.eligible
 
     def _reporter(self) -> News:
@@ -245,7 +250,7 @@ class MemberChannels:
         return self._reporter().pending(node, self._told.setdefault(node, Told()), announcement)
 
     def _name(self, node: str) -> str:
-        record = self._records().get(node)
+        record = self._record(node)
         return record.name if record else node
 
 

@@ -43,14 +43,16 @@ class News:
         seats = [Seat(id=n, name=presence[n].name, url=presence[n].url, channel=presence[n].channel) for n in line]
         heir = next((seat for seat in seats if queen is None or seat.id != queen.id), None)
         members = tuple(seats[:MAX_MEMBERS])
-        return Announcement(term=self._term, queen=queen, heir=heir, members=members, size=len(reader.records()))
+        return Announcement(
+            term=self._term, queen=queen, heir=heir, members=members, size=_about(len(reader.records()))
+        )
 
     def pending(self, node: str, told: Told, announcement: Announcement) -> list[FromMember]:
         """What ``node`` has not been told yet; from now on it has."""
         frames: list[FromMember] = []
         reader, keys = self._reader, self._reader.keys
         stored = reader.projection.get(keys.key("nodes", node))
-        record = reader.records().get(node)
+        record = reader.record(node)
         if stored is not None and record is not None and stored.mod_revision != told.record:
             told.record = stored.mod_revision
             frames.append(NewRecord(msgspec.structs.replace(record, report=None)))  # it knows its own report
@@ -67,3 +69,9 @@ class News:
             told.announcement = announcement
             frames.append(announcement)
         return frames
+
+
+def _about(count: int) -> int:
+    """``count`` rounded up to a power of two: each node that joins would else be told to all others. What depends on it
+    is the pace of beacons and how renewals are spread."""
+    return 1 << max(count - 1, 0).bit_length()
