@@ -172,7 +172,7 @@ class NewTrust(msgspec.Struct, frozen=True, tag="trust"):
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True, tag="announcement"):
-    """Who reigns and who would follow. ``size``: nodes in the colony, rounded up to a power of two."""
+    """Who reigns and who would follow. ``size``: nodes in the colony, of many rounded up to a power of two."""
 
     term: Count
     queen: Seat | None

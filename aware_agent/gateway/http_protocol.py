@@ -6,6 +6,7 @@ The limits are deadlines that a sweep looks at, not timers: a request that behav
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from aware_agent.gateway.asgi import BALANCED, CUT
@@ -23,6 +24,7 @@ class GatewayHttp(HttpToolsProtocol):
     source: Source | None = None  # whom the acceptor says it is from
     ticket: object = None  # of the acceptor; given back when the connection is gone
     limits: Limits | None = None
+    entered: Callable[[], None] = staticmethod(lambda: None)  # the server's; called when there is a connection
     due = math.inf  # loop time by which the client has to have said something whole
     _answering: RequestResponseCycle | None = None
     _waiting = 0  # bytes that came behind it
@@ -37,6 +39,7 @@ class GatewayHttp(HttpToolsProtocol):
         if self.limits is not None:
             self.limits.connections.bind(self.ticket, self)
             self.due = self.loop.time() + self.limits.first_request_s
+        self.entered()
 
     def data_received(self, data: bytes) -> None:
         """Read on while requests wait, within limits: only who reads learns that the client went."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import msgspec
@@ -37,10 +37,15 @@ def limits_of(settings: GatewaySettings) -> Limits:
     )
 
 
-async def sweep(connections: Iterable[Any]) -> None:
-    """End, for ever, whatever is past its ``due``; ``connections`` is read anew each time."""
+async def sweep(connections: Collection[Any], somebody: Callable[[], Awaitable[object]]) -> None:
+    """End, for ever, whatever is past its ``due``; ``connections`` is read anew each time.
+
+    While there are none it waits for ``somebody`` to connect: a quiet node would look for nothing twice a second.
+    """
     loop = asyncio.get_running_loop()
     while True:
+        if not connections:
+            await somebody()
         await asyncio.sleep(SWEEP_S)
         now = loop.time()
         for connection in list(connections):

@@ -10,7 +10,9 @@ import contextlib
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,19 +42,33 @@ class _Guest(Server):
         self._context, self._limits = context, limits
         self._sweeping: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
+        self._somebody = asyncio.Event()  # has a connection, or had one a moment ago; or all ends
 
     def end(self) -> None:
         """Stop serving, at once."""
         self.should_exit = True
         self._ending.set()
+        self._somebody.set()
 
     async def main_loop(self) -> None:
         """As uvicorn has it, which looks ten times a second: most of what a quiet worker would cost."""
         while not await self.on_tick(0):  # 0: it writes the time of day for the answers' headers
+            if not self.server_state.connections:
+                self._somebody.clear()
+                await self._somebody.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_S):
                     await self._ending.wait()
                     await asyncio.sleep(_TAKE_S)  # whoever has connected by now is still taken
+
+    def _entered(self) -> None:
+        """A connection is there and nothing of it was read yet. While there was none nobody kept the time of day, and
+        newcomers judge their clocks by it.
+        """
+        if not self._somebody.is_set():
+            today = formatdate(time.time(), usegmt=True).encode()
+            self.server_state.default_headers = [(b"date", today), *self.config.encoded_headers]
+            self._somebody.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -70,7 +86,7 @@ class _Guest(Server):
             proxies=self._limits.proxies,
         )
         self.servers = [acceptor]  # uvicorn closes these when it stops
-        self._sweeping = asyncio.create_task(sweep(self.server_state.connections), name="sweep")
+        self._sweeping = asyncio.create_task(sweep(self.server_state.connections, self._somebody.wait), name="sweep")
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -85,6 +101,7 @@ class _Guest(Server):
     def _protocol(self, source: Source, ticket: object) -> asyncio.Protocol:
         made = GatewayHttp(config=self.config, server_state=self.server_state, app_state={})
         made.source, made.ticket, made.limits = source, ticket, self._limits
+        made.entered = self._entered
         return made
 
 

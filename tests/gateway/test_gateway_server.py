@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.errors import AddressMissing, InvalidInput, PortInUse
 from aware_agent.gateway.asgi import Receive, Scope, Send, answer
 from aware_agent.gateway.server import GatewayServer
@@ -97,3 +98,32 @@ async def test_tls_1_2_or_newer(certificate: tuple[Path, Path]) -> None:
 async def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="certificate"):
         await GatewayServer(hello, "127.0.0.1", 0, (tmp_path / "no.crt", tmp_path / "no.key")).start()
+
+
+async def test_the_first_answer_after_a_long_rest_has_todays_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody keeps the time of day while there is no connection; newcomers judge their clocks by it."""
+    server = GatewayServer(hello, "127.0.0.1", 0)
+    await server.start()
+    try:
+        await asyncio.sleep(0)  # it has looked at its watch, and rests
+        monkeypatch.setattr("aware_agent.gateway.server.time.time", lambda: 4_000_000_000.0)
+        async with httpx.AsyncClient() as client:
+            first = await client.get(f"http://127.0.0.1:{server.port}/")
+        assert first.headers["date"] == "Tue, 02 Oct 2096 07:06:40 GMT"
+    finally:
+        await server.stop()
+
+
+async def test_a_client_that_says_nothing_is_swept_also_when_it_is_the_first_after_a_rest() -> None:
+    settings = GatewaySettings(first_request_timeout_s=0.1)
+    server = GatewayServer(hello, "127.0.0.1", 0, settings=settings)
+    await server.start()
+    try:
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            async with asyncio.timeout(30):
+                assert await reader.read() == b""
+            writer.close()
+            await asyncio.sleep(1.5)  # long enough for it to rest again
+    finally:
+        await server.stop()

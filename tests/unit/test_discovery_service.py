@@ -77,6 +77,24 @@ async def test_a_change_is_told_at_once() -> None:
         await eventually(lambda: (peer := b.peers.get(node_id(0))) and peer.term == 9 and peer.is_queen)
 
 
+async def test_a_quiet_node_hears_and_says_nothing_until_it_is_not_quiet_any_more() -> None:
+    port = free_port()
+    fast = Pace(interval_s=0.02, fast_s=0.02)
+    quiet = [True]
+    async with service(0, "demo", port, pace=fast) as a:
+        async with service(1, "demo", port, pace=fast, quiet=lambda: quiet[0]) as b:
+            await eventually(lambda: b.counters["heard"] > 5)
+            assert b.counters["announced"] == a.counters["heard"] == 0
+            quiet[0] = False
+            await eventually(lambda: a.counters["heard"] > 2)
+            quiet[0] = True
+            said = b.counters["announced"]
+            more = b.counters["heard"] + 5
+            await eventually(lambda: b.counters["heard"] > more)
+            assert b.counters["announced"] == said
+        assert b.counters["announced"] == said, "nor does it say good-bye"
+
+
 def test_a_replay_is_heard_once() -> None:
     member = service(0, "demo", 1)
     datagram = announcement()

@@ -101,6 +101,21 @@ def test_a_worker_is_told_everything_once_and_then_what_changes() -> None:
     assert news.pending(WORKER, told, news.announcement()) == [NewTrust(trust)]
 
 
+def test_a_node_more_in_a_large_colony_is_no_news_to_all_the_others() -> None:
+    colony = Colony()
+    names = [f"01HZZZZZZZZZZZZZZZZZZZZ{number:03d}" for number in range(70)]
+    for name in names[:20]:
+        colony.record(name, name, Status.READY)
+    news, told = News(colony.reader), Told()
+    news.pending(WORKER, told, news.announcement())
+    assert news.announcement().size == 32
+    told_of = []
+    for name in names[20:]:
+        colony.record(name, name, Status.READY)
+        told_of += news.pending(WORKER, told, news.announcement())
+    assert [frame.size for frame in told_of if isinstance(frame, Announcement)] == [64, 128]
+
+
 def test_while_nobody_reigns_the_last_term_stands() -> None:
     colony = Colony()
     news = News(colony.reader)

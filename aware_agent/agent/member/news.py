@@ -10,6 +10,7 @@ from aware_agent.colony.node import Config
 from aware_agent.colony.rotation import Trust
 
 MAX_MEMBERS = 15  # named to workers; a council has 7 at most
+EXACT = 16  # a colony of no more nodes is told its size as it is
 
 
 class Told(msgspec.Struct):
@@ -72,6 +73,6 @@ class News:
 
 
 def _about(count: int) -> int:
-    """``count`` rounded up to a power of two: each node that joins would else be told to all others. What depends on it
-    is the pace of beacons and how renewals are spread."""
-    return 1 << max(count - 1, 0).bit_length()
+    """``count``, of a large colony rounded up to a power of two: each node that joins would else be told to all others.
+    What depends on it is the pace of beacons and how renewals are spread."""
+    return count if count <= EXACT else 1 << (count - 1).bit_length()
