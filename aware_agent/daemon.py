@@ -283,8 +283,10 @@ def _rejoin(settings: Settings, *, removed: bool) -> int:
 def _run(settings: Settings) -> None:
     from aware_agent.loop import new_loop
 
+    # A newcomer asks a few questions and ends: the loop that Python has will do, and need not be loaded.
+    comes = not StateDir(Path(settings.state_dir)).membership_path.exists() and not has_founding_key(settings)
     try:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
+        with asyncio.Runner(loop_factory=None if comes else new_loop) as runner:
             origin = runner.run(live(settings))
     except AwareError as error:
         from aware_agent.agent.parts import Removed

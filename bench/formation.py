@@ -24,7 +24,7 @@ from aware_agent.store.keys import prefix_end
 from aware_agent.store.model import ChangeKind
 from aware_agent.store.watch import watch
 from bench.client import ColonyClient, Unreachable
-from bench.formation_workers import MEMBERS, Cost, workers
+from bench.formation_workers import MEMBERS, Cost, floor, workers
 from bench.harness import Run
 from bench.lab import Agent, Lab, LabError, default_spec
 from bench.measure import cpu_seconds
@@ -33,6 +33,7 @@ from bench.peers.serf import Serf
 _LIMIT_S = 180.0
 _MANY = 50  # from here on agents are started a few at a time
 _AT_ONCE = 10
+_EACH = "CPU s of one agent"
 T = TypeVar("T")
 
 
@@ -87,13 +88,16 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
 async def _workers(run: Run, nodes: int, repeat: int, at_once: int) -> None:
     """All but a few of ``nodes`` are workers."""
     costs: list[tuple[Cost, Cost]] = []
+    alone: list[float] = []
     try:
         for number in range(repeat):
+            alone.append(await asyncio.to_thread(floor, at_once or nodes - MEMBERS))
             run.say(f"{nodes} agents, {number + 1}/{repeat}")
             costs.append(await workers(nodes, at_once))
     except LabError as error:
         run.skip(f"AWARE: {nodes} agents", f"failed, {len(costs)} runs before succeeded: {error}")
-    peer = f"Serf: {nodes} agents"
+    peer, ground = f"Serf: {nodes} agents", f"libraries alone: {at_once or nodes - MEMBERS} at once"
+    run.record(ground, alone, unit=_EACH, kind="floor", settings="a process that imports them and ends")
     start = (
         f"{nodes - MEMBERS} workers, {at_once} starting at a time" if at_once else f"{nodes - MEMBERS} workers at once"
     )
@@ -101,12 +105,12 @@ async def _workers(run: Run, nodes: int, repeat: int, at_once: int) -> None:
         rows = (
             ("s from last start", [t.ready - t.last for t in times]),
             ("s from first start", [t.ready - t.first for t in times]),
-            ("CPU s of one agent", [t.each for t in times]),
+            (_EACH, [t.each for t in times]),
             ("CPU s of the queen for it", [t.queen for t in times]),
             ("CPU s of her gateway for it", [t.gateway for t in times]),
         )
         for unit, values in rows:
-            against = [peer] if unit.startswith("s ") else []
+            against = [peer] if unit.startswith("s ") else [ground] if unit == _EACH else []
             run.record(
                 f"AWARE: {nodes} agents, {how}", values, unit=unit, kind="aware", settings=start, against=against
             )

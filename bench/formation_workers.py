@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 import time
 from typing import NamedTuple
 
 from bench.client import Unreachable
 from bench.lab import Agent, Lab, LabError
 from bench.measure import cpu_seconds
+from bench.processes import clean_environment
 
 MEMBERS = 3
 _LIMIT_S = 180.0
 _LOOK_S = 0.1
 _NAME = "worker-"
+_FLOOR = "import asyncio, ssl, uvloop, msgspec, websockets.asyncio.client, uvicorn, httptools"
 
 
 class Cost(NamedTuple):
@@ -30,6 +35,18 @@ class Cost(NamedTuple):
     each: float  # of one agent, from its start until the queen heard it
     queen: float  # of the queen's agent for each of them
     gateway: float  # of her gateway for each of them; the bench asks it ten times a second
+
+
+def floor(at_once: int) -> float:
+    """CPU seconds of one Python process that loads what a worker stands on and ends; ``at_once`` of them meet."""
+    before = os.times()
+    made = [subprocess.Popen([sys.executable, "-c", _FLOOR], env=clean_environment()) for _ in range(at_once)]
+    codes = [process.wait(_LIMIT_S) for process in made]
+    if any(codes):
+        raise LabError("a process that only imports failed")
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    return spent / at_once
 
 
 async def workers(nodes: int, at_once: int) -> tuple[Cost, Cost]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import ssl
 import time
@@ -95,6 +96,7 @@ class Channel:
         self._clock = clock
         self._attempt: _Attempt | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at: float | None = None  # when it is due, by the channel's clock
         self._tasks = Background(f"channel to {seat.name}")
         self._closed = False
 
@@ -163,10 +165,20 @@ class Channel:
             attempt.abort()
 
     def _wake_at(self, when: float) -> None:
+        """Feed a tick at ``when``, and not a moment before: the loop counts whole milliseconds, and one that comes too
+        early comes again and again until it is time.
+        """
+        if when == self._wakes_at:
+            return
         if self._timer:
             self._timer.cancel()
-        delay = max(0.0, when - self._clock())
-        self._timer = asyncio.get_running_loop().call_later(delay, self.feed, Tick())
+        delay = when - self._clock()
+        delay = math.ceil(delay * 1000 + 1) / 1000 if delay > 0 else 0.0
+        self._timer, self._wakes_at = asyncio.get_running_loop().call_later(delay, self._tick), when
+
+    def _tick(self) -> None:
+        self._timer = self._wakes_at = None
+        self.feed(Tick())
 
     # What an attempt tells -------------------------------------------------------------------------------------------
 

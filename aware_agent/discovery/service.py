@@ -98,7 +98,7 @@ class BeaconService:
         # Our own broadcasts come back to us; this prefix tells them before any HMAC is computed.
         self._own = secrets.token_bytes(_PREFIX)
         self._sequence = 0
-        self._sent = 0
+        self._sent = 0  # announcements since the start or the last hurry, with those that quiet kept back
         self._size = 0
         self._sockets: list[BroadcastSocket] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -227,13 +227,13 @@ class BeaconService:
         self._size = self._describe().size
         if not self._quiet():
             self._announce(leaving=False)
+        self._sent += 1
 
     def _announce(self, *, leaving: bool) -> None:
         self._sequence += 1
         nonce = self._own + (self._sequence % 2**32).to_bytes(4, "big")
         beacon = self._compose(Kind.ANNOUNCE, self.keys.current, nonce, leaving=leaving)
         datagram = encode(beacon, self.keys.keys[self.keys.current], self.colony)
-        self._sent += 1
         self.counters["announced"] += sum([sock.broadcast(datagram) for sock in self._sockets])
 
     def _compose(self, kind: Kind, key_id: str, nonce: bytes, *, leaving: bool = False) -> Beacon:

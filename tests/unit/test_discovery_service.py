@@ -95,6 +95,13 @@ async def test_a_quiet_node_hears_and_says_nothing_until_it_is_not_quiet_any_mor
         assert b.counters["announced"] == said, "nor does it say good-bye"
 
 
+async def test_a_quiet_node_looks_as_rarely_as_it_would_speak() -> None:
+    slower = Pace(interval_s=3600, fast_s=0.001, fast_count=1)
+    async with service(0, "demo", free_port(), pace=slower, quiet=lambda: True) as member:
+        await eventually(lambda: member._timer and member._timer.when() - asyncio.get_running_loop().time() > 0.1)
+        assert member.counters["announced"] == 0
+
+
 def test_a_replay_is_heard_once() -> None:
     member = service(0, "demo", 1)
     datagram = announcement()
