@@ -37,11 +37,6 @@ def _duration(text: str | float) -> float:
     return found
 
 
-@app.callback()
-def _check() -> None:
-    """Check that a colony that runs keeps what it promises."""
-
-
 @app.command("election")
 def election(
     *,

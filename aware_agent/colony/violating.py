@@ -28,9 +28,12 @@ def smallest(history: Sequence[Operation], first: int = 0) -> History:
     if not violation(history, first):
         return ()
     whole = _settled(_prefix(tuple(history), first))
-    begin, rest = _end(whole)
-    first = first if begin is None else begin.value
-    found = _without_unseen(_without_looks(rest, first), first)
+    begin, found, before = None, whole, 0
+    while before != len(found):  # what is left out overlaps with nothing any more
+        before = len(found)
+        cut, found = _end(found)
+        begin, first = (begin, first) if cut is None else (cut, cut.value)
+        found = _without_unseen(_without_looks(found, first), first)
     ordered = tuple(sorted(found, key=lambda one: one.start))
     return ordered if begin is None else (*_context(whole, begin, ordered), begin, *ordered)
 
@@ -123,42 +126,24 @@ def _without_looks(history: History, first: int) -> History:
 
 
 def _without_unseen(history: History, first: int) -> History:
-    """Without writes nobody saw, where nobody was refused; again as long as that helps: one may be seen by another."""
-    if any(one.outcome == "refused" for one in history):
-        return history
-    history = _without_all_unseen(history, first)
+    """Without writes that nobody saw and that excuse no refusal; again as long as that helps: one may see another."""
+    for certain in (False, True):
+        idle = [one for one in _idle(history) if certain or one.end == math.inf]
+        if _violates(less := _minus(history, idle), first):
+            history = less
     if len(history) > _FEW:  # the longest a person reads is far shorter, and each costs a search
         return history
-    before = 0
-    while before != len(history):
-        before = len(history)
-        for one in sorted(history, key=lambda one: one.start, reverse=True):
-            if not one.only_looks and not _is_seen(one, history) and _violates(less := _minus(history, [one]), first):
-                history = less
+    for one in sorted(history, key=lambda one: one.start, reverse=True):
+        if one in _idle(history) and _violates(less := _minus(history, [one]), first):
+            return _without_unseen(less, first)
     return history
 
 
-def _without_all_unseen(history: History, first: int) -> History:
+def _idle(history: History) -> list[Operation]:
+    """Writes whose value nobody read or wrote on condition of, and because of which nobody can have been refused."""
     seen = {one.value for one in history if one.kind == "read"} | {one.expected for one in history if one.kind == "cas"}
-    for certain in (False, True):
-        less = tuple(
-            one for one in history if one.only_looks or one.value in seen or (one.end != math.inf and not certain)
-        )
-        if _violates(less, first):
-            history = less
-    return history
-
-
-def _is_seen(write: Operation, history: History) -> bool:
-    """Whether somebody read its value, or wrote on condition of it."""
-    return any(
-        other is not write and ((other.kind == "read" and other.value == write.value) or _expects(other, write.value))
-        for other in history
-    )
-
-
-def _expects(operation: Operation, value: int) -> bool:
-    return operation.kind == "cas" and operation.expected == value
+    refused = max((one.end for one in history if one.outcome == "refused"), default=-math.inf)
+    return [one for one in history if not one.only_looks and one.value not in seen and one.start >= refused]
 
 
 def _minus(history: History, gone: Sequence[Operation]) -> History:

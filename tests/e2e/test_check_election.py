@@ -9,11 +9,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aware_agent.security import pki
 from bench.lab import Lab
 from tests.patience import UNHURRIED
 
@@ -34,10 +37,10 @@ async def lab() -> AsyncIterator[Lab]:
 class Check:
     """One run of the command."""
 
-    def __init__(self, lab: Lab, *options: str) -> None:
+    def __init__(self, lab: Lab, *options: str, context: Path | None = None) -> None:
         command = [sys.executable, "-m", "aware_agent.cli", "check", "election", *options]
         self.process = subprocess.Popen(
-            [*command, "--context", str(lab.write_context())],
+            [*command, "--context", str(context or lab.write_context())],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -69,6 +72,14 @@ async def at_work(lab: Lab) -> None:
     async with asyncio.timeout(LIMIT_S):
         while (value := await register(lab)) is None or not json.loads(value)["value"]:
             await asyncio.sleep(0.05)
+
+
+async def nobody_reigns(lab: Lab) -> None:
+    """Return when every member says that there is no queen."""
+    async with asyncio.timeout(LIMIT_S), lab.client((await lab.admin()).token) as client:
+        for agent in lab.running():
+            while (await client.once(agent.url, "GET", "/v1/queen", timeout_s=30.0)).status != 503:
+                await asyncio.sleep(0.2)
 
 
 @contextlib.asynccontextmanager
@@ -139,3 +150,40 @@ async def test_an_interrupted_check_tidies_up_and_what_a_killed_one_leaves_goes_
     assert done[0] == 0, done
     assert await register(lab) is None
     assert await kept_keys(lab) == []
+
+
+async def refused(lab: Lab, context: Path | None = None) -> tuple[int, str]:
+    """Exit code and the one line that says why a check cannot begin."""
+    code, out, err = await Check(lab, "--duration", "1s", "--json", context=context).ended()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert await register(lab) is None
+    return code, line
+
+
+async def test_who_may_not_a_colony_of_another_ca_and_no_queen_are_one_clear_error_each(lab: Lab) -> None:
+    password = "correct horse battery"
+    assert (await lab.ask("PUT", "/v1/users/vera", {"role": "viewer", "password": password})).ok
+    where = lab.directory / "vera"
+    where.mkdir()
+    context = lab.write_context(where)
+    async with lab.client() as vera:
+        (where / "token").write_text(await vera.login("vera", password, LIMIT_S))
+    assert await refused(lab, context) == (
+        3,
+        "error: this needs role operator, you are viewer (log in as somebody who has it)",
+    )
+
+    stranger = where / "stranger.crt"
+    stranger.write_bytes(pki.create_ca(lab.colony, time.time()).certificate)
+    context.write_text(json.dumps({**json.loads(context.read_text()), "ca_file": str(stranger)}))
+    code, line = await refused(lab, context)
+    assert code == 7
+    assert "certificate" in line
+
+    lab.etcd.members[0].kill()
+    await nobody_reigns(lab)
+    code, out, err = await Check(lab, "--duration", "1s").ended()
+    assert (code, out.count("verdict")) == (7, 0)
+    (line,) = err.splitlines()
+    assert "the queen of colony lab was not found within 15 s" in line
