@@ -114,8 +114,10 @@ class ColonyReader:
 
     def line(self) -> tuple[str, ...]:
         """Who would reign after the queen, best first."""
-        eligible = {node for node, record in self.records().items() if record.eligible}
-        return line_of_succession(self.presence(), eligible)
+        records = self.records()
+        eligible = {node for node, record in records.items() if record.eligible}
+        drained = {node for node, record in records.items() if record.drained}
+        return line_of_succession(self.presence(), eligible, drained)
 
     def unserved(self) -> tuple[str, ...]:
         """Those in line whose gateway does not answer."""

@@ -30,7 +30,7 @@ def drain(
 ) -> None:
     """Give a node no new work, and what it does to others: its reign, its seat in the council, its place in a caste.
 
-    What nobody else can take over it keeps until somebody can. aware nodes uncordon gives it work again.
+    What nobody else can take over it keeps until somebody can. aware nodes uncordon gives it work again. For an admin.
     """
     from aware_agent.cli.tokens import seconds
 

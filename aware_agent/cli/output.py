@@ -28,7 +28,10 @@ STYLES = {
     "spare": "dim",
 }
 _WIDE = 4096  # not a terminal: never cut a cell
-_CONTROLS = dict.fromkeys((*range(32), *range(0x7F, 0xA0)), "\ufffd")
+# The last ones turn the direction of writing, so that a line reads as another than it is.
+_CONTROLS = dict.fromkeys(
+    (*range(32), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
+)
 
 
 def clean(value: Any) -> str:

@@ -41,6 +41,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     queen: str  # node id
     pending: SeatMove | None = None
     names: Mapping[str, str] = {}  # of the nodes that were asked for, by id: who may not sit is no candidate
+    state: Council = Council()  # what the keeper remembers: whom it does not ask again yet
+    now: float = 0.0  # Unix seconds
 
 
 def choose_target(situation: Situation, source: str, target: str = "") -> str:
@@ -61,7 +63,8 @@ def choose_target(situation: Situation, source: str, target: str = "") -> str:
     stays = tuple(member for member in picture.look.members if member.node != source)
     without = msgspec.structs.replace(picture.look, members=stays)
     free = tuple(candidate for candidate in picture.look.candidates if candidate.id != source)
-    return Picture(msgspec.structs.replace(without, candidates=free), Council(), 0.0).next_to_sit().id
+    others = msgspec.structs.replace(without, candidates=free)
+    return Picture(others, situation.state, situation.now).next_to_sit().id
 
 
 def _picture(situation: Situation) -> Picture:
@@ -81,8 +84,8 @@ def _picture(situation: Situation) -> Picture:
             candidates=tuple(situation.candidates),
             seats={},
         ),
-        Council(),
-        0.0,
+        situation.state,
+        situation.now,
     )
 
 
@@ -120,9 +123,9 @@ def _check_target(situation: Situation, picture: Picture, target: str) -> None:
         raise Conflict(
             f"{name} is not allowed into the council", hint="it has to join with: aware tokens create --eligible"
         )
-    if candidate.obstacle:
+    if obstacle := picture.obstacle(candidate):
         hint = "choose another, or leave --to out" if candidate.etcd else _NO_ETCD
-        raise Conflict(f"it cannot take the seat: {candidate.obstacle}", hint=hint)
+        raise Conflict(f"it cannot take the seat: {obstacle}", hint=hint)
 
 
 # The keeper's part ----------------------------------------------------------------------------------------------------

@@ -7,19 +7,23 @@ from collections.abc import Container, Mapping, Sequence
 from aware_agent.colony.node import Report
 
 
-def line_of_succession(presence: Mapping[str, Report], eligible: Container[str]) -> tuple[str, ...]:
-    """Live candidates, best first: whose gateway answers, then higher priority, longer in the colony, lower id.
+def line_of_succession(
+    presence: Mapping[str, Report], eligible: Container[str], drained: Container[str] = ()
+) -> tuple[str, ...]:
+    """Live candidates, best first: whose gateway answers, who is not drained, then higher priority, longer in the
+    colony, lower id.
 
     Who may stand is an admin's word, ``eligible``: what a worker says of itself makes it no candidate. A node that is
     leaving is none either. One whose gateway does not answer could take no write yet, so it stands behind all that
-    could; it stays in line, because a colony where no gateway answers needs a queen all the same.
+    could; it stays in line, because a colony where no gateway answers needs a queen all the same. So it is with drained
+    ones.
     """
     candidates = [
         (report, node)
         for node, report in presence.items()
         if node in eligible and report.candidate and not report.leaving
     ]
-    order = sorted(candidates, key=lambda c: (not c[0].serving, -c[0].priority, c[0].joined_at, c[1]))
+    order = sorted(candidates, key=lambda c: (not c[0].serving, c[1] in drained, -c[0].priority, c[0].joined_at, c[1]))
     return tuple(node for _, node in order)
 
 

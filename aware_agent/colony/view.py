@@ -116,7 +116,11 @@ def build_view(data: ColonyData) -> ColonyView:
     queen = _queen(data)
     line = [
         i
-        for i in line_of_succession(data.presence, {i for i, e in data.entries.items() if e.record.eligible})
+        for i in line_of_succession(
+            data.presence,
+            {i for i, e in data.entries.items() if e.record.eligible},
+            {i for i, e in data.entries.items() if e.record.drained},
+        )
         if queen is None or i != queen.id
     ]
     rank = {node: place for place, node in enumerate(line)}

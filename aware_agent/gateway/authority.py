@@ -153,6 +153,9 @@ class Authority:
             self._check_session(principal, user)
         elif self._began(self._place(principal)):
             raise Unauthenticated("this token was revoked", hint="log in again: aware login")
+        elif principal.account and principal.account != user.account:
+            # Whoever gave it may have been cut off, and have known an older password or another user of that name.
+            raise Unauthenticated("the user changed since this token was issued", hint="log in again: aware login")
         elif principal.iat < int(user.password_at):
             raise Unauthenticated("the password changed since this token was issued", hint="log in again: aware login")
         if not allows(user.role, principal.role):

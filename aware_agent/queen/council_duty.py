@@ -17,6 +17,7 @@ from aware_agent.colony.rotation import Trust
 from aware_agent.colony.seats import (
     AddLearner,
     Candidate,
+    Council,
     CouncilRecord,
     GiveSeat,
     SeatMove,
@@ -77,6 +78,8 @@ class CouncilDuty:
             candidates=self._colony.candidates(),
             queen=self._colony.me,
             pending=self._colony.move(),
+            state=self._keeper.state if self._keeper else Council(),
+            now=time.time(),
         )
 
     def keeps_etcd(self) -> bool:

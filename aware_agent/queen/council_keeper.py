@@ -123,6 +123,11 @@ class CouncilKeeper:
         self.message = ""  # what is going on, one sentence
         self.settled = False  # nothing has to be changed, and nothing is waited for
 
+    @property
+    def state(self) -> Council:
+        """What it remembers of its looks."""
+        return self._state
+
     def use(self, members: Membership) -> None:
         """Other connections from now on."""
         self._members = members

@@ -55,6 +55,10 @@ class WishCommands:
         if node.status is not Status.READY or not node.candidate:
             problem = node.status.value if node.candidate else "not a candidate"
             raise Conflict(f"{node.name} cannot reign: it is {problem}", hint="choose a ready candidate")
+        if node.drained:
+            raise Conflict(
+                f"{node.name} is drained", hint=f"choose another, or first: aware nodes uncordon {node.name}"
+            )
         return await self._resign(node.id, actor)
 
     async def _resign(self, to: str, actor: str) -> Written:

@@ -54,6 +54,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind = "access"
     session: str = ""  # id; see BARE_TTL_S for those without
     turn: int = 0  # of a refresh token
+    account: str = ""  # see UserRecord.account; "" is whoever holds the colony's secret, and a token of a session
 
 
 class Issued(NamedTuple):
@@ -78,6 +79,7 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
     sid: str = ""
     turn: int = 0
+    account: str = ""
 
 
 def token_key(colony: str, secret: bytes) -> bytes:
@@ -106,6 +108,7 @@ class TokenSigner:
         scopes: tuple[str, ...] = (),
         session: str = "",
         turn: int = 0,
+        account: str = "",
         jti: str | None = None,
     ) -> Issued:
         """A token for ``name``, valid for ``ttl_s`` seconds from Unix time ``now``. ``jti`` is for tests."""
@@ -126,6 +129,7 @@ class TokenSigner:
             scopes=scopes,
             sid=session,
             turn=turn,
+            account=account,
         )
         payload: dict[str, Any] = msgspec.to_builtins(claims)
         return Issued(jwt.encode(payload, self._key, algorithm=_ALGORITHM), _principal(claims))
@@ -174,4 +178,5 @@ def _principal(claims: _Claims) -> Principal:
         kind=claims.kind,
         session=claims.sid,
         turn=claims.turn,
+        account=claims.account,
     )

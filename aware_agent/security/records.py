@@ -62,6 +62,11 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     password_at: float = 0.0  # when the password was changed. 0: never
     id: str = ""  # random: a user who is deleted and made anew is another one
 
+    @property
+    def account(self) -> str:
+        """Another one for another user of this name, and after another password; never empty. Not secret."""
+        return f"{self.id}@{self.password_at!r}"
+
     def __repr__(self) -> str:
         """Without the hash."""
         return f"UserRecord({self.name!r}, {self.role})"

@@ -116,6 +116,17 @@ async def test_lower_roles_are_refused_and_change_nothing(
     assert context.commands.calls == []
 
 
+@pytest.mark.parametrize("patch", [{"pinned": ["192.0.2.7"]}, {"drained": True}])
+async def test_what_of_a_node_an_operator_may_not_change(
+    anonymous: httpx.AsyncClient, context: MemoryContext, as_: As, patch: dict[str, Any]
+) -> None:
+    """Addresses of its certificate; and whether it reigns and sits, as with a transfer and a moved seat."""
+    refused = await anonymous.patch("/v1/nodes/demo-2", json=patch, headers=as_(CHANGE))
+    assert refused.status_code == 403
+    assert context.commands.calls == []
+    assert (await anonymous.patch("/v1/nodes/demo-2", json=patch, headers=as_(GOVERN))).status_code == 200
+
+
 @pytest.mark.parametrize("row", [row for row in GUARDED if "stream" not in row[1]], ids=_name)
 async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: MemoryContext, as_: As, row: Any) -> None:
     method, path, needed, body = row

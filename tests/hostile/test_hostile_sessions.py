@@ -92,6 +92,38 @@ async def test_tokens_of_a_deleted_user_are_nothing_to_the_one_made_anew(
         assert (await refresh(thief, stolen)).status_code == 401
 
 
+async def test_what_a_member_that_is_cut_off_gives_for_an_old_password_is_nothing_at_the_queen() -> None:
+    """It sees no queen and no change of a password that leaked; the queen that it cannot see is there all the same."""
+    behind, colony = MemoryContext(), MemoryContext()
+    behind.standing_queen = lambda: False  # type: ignore[method-assign]
+    async with at(create_gateway(behind), THIEF) as cut, at(create_gateway(colony), OWNER) as queen:
+        governs = {"authorization": f"Bearer {(await log_in(queen, 'ada'))['access_token']}"}
+        anew = {"role": "operator", "password": "it leaked, so a new one"}
+        stolen_before = await log_in(cut, "otto")
+        assert (await queen.put("/v1/users/otto", json=anew, headers=governs)).status_code == 200
+        stolen = await log_in(cut, "otto")
+        assert stolen["session"] == ""
+        assert await reads(cut, stolen), "nobody could tell it"
+        for tokens in (stolen_before, stolen):
+            assert not await reads(queen, tokens)
+
+
+async def test_access_without_a_session_is_nothing_to_the_user_made_anew(
+    app: GatewayApp, context: MemoryContext
+) -> None:
+    async with at(app, OWNER) as admin, at(app, THIEF) as thief:
+        governs = {"authorization": f"Bearer {(await log_in(admin, 'ada'))['access_token']}"}
+        with pytest.MonkeyPatch.context() as without:
+            without.setattr(context, "standing_queen", lambda: False)
+            bare = await log_in(thief, "otto")
+        assert bare["session"] == ""
+        assert await reads(thief, bare)
+        assert (await admin.delete("/v1/users/otto", headers=governs)).status_code == 200
+        anew = {"role": "admin", "password": "another good password"}
+        assert (await admin.put("/v1/users/otto", json=anew, headers=governs)).status_code == 200
+        assert not await reads(thief, bare)
+
+
 async def test_nobody_invents_a_session_or_takes_anothers(app: GatewayApp) -> None:
     async with at(app, OWNER) as owner, at(app, THIEF) as thief:
         ada, vera = await log_in(owner, "ada"), await log_in(thief, "vera")

@@ -129,10 +129,10 @@ def test_inventory_speaks_the_script_protocol(queen: FakeGateway, aware: Run) ->
 
 
 def test_a_node_cannot_steer_the_terminal(queen: FakeGateway, aware: Run) -> None:
-    evil = node("demo-3", labels={"x": "\x1b]0;owned\x07[red]"})
+    evil = node("demo-3", labels={"x": "\x1b]0;owned\x07[red]", "y": "safe\u202e\u2066evil"})
     queen.say("GET /v1/nodes", {"nodes": [evil]})
     result = aware("nodes", "list")
-    assert "\x1b" not in result.stdout
+    assert not set("\x1b\u202e\u2066") & set(result.stdout)
     assert "[red]" in result.stdout
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, cast
 
 import msgspec
 import pytest
 from queen_support import Queen, refused, with_council
 
 from aware_agent.colony.election import Resign
-from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.colony.node import Status
-from aware_agent.colony.seats import SeatMove
+from aware_agent.colony.seats import Council, SeatMove
 from aware_agent.queen import commands as do
+from aware_agent.queen.council_keeper import CouncilKeeper
 from aware_agent.queen.drain import REIGN_S, Drain
 from tests.memory_colony import node_id
 
@@ -111,6 +113,28 @@ async def test_a_drained_queen_hands_over_to_the_first_in_line_that_is_not_drain
     (resigned,) = drained.resigned
     assert resigned.to == node_id(2)
     assert "demo-1 is drained" in resigned.reason
+
+
+async def test_the_drained_stand_last_in_line_and_nobody_hands_over_to_them(drained: Drained) -> None:
+    await drained.put(1, drained=True)
+    view = drained.queen.colony.reader.view()
+    assert [node.name for node in sorted(view.nodes, key=lambda node: node.rank if node.rank is not None else -1)] == [
+        "demo-1", "demo-3", "demo-4", "demo-5", "demo-2",
+    ]  # fmt: skip
+    assert view.heir == node_id(2)
+    assert drained.queen.colony.reader.line()[-1] == node_id(1)
+    assert "demo-2 is drained" in await refused(drained.queen, do.Transfer(node=node_id(1)), Conflict)
+
+
+async def test_a_node_whose_etcd_did_not_start_is_passed_over_for_as_long_as_the_keeper_does(drained: Drained) -> None:
+    duty = drained.queen.reign._council
+    keeper = CouncilKeeper(duty._colony, cast("Any", None))
+    keeper._state = Council(avoid={node_id(3): time.time() + 600.0})
+    duty._keeper = keeper
+    await drained.put(1, drained=True)
+    await drained.drain.once()
+    assert drained.move is not None
+    assert drained.move.target == node_id(4)
 
 
 async def test_a_drained_queen_reigns_on_while_nobody_else_can(drained: Drained) -> None:

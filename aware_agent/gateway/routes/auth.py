@@ -105,10 +105,13 @@ def _client(request: Request) -> str:
 
 
 def _meanwhile(gateway: Gateway, user: UserRecord, *, session: str = "", refresh_token: str = "") -> Response:
-    """Access for minutes, given by who cannot write: nothing can be changed with it before there is a queen."""
+    """Access for minutes, given by who sees no queen. There may be one whose changes have not come here, so it counts
+    for the user as this copy knows him: where he has another password or is another, it is worth nothing.
+    """
     signer, now = gateway.authority.signer, gateway.authority.now()
+    access = signer.issue(user.name, user.role, now=now, ttl_s=BARE_TTL_S, session=session, account=user.account)
     document = Tokens(
-        access_token=signer.issue(user.name, user.role, now=now, ttl_s=BARE_TTL_S, session=session).token,
+        access_token=access.token,
         expires_in=int(BARE_TTL_S),
         refresh_token=refresh_token,
         role=user.role,

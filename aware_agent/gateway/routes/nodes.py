@@ -39,9 +39,9 @@ async def read_node(gateway: Here, node: str) -> Response:
 
 @endpoint(router, "PATCH", "/v1/nodes/{node}", role=Role.OPERATOR, body=NodePatch, answer=NodeChange, also=[412])
 async def change_node(request: Request, gateway: Here, who: Who, node: str, if_match: IfMatch = None) -> Response:
-    """Merge labels (null removes one), cordon or drain, or open for work again; an admin also pins addresses."""
+    """Merge labels (null removes one), cordon or drain, or open for work again. An admin drains and pins."""
     patch = await read(request, NodePatch)
-    if patch.pinned is not None:
+    if patch.pinned is not None or patch.drained:
         require(who.role, Role.ADMIN)
     found = find_node(gateway, node)
     written = await write(

@@ -48,7 +48,7 @@ options:
   drained:
     description:
       - Whether the node is kept from new work and others take over what it does - its reign, its seat in the council, its place
-        in a caste. What nobody else can take over it keeps. The module does not wait for that; C(aware nodes drain) does.
+        in a caste. What nobody else can take over it keeps. The module does not wait for that; C(aware nodes drain) does. V(true) takes the role admin.
     type: bool
   pinned:
     description:
