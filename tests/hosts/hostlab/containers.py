@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def _cgroups() -> list[str]:
 
 def create(lab: Lab, host: str, name: str, profile: str, hostname: str) -> None:
     """A host from the image ``name``; its network is there."""
-    podman(
+    words = (
         *("create", "--name", lab.container(host), "--hostname", hostname),
         *("--label", f"{LABEL}={lab.name}", "--label", f"host={host}", "--label", f"profile={profile}"),
         *("--network", f"ns:/run/netns/{lab.namespace_of(host)}", "--dns=none", "--no-hosts"),
@@ -65,6 +66,15 @@ def create(lab: Lab, host: str, name: str, profile: str, hostname: str) -> None:
         *("--cap-add", CAPABILITIES, "--security-opt", "seccomp=unconfined", "--stop-timeout", "20"),
         name,
     )
+    try:
+        podman(*words)
+    except LabError as error:
+        # A create that was killed may have reserved the name in podman's storage, where no list of podman shows it.
+        left = re.search(r"already in use by ([0-9a-f]{12,64})", str(error))
+        if left is None:
+            raise
+        podman("rm", "--force", left[1])
+        podman(*words)
 
 
 def start(lab: Lab, host: str, state: str) -> None:
