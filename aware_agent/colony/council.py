@@ -103,19 +103,25 @@ def _blind(state: Council, event: Blind, _now: float) -> Decision:
 
 def _done(state: Council, event: Done, now: float) -> Decision:
     _check_pending(state, event.step)
-    rest = {Promote: REST_S, Remove: REST_S, MoveLeader: LEADER_REST_S}.get(type(event.step), 0.0)
+    rest = LEADER_REST_S if isinstance(event.step, MoveLeader) else _rest_after(event.step)
     rest_until = max(state.rest_until, now + rest) if rest else state.rest_until
     return Decision(replace(state, phase=Phase.WATCHING, step=None, rest_until=rest_until, failures=0))
 
 
 def _failed(state: Council, event: Failed, now: float) -> Decision:
     _check_pending(state, event.step)
-    pause = min(_LONGEST_RETRY_S, _RETRY_S * 2.0 ** min(10, state.failures))
+    # An answer may have been lost on its way from an etcd that did it: then the voters changed all the same.
+    pause = max(min(_LONGEST_RETRY_S, _RETRY_S * 2.0 ** min(10, state.failures)), _rest_after(event.step))
     sentence = f"etcd did not do it: {event.reason}; looking again in {pause:g} s"
     state = replace(
         state, phase=Phase.WATCHING, step=None, failures=state.failures + 1, rest_until=now + pause, told=sentence
     )
     return Decision(state, None, sentence)
+
+
+def _rest_after(step: Step) -> float:
+    """Seconds that etcd is left in peace after a change of its voters."""
+    return REST_S if isinstance(step, Promote | Remove) else 0.0
 
 
 def _check_pending(state: Council, step: Step) -> None:
