@@ -163,25 +163,32 @@ class LeaseKeeper:
             await pause.wait()
 
     async def _keep(self, stream: KeepAlives, pause: Pause) -> None:
-        """Writes keepalives on an open stream until there are no leases. :raises StreamBroken: broken or silent."""
+        """Keeps leases on an open stream until there are none. :raises StreamBroken: broken or silent."""
         watchdog = _Watchdog(stream, pause.tries, self.clock)
-        reader = asyncio.create_task(self._read(stream, pause, watchdog), name="lease-acks")
-        reader.add_done_callback(lambda _: self._wake.set())
+        halves = (
+            asyncio.create_task(self._read(stream, pause, watchdog), name="lease-acks"),
+            asyncio.create_task(self._write(stream, watchdog), name="lease-keepalives"),
+        )
         try:
-            while self._leases and not reader.done():
-                await self._send_due(stream, watchdog)
-                self._wake.clear()
-                if not reader.done():
-                    await self._sleep()
-            if reader.done():
-                reader.result()
+            # Whichever half sees the end ends the other: neither may wait for good on a stream that is over.
+            ended, _ = await asyncio.wait(halves, return_when=asyncio.FIRST_COMPLETED)
+            for half in ended:
+                half.result()
         finally:
             watchdog.cancel()
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)  # its error too is nobody's but ours
+            for half in halves:
+                half.cancel()
+            await asyncio.gather(*halves, return_exceptions=True)  # the other's error too is nobody's but ours
             for held in self._leases.values():
                 held.unacked.clear()
                 held.next_send = 0.0  # a new stream proves itself at once
+
+    async def _write(self, stream: KeepAlives, watchdog: _Watchdog) -> None:
+        """Writes keepalives until there are no leases."""
+        while self._leases:
+            await self._send_due(stream, watchdog)
+            self._wake.clear()
+            await self._sleep()
 
     async def _send_due(self, stream: KeepAlives, watchdog: _Watchdog) -> None:
         now = self.clock()
@@ -197,7 +204,7 @@ class LeaseKeeper:
             await stream.send(held.id)
 
     async def _sleep(self) -> None:
-        """Until the next keepalive is due, a lease comes, or the reader ends."""
+        """Until the next keepalive is due or a lease comes."""
         wait = min((held.next_send for held in self._leases.values()), default=0.0) - self.clock()
         timer = asyncio.get_running_loop().call_later(max(0.0, wait), self._wake.set)
         try:

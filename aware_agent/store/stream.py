@@ -1,8 +1,12 @@
-"""A two-way stream to etcd, with one kind of failure and a way to end it from outside."""
+"""A two-way stream to etcd, with one kind of failure and a way to end it from outside.
+
+Nobody waits here on gRPC's word alone: a call that is cancelled before it is connected never wakes who writes to it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,6 +19,8 @@ from aware_agent.store.requests import EtcdRequests, being_cancelled
 from aware_agent.store.rpc import Method
 
 _EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # grpc-stubs does not know it
+# Far longer than one attempt to connect may take: only what would wait for good is ended by it.
+WRITE_S = 10.0
 
 
 class Stream:
@@ -27,6 +33,8 @@ class Stream:
         self._metadata: Metadata | None = None
         self._call: Any = None
         self._aborted = ""
+        self._reading: set[asyncio.Timeout] = set()
+        self._writing: set[asyncio.Timeout] = set()
 
     async def __aenter__(self) -> Stream:
         """Opens at the current endpoint. :raises StreamBroken: no token could be had; StoreError: closed."""
@@ -35,6 +43,8 @@ class Stream:
         try:
             self._metadata = await self._client.tokens.metadata(self._line, self._client.timeout_s)
             self._call = self._line.stream(self._method)(metadata=self._metadata)
+            # However it ends: a channel that is closed cancels its calls, too.
+            self._call.add_done_callback(lambda _: _wake(self._writing))
         except AuthenticationFailed as failed:
             failure = self._client.note(self._line, None, failed.code, failed.details, sent=False)
             self._stack.close()
@@ -57,20 +67,14 @@ class Stream:
 
     async def read(self) -> Any:
         """The next message."""
-        try:
-            message = await self._call.read()
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError, asyncio.CancelledError) as error:
-            raise await self._broken(error) from None
+        message = await self._unless_broken(self._call.read(), self._reading, None)
         if message is _EOF:
             raise await self._broken(None)
         return message
 
     async def write(self, message: Any) -> None:
-        """Sends a message; returns when gRPC has taken it."""
-        try:
-            await self._call.write(message)
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError, asyncio.CancelledError) as error:
-            raise await self._broken(error) from None
+        """Sends a message; returns when gRPC has taken it. What it does not take in ``WRITE_S`` aborts the stream."""
+        await self._unless_broken(self._call.write(message), self._writing, WRITE_S)
 
     def abort(self, reason: str) -> None:
         """Nobody answers: whoever reads or writes gets :class:`StreamBroken`, and the connection is not reused."""
@@ -78,10 +82,28 @@ class Stream:
             self._aborted = reason
             self._client.ring.report(self._line, frozen=True)
             self._call.cancel()
+            _wake(self._reading | self._writing)
 
     def forget_token(self) -> None:
         """etcd said inside the stream that it does not like the token."""
         self._client.tokens.forget(self._metadata)
+
+    async def _unless_broken(self, step: Awaitable[Any], waiting: set[asyncio.Timeout], limit_s: float | None) -> Any:
+        """What ``step`` gives. In ``waiting`` it can be woken for as long as it takes."""
+        limit = asyncio.timeout(0.0 if self._aborted else limit_s)
+        try:
+            async with limit:
+                waiting.add(limit)
+                try:
+                    return await step
+                finally:
+                    waiting.discard(limit)
+        except TimeoutError:
+            if not self._call.done():
+                self.abort(f"{self.endpoint} took no message for {WRITE_S:.0f} s")
+            raise await self._broken(None) from None
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError, asyncio.CancelledError) as error:
+            raise await self._broken(error) from None
 
     async def _broken(self, error: BaseException | None) -> BaseException:
         # "Cancelled" is also what gRPC says when the call was, by abort or because the channel was closed.
@@ -95,3 +117,10 @@ class Stream:
         elif self._call.done() and (status := await self._call.code()) is not grpc.StatusCode.OK:
             code, details = status.name, await self._call.details()
         return StreamBroken(self._client.note(self._line, self._metadata, code, details))
+
+
+def _wake(waiting: set[asyncio.Timeout]) -> None:
+    """Who waits in there gets TimeoutError."""
+    for limit in waiting:
+        if not limit.expired():
+            limit.reschedule(0.0)
