@@ -9,7 +9,7 @@ import typer
 
 from aware_agent.cli.options import JsonOption
 from aware_agent.cli.output import print_json, say, warn
-from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from aware_agent.cli.first_login import Opened
@@ -88,34 +88,43 @@ def open_colony(
     if not as_json:
         say(f"logged in to colony {opened.colony} as admin; the context is {opened.context}")
         say(f"the password of admin is in {opened.password_file}")
-    trouble = _made_worthless(opened, limit_s, quiet=as_json) if rotate else "it was left out"
+    phases, trouble = _made_worthless(opened, limit_s if rotate else None, quiet=as_json)
     if as_json:
         found = {"colony": opened.colony, "context": str(opened.context), "password_file": str(opened.password_file)}
         print_json({**found, "key_worthless": not trouble, "trouble": trouble})
-    elif trouble:
-        warn(f"the founding key is still worth as much as the colony's CAs: {trouble}")
-        say("when all is well: aware rotation start --auto; aware rotation status --wait 10m; then delete the key")
-    else:
-        say(f"the founding key is worthless now: delete {key_file}")
+    elif not trouble:
+        say(f"the founding key is worthless {'now' if phases else 'already'}: delete {key_file}")
+    if not trouble:
+        return
+    sentence = f"the founding key is still worth as much as the colony's CAs: {trouble}"
+    if rotate:
+        raise Conflict(sentence, hint="run this again until it says that the key is worthless")
+    warn(f"{sentence}; run this again without --no-rotate")
 
 
-def _made_worthless(opened: Opened, limit_s: float, *, quiet: bool) -> str:
-    """Rotate, and say on the way how far it is. Returns why that is not done, or ""."""
+def _made_worthless(opened: Opened, limit_s: float | None, *, quiet: bool) -> tuple[list[str], str]:
+    """Rotate, and say on the way how far it is; without ``limit_s`` only look. The phases, and why it is not done."""
     from aware_agent.cli.client import Gateway
     from aware_agent.cli.context import load_context
     from aware_agent.cli.errors import Unreachable
     from aware_agent.cli.first_login import login
-    from aware_agent.cli.rotation_follow import make_key_worthless
+    from aware_agent.cli.rotation_follow import make_key_worthless, worthless
+
+    phases: list[str] = []
 
     def tell(phase: str) -> None:
-        if not quiet and phase in _PHASES:
-            say(_PHASES[phase])
+        if phase in _PHASES:
+            phases.append(phase)
+            if not quiet:
+                say(_PHASES[phase])
 
     with Gateway(load_context(opened.context, {})) as client:
         try:
-            return make_key_worthless(client, limit_s, tell, lambda: login(client, opened.password_file))
+            if limit_s is None:
+                return [], "" if worthless(client.get("/v1/rotation").data) else "it was left out"
+            return phases, make_key_worthless(client, limit_s, tell, lambda: login(client, opened.password_file))
         except Unreachable as error:
-            return error.message
+            return phases, error.message
 
 
 @app.command("material")

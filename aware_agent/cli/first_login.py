@@ -17,16 +17,18 @@ import msgspec
 from aware_agent.agent.found import ADMIN
 from aware_agent.cli.client import Gateway
 from aware_agent.cli.context import config_home, load_context
-from aware_agent.cli.errors import NotLoggedIn, Unreachable
+from aware_agent.cli.errors import NotLoggedIn, OutcomeUnknown, Unreachable
 from aware_agent.cli.files import read_secret_text
 from aware_agent.cli.paths import at
 from aware_agent.colony.errors import Conflict
 from aware_agent.security import pki
-from aware_agent.security.files import DIRECTORY_MODE, PUBLIC_MODE, read_secret, write_atomic
+from aware_agent.security.files import DIRECTORY_MODE, PUBLIC_MODE, read_public, read_secret, write_atomic
 from aware_agent.security.founding_key import FoundingKey, parse_founding_key
 from aware_agent.security.jwt import BARE_TTL_S, TokenSigner, token_key
 from aware_agent.security.password import ensure_password
 from aware_agent.security.roles import Role
+
+CA_FILE = "ca.crt"
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -40,27 +42,62 @@ class Opened(msgspec.Struct, frozen=True):
 def open_colony(key_file: Path, endpoints: Sequence[str], context: Path, password_file: Path | None) -> Opened:
     """Write a context for ``endpoints``, set the password of admin, and log in.
 
-    Raises InvalidInput for a file that holds no founding key, Conflict when another colony's context is there,
-    NotLoggedIn when the colony's secret is not this key's (any more), Unreachable.
+    When the key is refused and this was done with it before, what was written then is used. Raises InvalidInput for a
+    file that holds no founding key, Conflict when another colony's context is there, NotLoggedIn when the colony's
+    secret is not this key's (any more) or somebody else set the password, Unreachable.
     """
     key = parse_founding_key(read_secret_text(key_file, "founding key"))
     _check_free(context, key.colony)
     passwords = password_file or context.with_name("admin.password")
     passwords.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-    # What is there stays as it is until the colony has answered.
-    with tempfile.TemporaryDirectory() as trying:
-        first = _write_context(key, endpoints, Path(trying) / "context.json")
-        password = _password(passwords)
-        _set_password(key, first, password)
-    _write_context(key, endpoints, context)
-    with Gateway(load_context(context, {})) as client:
-        login(client, passwords)
-    return Opened(key.colony, context, passwords)
+    opened = Opened(key.colony, context, passwords)
+    try:
+        _use_key(key, endpoints, opened)
+    except (NotLoggedIn, Unreachable) as refusal:
+        if isinstance(refusal, OutcomeUnknown) or not _opened_before(key, opened):
+            raise
+        try:
+            _log_in(opened)
+        except Unreachable:
+            raise refusal from None  # of two reasons that which tells of the key
+        return opened
+    _log_in(opened)
+    return opened
 
 
 def login(client: Gateway, password_file: Path) -> None:
-    """Log in as admin with the password in that file."""
-    client.login(ADMIN, _password(password_file))
+    """Log in as admin with the password in that file, which was admin's. Raises NotLoggedIn when it no longer is."""
+    try:
+        client.login(ADMIN, _password(password_file))
+    except NotLoggedIn as error:
+        raise NotLoggedIn(
+            f"somebody else set the password of {ADMIN} meanwhile, by opening this colony or with aware users set: the "
+            f"one in {password_file} is not good any more",
+            hint="ask who else has the founding key; with their password: aware login",
+        ) from error
+
+
+def _use_key(key: FoundingKey, endpoints: Sequence[str], opened: Opened) -> None:
+    # What is there stays as it is until the colony has answered.
+    with tempfile.TemporaryDirectory() as trying:
+        first = Path(trying) / "context.json"
+        # Another certificate of the same key than the colony's own: what a verifier compares is name and key.
+        ca = pki.create_ca(key.colony, time.time(), key=key.ca_key()).certificate
+        _write_context(key, endpoints, first, ca)
+        _set_password(key, first, _password(opened.password_file))
+        # With the answer came what is believed now: more than the key knows when a rotation is under way.
+        _write_context(key, endpoints, opened.context, read_public(first.with_name(CA_FILE)) or ca)
+
+
+def _opened_before(key: FoundingKey, opened: Opened) -> bool:
+    """Whether context and password were made with this very key, and are there."""
+    made = read_public(_mark(opened.context)) == key.id.encode()
+    return made and opened.context.exists() and opened.password_file.exists()
+
+
+def _log_in(opened: Opened) -> None:
+    with Gateway(load_context(opened.context, {})) as client:
+        login(client, opened.password_file)
 
 
 def default_context() -> Path:
@@ -96,14 +133,17 @@ def _check_free(path: Path, colony: str) -> None:
         raise Conflict(f"{path} is of colony {kept!r} and was left alone", hint="name another: --context FILE")
 
 
-def _write_context(key: FoundingKey, endpoints: Sequence[str], path: Path) -> Path:
+def _write_context(key: FoundingKey, endpoints: Sequence[str], path: Path, ca: bytes) -> None:
     path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-    document = {"colony": key.colony, "endpoints": list(endpoints), "ca_file": "ca.crt", "token_file": "token"}
-    # Another certificate of the same key than the colony's own: what a verifier compares is name and key.
-    ca = pki.create_ca(key.colony, time.time(), key=key.ca_key())
-    write_atomic(path.with_name("ca.crt"), ca.certificate, PUBLIC_MODE)
+    document = {"colony": key.colony, "endpoints": list(endpoints), "ca_file": CA_FILE, "token_file": "token"}
+    write_atomic(path.with_name(CA_FILE), ca, PUBLIC_MODE)
+    write_atomic(_mark(path), key.id.encode(), PUBLIC_MODE)
     write_atomic(path, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
-    return path
+
+
+def _mark(context: Path) -> Path:
+    """Where the (public) id of the founding key is kept with which ``context`` was made."""
+    return context.with_name(f"{context.stem}.founding-key-id")
 
 
 def _password(path: Path) -> str:

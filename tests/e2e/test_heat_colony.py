@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,9 +31,26 @@ def beside_each_other(servers: list[Guest]) -> list[str]:
     return [f"https://127.0.0.1:{server.environment['AWARE_GATEWAY_PORT']}" for server in servers]
 
 
-def aware(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+# The command line, killed when the gateway has begun the rotation and before a word of the answer was heeded.
+KILLED = """
+import os, signal, sys
+from aware_agent.cli.client import Gateway
+follow = Gateway._follow_rotation
+def kill(client, host, response):
+    if (response.request.method, response.request.url.path) == ("POST", "/v1/rotation"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    follow(client, host, response)
+Gateway._follow_rotation = kill
+from aware_agent.cli.main import main
+main()
+"""
+
+
+def aware(
+    *arguments: str | Path, program: tuple[str, str] = ("-m", "aware_agent.cli")
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "aware_agent.cli", *map(str, arguments)],
+        [sys.executable, *program, *map(str, arguments)],
         env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
         text=True,
@@ -42,13 +60,19 @@ def aware(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def opened(key: Path, endpoint: str, home: Path) -> Path:
-    """Log in for the first time, with nothing but the key and the address of one server."""
+    """Log in for the first time, with nothing but the key and the address of one server; killed once on the way."""
     context = home / "context.json"
-    done = aware("colony", "open", "--key-file", key, "--endpoint", endpoint, "--context", context)
-    assert done.returncode == 0, done.stderr
-    said = done.stdout.splitlines()
-    assert said[0].startswith("logged in to colony hive as admin"), said
-    assert said[-1] == f"the founding key is worthless now: delete {key}", (said, done.stderr)
+    arguments = ("colony", "open", "--key-file", key, "--endpoint", endpoint, "--context", context)
+    killed = aware(*arguments, program=("-c", KILLED))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    for when in ("now", "already"):
+        done = aware(*arguments)
+        assert done.returncode == 0, done.stderr
+        said = done.stdout.splitlines()
+        assert said[0].startswith("logged in to colony hive as admin"), said
+        assert said[-1] == f"the founding key is worthless {when}: delete {key}", (said, done.stderr)
+        # Nothing goes on while nobody is there who could believe the new CAs.
+        assert any(line.startswith("new CAs and a new secret go") for line in said) == (when == "now"), said
     assert (home / "admin.password").stat().st_mode & 0o077 == 0
     status = aware("status", "--json", "--context", context)
     assert status.returncode == 0, status.stderr

@@ -53,10 +53,10 @@ Route = Callable[[Ask], Reply]
 class Authority:
     """A CA and server certificates in files."""
 
-    def __init__(self, directory: Path, colony: str = COLONY) -> None:
+    def __init__(self, directory: Path, colony: str = COLONY, key: bytes | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         now = time.time()
-        ca = pki.create_ca(colony, now)
+        ca = pki.create_ca(colony, now, key=key)
         self.ca_file = directory / "ca.crt"
         self.ca_file.write_bytes(ca.certificate)
         self.pair_file, self.worker_file = directory / "pair.pem", directory / "worker.pem"
@@ -75,9 +75,7 @@ class FakeGateway:
         self.asked: list[Ask] = []
         self.redirect_to = ""
         self._server = _bind(_handler(self))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(authority.worker_file if worker else authority.pair_file)
-        self._server.tls = context
+        self.certify(authority, worker=worker)
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -85,6 +83,12 @@ class FakeGateway:
     def say(self, route: str, data: Any, status: int = 200) -> None:
         """Answer ``route`` always the same."""
         self.routes[route] = lambda _: Reply(data, status)
+
+    def certify(self, authority: Authority, *, worker: bool = False) -> None:
+        """Show a certificate of ``authority`` from the next connection on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(authority.worker_file if worker else authority.pair_file)
+        self._server.tls = context
 
     def paths(self) -> list[str]:
         """Method and path of every request so far."""
