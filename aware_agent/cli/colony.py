@@ -104,6 +104,8 @@ def open_colony(
 
 def _made_worthless(opened: Opened, limit_s: float | None, *, quiet: bool) -> tuple[list[str], str]:
     """Rotate, and say on the way how far it is; without ``limit_s`` only look. The phases, and why it is not done."""
+    import functools
+
     from aware_agent.cli.client import Gateway
     from aware_agent.cli.context import load_context
     from aware_agent.cli.errors import Unreachable
@@ -121,8 +123,9 @@ def _made_worthless(opened: Opened, limit_s: float | None, *, quiet: bool) -> tu
     with Gateway(load_context(opened.context, {})) as client:
         try:
             if limit_s is None:
-                return [], "" if worthless(client.get("/v1/rotation").data) else "it was left out"
-            return phases, make_key_worthless(client, limit_s, tell, lambda: login(client, opened.password_file))
+                return [], "" if worthless(client.get("/v1/rotation").data, opened.ca_pin) else "it was left out"
+            again = functools.partial(login, client, opened.password_file)
+            return phases, make_key_worthless(client, opened.ca_pin, limit_s, tell, again)
         except Unreachable as error:
             return phases, error.message
 

@@ -37,6 +37,7 @@ class Opened(msgspec.Struct, frozen=True):
     colony: str
     context: Path
     password_file: Path
+    ca_pin: str  # of the CA that is derived from the key
 
 
 def open_colony(key_file: Path, endpoints: Sequence[str], context: Path, password_file: Path | None) -> Opened:
@@ -50,9 +51,11 @@ def open_colony(key_file: Path, endpoints: Sequence[str], context: Path, passwor
     _check_free(context, key.colony)
     passwords = password_file or context.with_name("admin.password")
     passwords.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-    opened = Opened(key.colony, context, passwords)
+    # Another certificate of the same key than the colony's own: what a verifier compares is name and key.
+    ca = pki.create_ca(key.colony, time.time(), key=key.ca_key()).certificate
+    opened = Opened(key.colony, context, passwords, pki.ca_pin(ca))
     try:
-        _use_key(key, endpoints, opened)
+        _use_key(key, ca, endpoints, opened)
     except (NotLoggedIn, Unreachable) as refusal:
         if isinstance(refusal, OutcomeUnknown) or not _opened_before(key, opened):
             raise
@@ -77,12 +80,10 @@ def login(client: Gateway, password_file: Path) -> None:
         ) from error
 
 
-def _use_key(key: FoundingKey, endpoints: Sequence[str], opened: Opened) -> None:
+def _use_key(key: FoundingKey, ca: bytes, endpoints: Sequence[str], opened: Opened) -> None:
     # What is there stays as it is until the colony has answered.
     with tempfile.TemporaryDirectory() as trying:
         first = Path(trying) / "context.json"
-        # Another certificate of the same key than the colony's own: what a verifier compares is name and key.
-        ca = pki.create_ca(key.colony, time.time(), key=key.ca_key()).certificate
         _write_context(key, endpoints, first, ca)
         _set_password(key, first, _password(opened.password_file))
         # With the answer came what is believed now: more than the key knows when a rotation is under way.

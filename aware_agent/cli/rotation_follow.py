@@ -77,17 +77,22 @@ def council_lacks(client: Gateway) -> str:
     return "" if votes >= size else f"{votes} of {size} members of the council are there"
 
 
-def worthless(data: dict[str, Any]) -> bool:
-    """Whether nobody believes any more what is derived from the founding key."""
-    return FIRST_GENERATION not in (data["generation"], data["other"]) and data["phase"] != "finishing"
+def worthless(data: dict[str, Any], ca_pin: str) -> bool:
+    """Whether nobody believes any more what is derived from the founding key: its secret, and its CA ``ca_pin``."""
+    from aware_agent.security.pki import find_pinned
+
+    if FIRST_GENERATION in (data["generation"], data["other"]) or data["phase"] == "finishing":
+        return False
+    return find_pinned(str(data["ca"]).encode(), ca_pin) is None  # a rotation may have kept the CAs
 
 
-def make_key_worthless(client: Gateway, limit_s: float, tell: Tell, login: Callable[[], Any]) -> str:
-    """Rotates CAs and secret of a colony that was founded from a key. Returns why that is not done yet, or "".
+def make_key_worthless(client: Gateway, ca_pin: str, limit_s: float, tell: Tell, login: Callable[[], Any]) -> str:
+    """Rotates CAs and secret of a colony that was founded from a key whose CA has the pin ``ca_pin``. Returns why that
+    is not done yet, or "".
 
     May be ended at any moment and repeated. Raises Unreachable, and what ``login`` and the gateway refuse.
     """
-    first = _First(client)
+    first = _First(client, ca_pin)
     return first.trouble(followed(client, limit_s, tell, login, first.over))
 
 
@@ -97,14 +102,14 @@ class _First:
     So whoever is stopped on the way still believes somebody when the rotation has gone on.
     """
 
-    def __init__(self, client: Gateway) -> None:
-        self._client = client
+    def __init__(self, client: Gateway, ca_pin: str) -> None:
+        self._client, self._ca_pin = client, ca_pin
         self._last = 0  # highest generation before this one began
         self._why = ""
 
     def over(self, data: dict[str, Any]) -> bool:
         """Whether there is nothing left to do here; gives the order that is due."""
-        if worthless(data):
+        if worthless(data, self._ca_pin):
             return True
         if data["phase"] == "settled":
             self._last = self._last or data["last"]
@@ -120,7 +125,7 @@ class _First:
 
     def trouble(self, data: dict[str, Any]) -> str:
         """Why it is not done, or ""."""
-        if worthless(data):
+        if worthless(data, self._ca_pin):
             return ""
         if data["phase"] == "settled":
             return self._why or "the rotation has only begun"

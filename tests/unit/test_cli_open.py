@@ -118,7 +118,8 @@ class Founded:
 @pytest.fixture
 def hive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Founded]:
     monkeypatch.setattr(rotation_follow, "LOOK_S", 0.01)
-    monkeypatch.setitem(Gateway.__init__.__kwdefaults__, "deadline_s", 0.5)
+    usual = Gateway.__init__.__kwdefaults__ or {}
+    monkeypatch.setattr(Gateway.__init__, "__kwdefaults__", usual | {"deadline_s": 0.5})
     made = Founded(tmp_path)
     try:
         yield made
@@ -267,6 +268,17 @@ def test_a_password_that_was_changed_since_is_told(hive: Founded) -> None:
     again = hive.open("anna")
     assert again.exit_code == 3
     assert "somebody else set the password of admin" in again.stderr
+
+
+def test_a_rotation_that_kept_the_cas_did_not_make_it_worthless(hive: Founded) -> None:
+    assert hive.open("anna", "--no-rotate").exit_code == 0
+    hive.authorities |= {2: hive.authorities[1], 3: hive.authorities[2]}
+    hive.trust, hive.good = Trust(generation=2, last=2), ""
+    looked = json.loads(hive.open("anna", "--no-rotate", "--json").stdout)
+    assert (looked["key_worthless"], hive.orders) == (False, [""])
+    done = hive.open("anna")
+    assert done.exit_code == 0, done.output
+    assert (hive.trust.generation, "worthless now" in done.stdout) == (3, True)
 
 
 def test_another_key_is_not_taken_for_the_one_that_opened(hive: Founded) -> None:
