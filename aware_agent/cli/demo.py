@@ -41,7 +41,7 @@ class StepFailed(AwareError):
 def up() -> None:
     """Start the demo, or bring it to what inventories/local/cluster.yml says; then show it."""
     from aware_agent.cli.checkout import find_checkout
-    from aware_agent.cli.demo_state import is_settled, note_played
+    from aware_agent.cli.demo_state import forget_played, is_settled, note_played
     from aware_agent.cli.status import show_status
 
     checkout = find_checkout()
@@ -51,6 +51,7 @@ def up() -> None:
         _farewell(checkout)
         return
     began = time.monotonic()
+    forget_played(checkout)
     _play(checkout, "playbooks/site.yml")
     note_played(checkout)
     _title(f"the colony, {time.monotonic() - began:.0f} s later: aware status")

@@ -36,6 +36,11 @@ def note_played(checkout: Checkout) -> None:
     write_atomic(checkout.demo / "played.json", msgspec.json.encode(played))
 
 
+def forget_played(checkout: Checkout) -> None:
+    """A play begins: ended half way, it leaves what the next one has to look at."""
+    (checkout.demo / "played.json").unlink(missing_ok=True)
+
+
 def is_settled(checkout: Checkout) -> bool:
     """Whether nothing was edited since the last play, all processes run, and the colony is whole and wants the same."""
     try:

@@ -9,7 +9,7 @@ import typer
 
 from aware_agent.cli.errors import Unreachable
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
-from aware_agent.cli.output import print_json, say
+from aware_agent.cli.output import print_json, say, warn
 from aware_agent.cli.paths import at
 from aware_agent.colony.errors import Conflict
 
@@ -36,8 +36,13 @@ def drain(
 
     limit_s = 0.0 if no_wait else float(seconds(wait))
     with gateway(context) as client:
-        name = client.request("PATCH", at("v1", "nodes", node), body={"drained": True}).data["node"]["name"]
-        left = _left(client, node, limit_s, None if as_json else say)
+        done = client.request("PATCH", at("v1", "nodes", node), body={"drained": True}).data
+        name = done["node"]["name"]
+        try:
+            left = _left(client, done["node"], limit_s, None if as_json else say)
+        except KeyboardInterrupt:
+            warn(f"{name} stays drained; aware nodes uncordon {name} gives it work again")
+            raise
     if as_json:
         print_json({"node": name, "left": left})
     elif not left:
@@ -51,21 +56,29 @@ def drain(
         say(f"{name} gets no new work, and still {' and '.join(left)}")
 
 
-def _left(client: Gateway, node: str, limit_s: float, tell: Any) -> list[str]:
-    """What the node still does after at most ``limit_s`` seconds; ``tell`` hears of each change."""
+def _left(client: Gateway, node: dict[str, Any], limit_s: float, tell: Any) -> list[str]:
+    """What the node still does after at most ``limit_s`` seconds; ``tell`` hears of each change, and why it waits."""
     end, told, left = time.monotonic() + limit_s, "", ["was not asked"]
+    why = ""
     while True:
         try:
-            left = work_of(client.get(at("v1", "nodes", node)).data, client.get("/v1/council/members").data)
+            left = work_of(client.get(at("v1", "nodes", node["id"])).data, client.get("/v1/council/members").data)
+            why = _reason(client, node) if left and tell else ""
         except Unreachable:  # for a moment, while she hands over; or for good
             if time.monotonic() >= end:
                 raise
         if not left or time.monotonic() >= end:
             return left
-        if tell and (said := " and ".join(left)) != told:
+        if tell and (said := f"it still {' and '.join(left)}" + (f": {why}" if why else "")) != told:
             told = said
-            tell(f"it still {said}")
+            tell(said)
         time.sleep(LOOK_S)
+
+
+def _reason(client: Gateway, node: dict[str, Any]) -> str:
+    """What the history said last, since the node was drained, of why it keeps something."""
+    told = client.get("/v1/events", type="node.drain_waits", since=node["revision"], limit=1000).data["events"]
+    return next((str(event["message"]) for event in reversed(told) if event["subject"] == node["id"]), "")
 
 
 def work_of(node: dict[str, Any], council: dict[str, Any]) -> list[str]:

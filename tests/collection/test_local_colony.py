@@ -208,6 +208,32 @@ def test_a_directory_with_something_else_is_not_taken_over(bench: Bench) -> None
     assert (bench.state / "thesis.txt").read_text() == "years of work"
 
 
+def test_a_play_that_ends_half_way_takes_nobodys_seat_and_another_colony_is_refused(bench: Bench) -> None:
+    """The spec wants one node by mistake, for the time of a play that ends early: all three are what they were."""
+    bench.spec(3)
+    assert bench.play("site").rc == 0
+    (bench.state / "council-token").write_text(token_text(2))  # the stand-in gives all the same one
+    before, note = bench.pids(), json.loads((bench.state / "council.json").read_text())
+    assert note["nodes"] == ["demo-1", "demo-2", "demo-3"]
+    bench.spec(1)
+    (bench.state / "ports.json").rename(bench.state / "ports.kept")
+    (bench.state / "ports.json").mkdir()
+    assert bench.play("site").rc != 0
+    assert json.loads((bench.state / "council.json").read_text()) == note
+    (bench.state / "ports.json").rmdir()
+    (bench.state / "ports.kept").rename(bench.state / "ports.json")
+    bench.spec(3, colony="other")
+    other = bench.play("site")
+    assert other.rc != 0
+    assert "holds colony demo, and the spec is for other; stop that one first" in other.out + other.err
+    assert sorted(path.name for path in (bench.state / "nodes").iterdir()) == note["nodes"]
+    bench.spec(3)
+    again = bench.play("site")
+    assert again.rc == 0, again.out + again.err
+    assert not re.search(r"changed=[1-9]", again.out), again.out
+    assert bench.pids() == before
+
+
 def test_an_agent_that_ends_at_once_says_why(bench: Bench) -> None:
     bench.spec(2)
     (bench.bin / "aware-agent").write_text(

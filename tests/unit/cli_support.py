@@ -241,6 +241,7 @@ def node(name: str, url: str = "https://127.0.0.1:1", **changes: Any) -> dict[st
         "origin": "broadcast",
         "config_version": 0,
         "config_applied": True,
+        "revision": 7,
         **changes,
     }
 

@@ -171,15 +171,21 @@ def test_changes(queen: FakeGateway, aware: Run, arguments: tuple[str, ...], rou
 def test_a_drain_waits_until_others_do_the_work_and_says_what_is_left(queen: FakeGateway, aware: Run) -> None:
     demo_2 = node("demo-2", role="queen", caste="web")
     queen.say("PATCH /v1/nodes/demo-2", {"changed": True, "node": demo_2})
-    queen.say("GET /v1/nodes/demo-2", demo_2)
+    queen.say(f"GET /v1/nodes/{demo_2['id']}", demo_2)
     queen.say("GET /v1/council/members", {"members": [{"node": demo_2["id"], "name": "demo-2"}]})
+    kept = {"subject": demo_2["id"], "message": "nobody can take it"}
+    queen.say(
+        "GET /v1/events", {"events": [{"subject": "x", "message": "no"}, kept, {"subject": "x", "message": "no"}]}
+    )
     waits = aware("nodes", "drain", "demo-2", "--wait", "1s")
     assert waits.exit_code == 5
-    assert waits.stdout == "it still reigns and has a seat in the council and serves in caste web\n"
+    assert waits.stdout == (
+        "it still reigns and has a seat in the council and serves in caste web: nobody can take it\n"
+    )
     assert "demo-2 is drained, and still reigns and has a seat in the council and serves in caste web" in waits.stderr
     at_once = json.loads(aware("nodes", "drain", "demo-2", "--no-wait", "--json").stdout)
     assert at_once == {"node": "demo-2", "left": ["reigns", "has a seat in the council", "serves in caste web"]}
-    queen.say("GET /v1/nodes/demo-2", node("demo-2"))
+    queen.say(f"GET /v1/nodes/{demo_2['id']}", node("demo-2"))
     queen.say("GET /v1/council/members", {"members": []})
     assert aware("nodes", "drain", "demo-2").stdout == "demo-2 is drained: its host may be worked on\n"
     assert [ask.body for ask in queen.asked if ask.method == "PATCH"] == [{"drained": True}] * 3
