@@ -236,6 +236,17 @@ def _token_text(settings: Settings) -> str:
     return text
 
 
+def _check_way_in(settings: Settings) -> None:
+    """Judge the founding key or token as a run would. One that is not there yet may still come: only a run refuses."""
+    from aware_agent.security.founding_key import read_founding_key
+    from aware_agent.security.token import parse_token
+
+    if has_founding_key(settings):
+        read_founding_key(Path(settings.founding_key_file), settings.colony)
+    elif settings.token_file and os.path.exists(settings.token_file):
+        parse_token(_token_text(settings))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point of ``aware-agent``; without ``argv`` it has the process to itself."""
     if argv is None:
@@ -260,7 +271,8 @@ def _command(arguments: argparse.Namespace) -> int:
     if arguments.command == "rejoin":
         return _rejoin(settings, removed=arguments.removed)
     if arguments.command == "check":
-        StateDir(Path(settings.state_dir)).load()
+        if StateDir(Path(settings.state_dir)).load() is None:
+            _check_way_in(settings)
         print(f"{arguments.config} is fine: node {settings.name} of colony {settings.colony}")  # noqa: T201
         return 0
     set_up_logs(settings.name, settings.log.level, settings.log.format)

@@ -42,6 +42,7 @@ def up() -> None:
     """Start the demo, or bring it to what inventories/local/cluster.yml says; then show it."""
     from aware_agent.cli.checkout import find_checkout
     from aware_agent.cli.demo_state import forget_played, is_settled, note_played
+    from aware_agent.cli.specfile import read_spec
     from aware_agent.cli.status import show_status
 
     checkout = find_checkout()
@@ -50,6 +51,7 @@ def up() -> None:
         show_status(checkout.context_file)
         _farewell(checkout)
         return
+    read_spec(checkout.root / "inventories" / "local" / "cluster.yml")  # Ansible tells of a broken one in ten lines
     began = time.monotonic()
     forget_played(checkout)
     _play(checkout, "playbooks/site.yml")

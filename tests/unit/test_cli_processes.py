@@ -99,9 +99,24 @@ def test_pid_files_that_name_no_process(tmp_path: Path, text: str) -> None:
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for mark in ("playbooks/site.yml", "inventories/local/cluster.yml"):
         (tmp_path / mark).parent.mkdir(parents=True)
-        (tmp_path / mark).write_text("")
+        (tmp_path / mark).write_text("colony: demo\nsize: 1\n")
     monkeypatch.chdir(tmp_path / "playbooks")
     return tmp_path
+
+
+def test_a_broken_or_missing_wish_is_one_line_and_the_demo_can_be_looked_at_all_the_same(checkout: Path) -> None:
+    wish = checkout / "inventories" / "local" / "cluster.yml"
+    for text, said in (("", "is not a mapping"), ("size: [", "is not YAML"), (None, "cannot read spec")):
+        wish.unlink()
+        if text is not None:
+            wish.write_text(text)
+        up = CliRunner().invoke(app, ["demo", "up"])
+        assert up.exit_code != 0
+        assert said in up.output
+        for command in ("status", "down"):
+            looked = CliRunner().invoke(app, ["demo", command])
+            assert (looked.exit_code, "no demo here" in looked.stdout) == (0, True)
+        wish.touch()
 
 
 def test_demo_status(checkout: Path, start: Start) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from aware_agent.agent.settings import Settings, SettingsInvalid, load_settings
 from aware_agent.agent.settings_environment import is_section
+from aware_agent.security.founding_key import make_founding_key
 
 GOOD = 'colony = "demo"\nstate_dir = "/var/lib/aware-agent"\nname = "n1"\naddress = "127.0.0.1"\n'
 ODD = [
@@ -97,10 +98,9 @@ def test_what_is_sound_stays_accepted(tmp_path: Path, text: str) -> None:
     assert load_settings(write(tmp_path, text), {}).name == "n1"
 
 
-@pytest.mark.parametrize("command", ["check", "run"])
-def test_check_and_run_say_the_same_of_odd_values(tmp_path: Path, command: str) -> None:
-    path = write(tmp_path, '[gateway]\nbind = "everywhere"')
-    done = subprocess.run(
+def agent(command: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """``aware-agent COMMAND`` with these settings and none of the environment."""
+    return subprocess.run(
         [sys.executable, "-m", "aware_agent.daemon", command, "--config", str(path)],
         capture_output=True,
         text=True,
@@ -108,6 +108,43 @@ def test_check_and_run_say_the_same_of_odd_values(tmp_path: Path, command: str) 
         timeout=60,
         env={name: text for name, text in os.environ.items() if not name.startswith("AWARE_")},
     )
+
+
+KEY = make_founding_key("demo", b"k" * 32).text()
+OTHER = make_founding_key("hive", b"k" * 32).text()
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "mode", "said"),
+    [
+        ("founding_key_file", KEY, 0o644, "its mode 0644 lets other users read it"),
+        ("founding_key_file", KEY[:-2] + "zz", 0o600, "typo"),
+        ("founding_key_file", "\0\1\2", 0o600, "this is not a founding key"),
+        ("founding_key_file", OTHER, 0o600, "is of colony 'hive', this node is to be of 'demo'"),
+        ("token_file", "aware1.typo", 0o600, "token"),
+    ],
+)
+def test_check_and_run_say_the_same_of_what_lets_a_node_in(
+    tmp_path: Path, field: str, content: str, mode: int, said: str
+) -> None:
+    """Also of a file that only a run needs; one that is missing may still come, and only a run refuses that."""
+    secret = tmp_path / "way-in"
+    text = GOOD.replace("/var/lib/aware-agent", str(tmp_path / "state"))
+    path = tmp_path / "agent.toml"
+    path.write_text(f'{text}{field} = "{secret}"\n')
+    assert agent("check", path).returncode == 0
+    secret.write_text(content)
+    secret.chmod(mode)
+    check, run = agent("check", path), agent("run", path)
+    assert said in check.stderr
+    assert (check.returncode, check.stderr.splitlines()[-1]) == (run.returncode, run.stderr.splitlines()[-1])
+    assert check.returncode != 0
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_check_and_run_say_the_same_of_odd_values(tmp_path: Path, command: str) -> None:
+    path = write(tmp_path, '[gateway]\nbind = "everywhere"')
+    done = agent(command, path)
     assert done.returncode == SettingsInvalid.exit_code
     assert f"settings {path}: gateway.bind 'everywhere' is not an IP address to serve on" in done.stderr
 
