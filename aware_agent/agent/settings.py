@@ -23,6 +23,7 @@ from aware_agent.colony.decoding import from_plain
 from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.colony.names import Kind, is_name
 from aware_agent.colony.node import Labels, LogLevel
+from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.timing import Timing
 from aware_agent.security.regular import read_regular
 
@@ -173,7 +174,7 @@ def load_settings(path: Path, environment: Mapping[str, str]) -> Settings:
         settings = _with_defaults(settings)
         check_settings(settings)
     except msgspec.ValidationError as error:
-        raise SettingsInvalid(f"settings {path}: {error}", hint="see docs/settings.md") from error
+        raise SettingsInvalid(f"settings {path}: {in_words(error).message}", hint="see docs/settings.md") from error
     except InvalidInput as error:
         raise SettingsInvalid(f"settings {path}: {error.message}", hint=error.hint) from error
     return settings

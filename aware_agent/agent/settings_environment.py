@@ -13,6 +13,7 @@ import msgspec
 
 from aware_agent.colony.decoding import from_plain
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.plain_words import in_words
 
 PREFIX = "AWARE_"
 _LABELS = dict[str, str]
@@ -78,5 +79,5 @@ def _parse(name: str, value: str, kind: Any) -> Any:
         return from_plain(value, kind, strict=False)
     # Numbers of thousands of digits are refused by Python.
     except ValueError as error:
-        said = str(error) if isinstance(error, msgspec.ValidationError) else "not a usable number"
+        said = in_words(error).message if isinstance(error, msgspec.ValidationError) else "not a usable number"
         raise InvalidInput(f"{name}: {said}", hint="see docs/settings.md") from error

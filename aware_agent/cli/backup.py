@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aware_agent.cli.errors import FileTrouble
 from aware_agent.cli.options import NUMBER, ContextOption, JsonOption, gateway, integer, number
 from aware_agent.cli.output import ago, print_fields, print_json, print_table, say
 from aware_agent.colony.errors import AwareError, InvalidInput
@@ -104,7 +105,7 @@ def verify(
         if key_file:
             verify_all(file, read_passphrase(str(key_file)))
     except OSError as error:
-        raise InvalidInput(f"cannot read backup {file}: {error.strerror}", field="file") from error
+        raise FileTrouble(f"cannot read backup {file}: {error.strerror}", field="file") from error
     document = {**readable(header), "opened": key_file is not None}
     if as_json:
         print_json(document)

@@ -29,8 +29,9 @@ import msgspec
 
 from aware_agent.agent.state import Membership
 from aware_agent.cli.backup_clean import Cleaned, Heritage, clean, issue_state
+from aware_agent.cli.errors import FileTrouble
 from aware_agent.colony.decoding import UNDECODABLE, from_json
-from aware_agent.colony.errors import Conflict, InvalidInput
+from aware_agent.colony.errors import Conflict
 from aware_agent.queen.backup.contents import Contents, verify
 from aware_agent.queen.backup.format import Header, read_header
 from aware_agent.queen.backup.warrant import open_ca
@@ -106,7 +107,7 @@ def _check_header(wish: Wish) -> Header:
         with open_regular(wish.file) as file:
             header = read_header(file)
     except OSError as error:
-        raise InvalidInput(f"cannot read backup {wish.file}: {error.strerror}", field="file") from error
+        raise FileTrouble(f"cannot read backup {wish.file}: {error.strerror}", field="file") from error
     if wish.colony and header.colony != wish.colony:
         raise Conflict(
             f"{wish.file} is a backup of colony {header.colony!r}, not of {wish.colony!r}",

@@ -10,6 +10,7 @@ exit meaning
 5    it changed meanwhile
 7    no gateway answered
 8    too many attempts, try later
+9    a file, or the output, cannot be read or written
 10   no usable context or settings
 ==== =====================================================
 
@@ -21,6 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from aware_agent.colony.errors import AwareError, Conflict, InvalidInput, NotFound
+from aware_agent.program import FILE_TROUBLE
 
 
 class ContextError(AwareError):
@@ -28,6 +30,13 @@ class ContextError(AwareError):
 
     code = "context"
     exit_code = 10
+
+
+class FileTrouble(InvalidInput):
+    """A file that was named cannot be read or written."""
+
+    code = "file-trouble"
+    exit_code = FILE_TROUBLE
 
 
 class Unreachable(AwareError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from aware_agent.cli.errors import FileTrouble
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.security.regular import MAX_BYTES, read_regular
 
@@ -25,7 +26,7 @@ def _text(path: Path, what: str, *, pipes: bool) -> str:
     try:
         return read_regular(path, pipes=pipes, most=MAX_BYTES).decode("utf-8").strip()
     except OSError as error:
-        raise InvalidInput(f"cannot read {what} {path}: {error.strerror}") from error
+        raise FileTrouble(f"cannot read {what} {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{what} {path} is not text") from error
 
@@ -45,7 +46,7 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     except FileExistsError as error:
         raise Conflict(f"{path} is there already and was left alone", hint="name another file") from error
     except OSError as error:
-        raise InvalidInput(f"cannot write {path}: {error.strerror}", field="to-file") from error
+        raise FileTrouble(f"cannot write {path}: {error.strerror}", field="to-file") from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -53,4 +54,4 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             os.fsync(descriptor)
     except OSError as error:
         path.unlink(missing_ok=True)  # half a file is worse than none
-        raise InvalidInput(f"cannot write {path}: {error.strerror}", field="to-file") from error
+        raise FileTrouble(f"cannot write {path}: {error.strerror}", field="to-file") from error

@@ -43,7 +43,8 @@ def _once(error: InvalidInput) -> str:
 
 
 def _hint(error: InvalidInput) -> str:
-    return ", ".join(part for part in (error.field and f"at {error.field}", error.hint) if part)
+    place = "" if error.field in error.message else f"at {error.field}"
+    return ", ".join(part for part in (place, error.hint) if part)
 
 
 class _Plain:

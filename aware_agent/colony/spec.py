@@ -9,9 +9,10 @@ import msgspec
 
 from aware_agent.colony.backup import BackupPolicy, check_policy
 from aware_agent.colony.council_document import COUNCIL_SIZES
-from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.decoding import UNDECODABLE, from_json, from_plain
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.names import MAX_LABEL_VALUE, Kind, check_labels, check_name, is_label_value
+from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.renewal import LIFETIME_S
 from aware_agent.colony.session import SESSION_S
 
@@ -74,12 +75,28 @@ def parse_spec(raw: bytes) -> Spec:
     try:
         spec = from_json(raw, Spec)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        raise InvalidInput(f"spec: {message}", field=path.strip("`"), hint="see docs/spec.md") from error
+        said = in_words(_with_caste(raw, error))
+        raise InvalidInput(f"spec: {said.message}", field=said.field, hint="see docs/spec.md") from error
     except UNDECODABLE as error:
         raise InvalidInput(f"spec is not JSON: {error}") from error
     check_spec(spec)
     return spec
+
+
+def _with_caste(raw: bytes, error: msgspec.ValidationError) -> msgspec.ValidationError:
+    """``error``, naming the caste: a decoder says of a mapping only that something is wrong in it."""
+    if "$.castes[...]" not in str(error):
+        return error
+    try:
+        castes = from_json(raw)["castes"]
+    except UNDECODABLE:  # what is odd in it may be a name
+        return error
+    for name, caste in castes.items():
+        try:
+            from_plain(caste, CasteSpec)
+        except msgspec.ValidationError:
+            return msgspec.ValidationError(str(error).replace("$.castes[...]", f"$.castes.{name[:40]}"))
+    return error
 
 
 def check_spec(spec: Spec) -> None:

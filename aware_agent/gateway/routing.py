@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.numbers import whole
+from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.view import NodeView
 from aware_agent.gateway import preconditions
 from aware_agent.gateway.errors import PreconditionFailed, TooLarge
@@ -135,18 +136,10 @@ async def read(request: Request, kind: type[T]) -> T:
     try:
         return from_json(await read_bytes(request), kind)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        raise InvalidInput(f"request body: {message}", field=_field(message, path)) from error
+        said = in_words(error)
+        raise InvalidInput(f"request body: {said.message}", field=said.field) from error
     except UNDECODABLE as error:
         raise InvalidInput("the request body is not JSON") from error
-
-
-def _field(message: str, path: str) -> str:
-    """``castes.web.size`` out of msgspec's "Object contains unknown field `size` - at `$.castes.web`"."""
-    field = path.strip("`").removeprefix("$").lstrip(".")
-    if message.startswith(("Object missing required field", "Object contains unknown field")):
-        field = f"{field}.{message.split('`')[1]}".lstrip(".")
-    return field
 
 
 def answer(

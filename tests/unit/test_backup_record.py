@@ -105,9 +105,9 @@ def test_the_record_is_bounded_and_knows_what_went() -> None:
         ('{"every":"0h"}', "policies.backup.every", "is not a duration"),
         ('{"every":"32d"}', "policies.backup.every", "out of range"),
         ('{"every":"1d","keep":{"last":0}}', "policies.backup.keep.last", "out of range"),
-        ('{"every":"1d","keep":{"monthly":1}}', "$.policies.backup.keep", "monthly"),
-        ('{"every":"1d","target":"tape"}', "$.policies.backup.target", "tape"),
-        ('{"keep":{}}', "$.policies.backup", "every"),
+        ('{"every":"1d","keep":{"monthly":1}}', "policies.backup.keep.monthly", "monthly"),
+        ('{"every":"1d","target":"tape"}', "policies.backup.target", "tape"),
+        ('{"keep":{}}', "policies.backup.every", "every"),
     ],
 )
 def test_a_wrong_policy_names_its_field(raw: str, field: str, says: str) -> None:

@@ -96,7 +96,7 @@ def test_locked_out(demo: Colony, queen: FakeGateway) -> None:
 def test_a_password_file_that_is_missing(demo: Colony, queen: FakeGateway) -> None:
     demo.directory.joinpath("password").unlink()
     result = login(demo)
-    assert result.exit_code == 2
+    assert result.exit_code == 9
     assert "cannot read password file" in result.stderr
 
 

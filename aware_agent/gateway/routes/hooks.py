@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput, NotFound
 from aware_agent.colony.hook import HookRecord, HookState, Operation, Order, check_order, narrowed
+from aware_agent.colony.plain_words import in_words
 from aware_agent.gateway.documents import Body, Document
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, read_bytes
 from aware_agent.gateway.state import Gateway
@@ -174,7 +175,8 @@ async def _body(request: Request, *, by_alarm: bool) -> HookCall:
             return HookCall()
         return from_json(raw, HookCall)
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"request body: {error}") from error
+        said = in_words(error)
+        raise InvalidInput(f"request body: {said.message}", field=said.field) from error
     except UNDECODABLE as error:
         raise InvalidInput("the request body is not JSON") from error
 
