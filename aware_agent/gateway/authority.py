@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from aware_agent.colony.session import SESSION_S, Session, is_over
+from aware_agent.colony.session import SESSION_S, Refresh, Session, judge
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.security.jwt import Principal, TokenSigner, Unauthenticated
 from aware_agent.security.records import UserRecord
@@ -113,19 +113,22 @@ class Authority:
         """All sessions by id."""
         return self._context.reader.many("sessions/", Session)
 
-    def lasts(self, shown: Principal) -> UserRecord:
-        """Whose refresh token this is, if its turn is the newest as far as this copy shows. Raises Unauthenticated."""
+    def lasts(self, shown: Principal, source: str) -> tuple[UserRecord, Session]:
+        """Whose refresh token this is, shown from ``source``, and its session as far as this copy shows it: of the
+        newest turn, or of the one before whose answer was lost. Raises Unauthenticated.
+        """
         user, session = self.user(shown.name), self.session(shown.session)
         spec = self._context.reader.data().spec
         lifetime_s = spec.policies.session_lifetime_s if spec else SESSION_S
         if (
             user is None
             or session is None
-            or (session.user, session.user_id, session.turn) != (user.name, user.id, shown.turn)
-            or is_over(session, now=self._clock(), lifetime_s=lifetime_s)
+            or (session.user, session.user_id) != (user.name, user.id)
+            or judge(session, shown.turn, source, now=self._clock(), lifetime_s=lifetime_s)
+            not in (Refresh.NEXT, Refresh.SAME)
         ):
             raise Unauthenticated("this session has ended", hint="log in again: aware login")
-        return user
+        return user, session
 
     def ticket(self, principal: Principal) -> str:
         """A secret that opens one stream for ``principal`` within ``TICKET_TTL_S``."""

@@ -58,13 +58,18 @@ async def test_without_a_queen_whoever_wants_to_know_why_can_log_in_and_read(
     for good in (bare, again):
         assert (await anonymous.get("/v1/nodes", headers=bearer(good))).status_code == 200
         assert (await anonymous.get("/v1/auth/me", headers=bearer(good))).json()["role"] == "viewer"
-    for bad in (old["refresh_token"], ended["refresh_token"], ""):
+    lost = (await refresh(old["refresh_token"])).json()  # the queen's answer was lost, and then she was
+    assert lost["session"] == old["session"]
+    for bad in (ended["refresh_token"], ""):
         assert (await refresh(bad)).status_code == 401
     assert (await refresh(newer["refresh_token"])).status_code == 200
     wrong = await anonymous.post("/v1/auth/token", json={"username": "vera", "password": "wrong"})
     assert wrong.status_code == 401
     assert context.reader.many("sessions/", Session) == sessions, "nothing was written"
+    age(context, old["session"])
+    assert (await refresh(old["refresh_token"])).status_code == 401, "it lost no answer for so long"
     context.memory.begin_reign(0)
+    assert (await refresh(lost["refresh_token"])).json()["session"] == old["session"], "it counts as the newest turn"
     assert (await refresh(tokens["refresh_token"])).json()["session"] == tokens["session"], "it was not used up"
 
 

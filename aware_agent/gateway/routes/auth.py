@@ -9,7 +9,7 @@ import zlib
 from fastapi import APIRouter, Request, Response
 
 from aware_agent.channel.limits import source_of
-from aware_agent.colony.session import harmless
+from aware_agent.colony.session import IDLE_S, Session, harmless
 from aware_agent.gateway import authority
 from aware_agent.gateway.documents import Change, Login, Me, Refresh, Ticket, Tokens
 from aware_agent.gateway.errors import NoQueen
@@ -66,8 +66,10 @@ async def refresh(request: Request, gateway: Here) -> Response:
     try:
         turn = await gateway.context.commands.run(command, actor=shown.name, source=_host(request))
     except NoQueen:
-        user = gateway.authority.lasts(shown)
-        return _meanwhile(gateway, user, session=shown.session, refresh_token=body.refresh_token)
+        user, session = gateway.authority.lasts(shown, _host(request))
+        # She wrote the next turn and died before she answered: what was shown would soon count as used twice.
+        token = body.refresh_token if shown.turn == session.turn else _of_turn(gateway, user, shown.session, session)
+        return _meanwhile(gateway, user, session=shown.session, refresh_token=token)
     return _issue(gateway, shown.name, turn)
 
 
@@ -118,6 +120,16 @@ def _meanwhile(gateway: Gateway, user: UserRecord, *, session: str = "", refresh
         session=session,
     )
     return answer(gateway, document)
+
+
+def _of_turn(gateway: Gateway, user: UserRecord, key: str, session: Session) -> str:
+    """The refresh token of the session's present turn; it is good as long as one of the queen's."""
+    now = gateway.authority.now()
+    ttl_s = max(0.0, session.refreshed_at + IDLE_S - now)
+    signer = gateway.authority.signer
+    return signer.issue(
+        user.name, user.role, now=now, ttl_s=ttl_s, kind="refresh", session=key, turn=session.turn
+    ).token
 
 
 def _issue(gateway: Gateway, name: str, turn: Turn) -> Response:
