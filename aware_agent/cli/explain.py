@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import msgspec
 import typer
 
 from aware_agent.agent.explanation import Explanation, Happening
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from aware_agent.cli.client import Gateway
 
 MOST = 16  # members asked; the largest council has seven seats
+MOST_BYTES = 1 << 20  # of one; two transcripts of transcript.MAX_BYTES, and what is in words
 _LEFT = "left"
 
 
@@ -107,7 +109,10 @@ def _ask(client: Gateway, node: dict[str, Any]) -> Told:
     try:
         page = client.ask(url, "/readyz", anyhow=True)
         told = told._replace(ready=str(page.get("reason", "")) if isinstance(page, dict) else "")
-        return told._replace(explanation=from_plain(client.ask(url, "/v1/election"), Explanation))
+        said = from_plain(client.ask(url, "/v1/election"), Explanation)
+        if len(msgspec.json.encode(said)) > MOST_BYTES:
+            return told._replace(trouble="it tells more than any member has to tell")
+        return told._replace(explanation=said)
     except AwareError as error:
         return told._replace(trouble=error.message)
     except (*UNDECODABLE, ValueError):

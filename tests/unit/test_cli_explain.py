@@ -42,6 +42,15 @@ def aware(demo: Colony, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["explain", *arguments, "--context", str(demo.context_file)])
 
 
+def test_a_member_that_tells_without_an_end_is_named_and_not_shown(demo: Colony, members: list[FakeGateway]) -> None:
+    much = msgspec.structs.replace(explanation(), sentences=["x" * 999] * 2000)
+    members[1].say("GET /v1/election", msgspec.to_builtins(much))
+    done = aware(demo)
+    assert done.exit_code == 0
+    assert "demo-2 tells nothing: it tells more than any member has to tell" in done.output
+    assert "xxx" not in done.output
+
+
 def test_every_member_tells_for_itself_and_who_does_not_is_named(demo: Colony, members: list[FakeGateway]) -> None:
     members[1].routes["GET /v1/election"] = lambda _: problem(503, "agent-hangs", "this node's agent did not answer")
     done = aware(demo)
