@@ -82,7 +82,8 @@ def open_colony(
 
     urls = [origin(url) or "" for url in endpoint]
     if "" in urls:
-        raise InvalidInput("an endpoint is no URL of a node", field="endpoint", hint="https://HOST:8443")
+        wrong = endpoint[urls.index("")]
+        raise InvalidInput(f"{wrong[:100]!r} is no URL of a node", field="endpoint", hint="https://HOST:8443")
     limit_s = float(seconds(wait))
     opened = first_login(key_file, urls, context or default_context(), admin_password_file)
     if not as_json:
