@@ -68,9 +68,14 @@ def ends_at(session: Session, lifetime_s: float) -> float:
     return session.begun_at + lifetime_s
 
 
+def idle_at(session: Session, lifetime_s: float) -> float:
+    """When it ends unless it is refreshed, in Unix seconds."""
+    return min(ends_at(session, lifetime_s), session.refreshed_at + IDLE_S)
+
+
 def is_over(session: Session, *, now: float, lifetime_s: float) -> bool:
     """Whether it has lasted, or was idle, for too long."""
-    return now >= min(ends_at(session, lifetime_s), session.refreshed_at + IDLE_S)
+    return now >= idle_at(session, lifetime_s)
 
 
 def surplus(sessions: Mapping[str, Session], user: str) -> list[str]:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from aware_agent.colony.session import SESSION_S, Refresh, Session, judge
+from aware_agent.colony.session import SESSION_S, Refresh, Session, ends_at, idle_at, judge
 from aware_agent.gateway.context import GatewayContext
+from aware_agent.queen.commands import Turn
 from aware_agent.security.jwt import Principal, TokenSigner, Unauthenticated
 from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import allows
@@ -113,9 +114,9 @@ class Authority:
         """All sessions by id."""
         return self._context.reader.many("sessions/", Session)
 
-    def lasts(self, shown: Principal, source: str) -> tuple[UserRecord, Session]:
-        """Whose refresh token this is, shown from ``source``, and its session as far as this copy shows it: of the
-        newest turn, or of the one before whose answer was lost. Raises Unauthenticated.
+    def lasts(self, shown: Principal, source: str) -> tuple[UserRecord, Turn]:
+        """Whose refresh token this is, shown from ``source``, and the newest turn of its session as far as this copy
+        shows it: the token is of that turn, or of the one before whose answer was lost. Raises Unauthenticated.
         """
         user, session = self.user(shown.name), self.session(shown.session)
         spec = self._context.reader.data().spec
@@ -128,7 +129,14 @@ class Authority:
             not in (Refresh.NEXT, Refresh.SAME)
         ):
             raise Unauthenticated("this session has ended", hint="log in again: aware login")
-        return user, session
+        turn = Turn(
+            session=shown.session,
+            turn=session.turn,
+            role=user.role,
+            ends_at=ends_at(session, lifetime_s),
+            idle_at=idle_at(session, lifetime_s),
+        )
+        return user, turn
 
     def ticket(self, principal: Principal) -> str:
         """A secret that opens one stream for ``principal`` within ``TICKET_TTL_S``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from aware_agent.colony.errors import Conflict
 from aware_agent.colony.event import EventDraft, Severity
@@ -29,11 +29,10 @@ LOOK_S = 3.0
 REIGN_S = 10.0
 
 
-def successor(view: ColonyView, drained: Iterable[str]) -> str:
+def successor(view: ColonyView) -> str:
     """Id of the node that a drained queen hands over to, "" when every other is drained or not ready. Pure."""
-    line = sorted((node.rank, node.id) for node in view.nodes if node.rank is not None and node.status is Status.READY)
-    gone = set(drained)
-    return next((node for _, node in line if node not in gone), "")
+    able = [node for node in view.nodes if node.status is Status.READY and not node.drained]
+    return min(((node.rank, node.id) for node in able if node.rank is not None), default=(0, ""))[1]
 
 
 class Drain:
@@ -71,7 +70,7 @@ class Drain:
         if not drained:
             return None
         if self._me in drained and self._clock() - self._began >= REIGN_S:
-            to = successor(self._writer.reader.view(), drained)
+            to = successor(self._writer.reader.view())
             if to:
                 await self._wishes.transfer(to, actor=f"{ACTOR}, for {drained[self._me].name} is drained")
                 return LOOK_S

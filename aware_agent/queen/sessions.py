@@ -15,7 +15,7 @@ import msgspec
 
 from aware_agent.colony.errors import NotFound, one_line
 from aware_agent.colony.event import EventDraft, Severity
-from aware_agent.colony.session import IDLE_S, Refresh, Session, ends_at, harmless, is_over, judge, surplus
+from aware_agent.colony.session import Refresh, Session, ends_at, harmless, idle_at, is_over, judge, surplus
 from aware_agent.colony.spec import Policies
 from aware_agent.queen.commands import BeginSession, RefreshSession, Turn
 from aware_agent.queen.writer import FencedWriter, Written
@@ -144,13 +144,13 @@ class SessionCommands:
         await self._writer.commit([self._delete(key)], lines, session.user)
 
     def _turn(self, key: str, session: Session, user: UserRecord) -> Turn:
-        until = ends_at(session, self._policies().session_lifetime_s)
+        lifetime_s = self._policies().session_lifetime_s
         return Turn(
             session=key,
             turn=session.turn,
             role=user.role,
-            ends_at=until,
-            idle_at=min(until, session.refreshed_at + IDLE_S),
+            ends_at=ends_at(session, lifetime_s),
+            idle_at=idle_at(session, lifetime_s),
         )
 
     def _policies(self) -> Policies:

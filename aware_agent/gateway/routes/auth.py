@@ -9,7 +9,7 @@ import zlib
 from fastapi import APIRouter, Request, Response
 
 from aware_agent.channel.limits import source_of
-from aware_agent.colony.session import IDLE_S, Session, harmless
+from aware_agent.colony.session import harmless
 from aware_agent.gateway import authority
 from aware_agent.gateway.documents import Change, Login, Me, Refresh, Ticket, Tokens
 from aware_agent.gateway.errors import NoQueen
@@ -66,9 +66,9 @@ async def refresh(request: Request, gateway: Here) -> Response:
     try:
         turn = await gateway.context.commands.run(command, actor=shown.name, source=_host(request))
     except NoQueen:
-        user, session = gateway.authority.lasts(shown, _host(request))
+        user, turn = gateway.authority.lasts(shown, _host(request))
         # She wrote the next turn and died before she answered: what was shown would soon count as used twice.
-        token = body.refresh_token if shown.turn == session.turn else _of_turn(gateway, user, shown.session, session)
+        token = body.refresh_token if shown.turn == turn.turn else _refresh_token(gateway, user.name, turn)
         return _meanwhile(gateway, user, session=shown.session, refresh_token=token)
     return _issue(gateway, shown.name, turn)
 
@@ -122,13 +122,12 @@ def _meanwhile(gateway: Gateway, user: UserRecord, *, session: str = "", refresh
     return answer(gateway, document)
 
 
-def _of_turn(gateway: Gateway, user: UserRecord, key: str, session: Session) -> str:
-    """The refresh token of the session's present turn; it is good as long as one of the queen's."""
-    now = gateway.authority.now()
-    ttl_s = max(0.0, session.refreshed_at + IDLE_S - now)
-    signer = gateway.authority.signer
+def _refresh_token(gateway: Gateway, name: str, turn: Turn) -> str:
+    """The refresh token of that turn; it does not outlive the session."""
+    now, signer = gateway.authority.now(), gateway.authority.signer
+    idle_s = max(0.0, turn.idle_at - now)
     return signer.issue(
-        user.name, user.role, now=now, ttl_s=ttl_s, kind="refresh", session=key, turn=session.turn
+        name, turn.role, now=now, ttl_s=idle_s, kind="refresh", session=turn.session, turn=turn.turn
     ).token
 
 
@@ -136,14 +135,11 @@ def _issue(gateway: Gateway, name: str, turn: Turn) -> Response:
     """Tokens of that turn; none outlives the session."""
     now, signer = gateway.authority.now(), gateway.authority.signer
     access_s = max(0.0, min(ACCESS_TTL_S, turn.ends_at - now))
-    idle_s = max(0.0, turn.idle_at - now)
     session = turn.session
     document = Tokens(
         access_token=signer.issue(name, turn.role, now=now, ttl_s=access_s, session=session).token,
         expires_in=int(access_s),
-        refresh_token=signer.issue(
-            name, turn.role, now=now, ttl_s=idle_s, kind="refresh", session=session, turn=turn.turn
-        ).token,
+        refresh_token=_refresh_token(gateway, name, turn),
         role=turn.role,
         session=session,
     )
