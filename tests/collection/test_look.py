@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,17 @@ def test_how_many_founders_the_settings_name(tmp_path: Path, settings: str | Non
     if settings is not None:
         (tmp_path / "etc" / "agent.toml").write_text(settings)
     assert look(tmp_path, tmp_path)["council_size"] == size
+
+
+def test_a_link_in_the_agents_directory_leads_nowhere(tmp_path: Path) -> None:
+    """Root looks, and whoever is the agent's user could make it read what that user must not."""
+    secret = tmp_path / "secret"
+    secret.write_text('{"id":"root alone"}')
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "node.key").write_text("k")
+    (state / "node.json").symlink_to(secret)
+    assert look(tmp_path / "opt", state)["node"] == ""
+    (state / "node.json").unlink()
+    os.mkfifo(state / "node.json")
+    assert look(tmp_path / "opt", state)["node"] == ""

@@ -15,11 +15,12 @@ import sys
 base, state, user, config = sys.argv[1:5]
 
 
-def text(path):
-    """Content of a small file; empty when it is not there."""
+def text(path, follow=os.O_NOFOLLOW):
+    """Content of a small file; empty when it is not there, or no file: in the agent's directory a link could lead anywhere."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | follow)
+        with open(handle, encoding="utf-8", errors="replace") as file:
+            return file.read(1 << 16).strip() if stat.S_ISREG(os.fstat(handle).st_mode) else ""
     except OSError:
         return ""
 
@@ -97,7 +98,7 @@ def council_size():
     try:
         import tomllib
 
-        size = tomllib.loads(text(os.path.join(config, "agent.toml")))["council"]["size"]
+        size = tomllib.loads(text(os.path.join(config, "agent.toml"), follow=0))["council"]["size"]
     except (ImportError, ValueError, KeyError, TypeError):
         return 0
     return size if isinstance(size, int) and not isinstance(size, bool) else 0
