@@ -10,6 +10,7 @@ from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.election import Handover, QueenRecord
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.node import Config, Record, Report
+from aware_agent.colony.seats import CouncilRecord
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.succession import line_of_succession, unserved
 from aware_agent.colony.view import ColonyData, ColonyView, Entry, build_view
@@ -98,7 +99,13 @@ class ColonyReader:
             presence=self.presence(),
             castes=self.one("castes", dict[str, list[str]]) or {},
             unreadable=self.unreadable_nodes(),
+            seats=self._seats(),
         )
+
+    def _seats(self) -> frozenset[str] | None:
+        """Nodes with a seat; None where agents run no etcd, so that nobody has one."""
+        council = self.one("council", CouncilRecord)
+        return frozenset(seat.node for seat in council.seats if seat.node) or None if council else None
 
     def queen_record(self) -> QueenRecord | None:
         """Who holds the queen key."""

@@ -75,6 +75,8 @@ def open_colony(
     """First login to a colony that founded itself: set the password of admin, write a context, log in; then make the
     founding key worthless. It may be repeated until that is done.
     """
+    import time
+
     from aware_agent.cli.first_login import default_context
     from aware_agent.cli.first_login import open_colony as first_login
     from aware_agent.cli.tokens import seconds
@@ -84,12 +86,12 @@ def open_colony(
     if "" in urls:
         wrong = endpoint[urls.index("")]
         raise InvalidInput(f"{wrong[:100]!r} is no URL of a node", field="endpoint", hint="https://HOST:8443")
-    limit_s = float(seconds(wait))
-    opened = first_login(key_file, urls, context or default_context(), admin_password_file)
+    end = time.monotonic() + seconds(wait)
+    opened = first_login(key_file, urls, context or default_context(), admin_password_file, end)
     if not as_json:
         say(f"logged in to colony {opened.colony} as admin; the context is {opened.context}")
         say(f"the password of admin is in {opened.password_file}")
-    phases, trouble = _made_worthless(opened, limit_s if rotate else None, quiet=as_json)
+    phases, trouble = _made_worthless(opened, end, rotate=rotate, quiet=as_json)
     if as_json:
         found = {"colony": opened.colony, "context": str(opened.context), "password_file": str(opened.password_file)}
         print_json({**found, "key_worthless": not trouble, "trouble": trouble})
@@ -103,14 +105,14 @@ def open_colony(
     warn(f"{sentence}; run this again without --no-rotate")
 
 
-def _made_worthless(opened: Opened, limit_s: float | None, *, quiet: bool) -> tuple[list[str], str]:
-    """Rotate, and say on the way how far it is; without ``limit_s`` only look. The phases, and why it is not done."""
+def _made_worthless(opened: Opened, end: float, *, rotate: bool, quiet: bool) -> tuple[list[str], str]:
+    """Rotate until ``end`` and say on the way how far it is, or only look. The phases, and why it is not done."""
     import functools
+    import time
 
-    from aware_agent.cli.client import Gateway
     from aware_agent.cli.context import load_context
     from aware_agent.cli.errors import Unreachable
-    from aware_agent.cli.first_login import login
+    from aware_agent.cli.first_login import gateway_until, login
     from aware_agent.cli.rotation_follow import make_key_worthless, worthless
 
     phases: list[str] = []
@@ -121,12 +123,12 @@ def _made_worthless(opened: Opened, limit_s: float | None, *, quiet: bool) -> tu
             if not quiet:
                 say(_PHASES[phase])
 
-    with Gateway(load_context(opened.context, {})) as client:
+    with gateway_until(load_context(opened.context, {}), end) as client:
         try:
-            if limit_s is None:
+            if not rotate:
                 return [], "" if worthless(client.get("/v1/rotation").data, opened.ca_pin) else "it was left out"
             again = functools.partial(login, client, opened.password_file)
-            return phases, make_key_worthless(client, opened.ca_pin, limit_s, tell, again)
+            return phases, make_key_worthless(client, opened.ca_pin, end - time.monotonic(), tell, again)
         except Unreachable as error:
             return phases, error.message
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 
 from aware_agent.cli.options import NUMBER, JsonOption, number
 from aware_agent.cli.output import print_json, print_table, say
+from aware_agent.cli.relay import run_relayed
 from aware_agent.colony.errors import AwareError, Conflict
 
 if TYPE_CHECKING:
@@ -171,8 +171,7 @@ def _play(checkout: Checkout, playbook: str) -> None:
 
 def _run(checkout: Checkout, tool: str, *arguments: str) -> None:
     """Run a program of the venv with our terminal. Raises :class:`StepFailed` when it fails."""
-    argv = [checkout.tool(tool), *arguments]
-    code = subprocess.run(argv, cwd=checkout.root, env=checkout.environment(), check=False).returncode
+    code = run_relayed([checkout.tool(tool), *arguments], checkout.root, checkout.environment())
     if code != 0:
         raise StepFailed(f"{tool} {' '.join(arguments)} ended with {code}", hint="what it printed says why")
 

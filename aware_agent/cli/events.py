@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 FOLLOW_DEADLINE_S = 60.0
+TYPE_WIDTH = 24  # no type of ours is longer: the messages stand in one column
 _AGAIN_S = 0.1  # between the end of one stream and the next
 
 
@@ -149,7 +150,7 @@ def _print(event: dict[str, Any]) -> None:
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(event["time"])))
     severity = clean(event.get("severity", "info"))
     line = Text(f"{moment}  {event['revision']:>7}  ")
-    line.append(f"{clean(event['type']):<20}  ", style=STYLES.get(severity, ""))
+    line.append(f"{clean(event['type']):<{TYPE_WIDTH}}  ", style=STYLES.get(severity, ""))
     line.append(clean(event["message"]))
     out = console()
     out.print(line, soft_wrap=True)

@@ -6,6 +6,7 @@ believe without having seen a node, and can sign an access token that holds unti
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
@@ -16,7 +17,7 @@ import msgspec
 
 from aware_agent.agent.found import ADMIN
 from aware_agent.cli.client import Gateway
-from aware_agent.cli.context import config_home, load_context
+from aware_agent.cli.context import Context, config_home, load_context
 from aware_agent.cli.errors import NotLoggedIn, OutcomeUnknown, Unreachable
 from aware_agent.cli.files import read_secret_text
 from aware_agent.cli.paths import at
@@ -29,6 +30,7 @@ from aware_agent.security.password import ensure_password
 from aware_agent.security.roles import Role
 
 CA_FILE = "ca.crt"
+ANSWER_S = 5.0  # longest wait for one answer
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -40,8 +42,11 @@ class Opened(msgspec.Struct, frozen=True):
     ca_pin: str  # of the CA that is derived from the key
 
 
-def open_colony(key_file: Path, endpoints: Sequence[str], context: Path, password_file: Path | None) -> Opened:
-    """Write a context for ``endpoints``, set the password of admin, and log in.
+def open_colony(
+    key_file: Path, endpoints: Sequence[str], context: Path, password_file: Path | None, end: float
+) -> Opened:
+    """Write a context for ``endpoints``, set the password of admin, and log in. Nobody is asked after ``end``, a
+    monotonic time.
 
     When the key is refused and this was done with it before, what was written then is used. Raises InvalidInput for a
     file that holds no founding key, Conflict when another colony's context is there, NotLoggedIn when the colony's
@@ -55,17 +60,27 @@ def open_colony(key_file: Path, endpoints: Sequence[str], context: Path, passwor
     ca = pki.create_ca(key.colony, time.time(), key=key.ca_key()).certificate
     opened = Opened(key.colony, context, passwords, pki.ca_pin(ca))
     try:
-        _use_key(key, ca, endpoints, opened)
+        _use_key(key, ca, endpoints, opened, end)
     except (NotLoggedIn, Unreachable) as refusal:
         if isinstance(refusal, OutcomeUnknown) or not _opened_before(key, opened):
             raise
         try:
-            _log_in(opened)
+            _log_in(opened, end)
         except Unreachable:
             raise refusal from None  # of two reasons that which tells of the key
         return opened
-    _log_in(opened)
+    _log_in(opened, end)
     return opened
+
+
+def gateway_until(context: Context, end: float) -> Gateway:
+    """A client that neither looks for the queen nor waits for an answer for longer than until ``end``, a monotonic
+    time, in whole seconds: even when that is over, who is asked at all has one to answer.
+    """
+    left = max(1.0, math.ceil(end - time.monotonic()))
+    client = Gateway(context, timeout_s=min(ANSWER_S, left))
+    client.deadline_s = min(client.deadline_s, left)
+    return client
 
 
 def login(client: Gateway, password_file: Path) -> None:
@@ -80,12 +95,12 @@ def login(client: Gateway, password_file: Path) -> None:
         ) from error
 
 
-def _use_key(key: FoundingKey, ca: bytes, endpoints: Sequence[str], opened: Opened) -> None:
+def _use_key(key: FoundingKey, ca: bytes, endpoints: Sequence[str], opened: Opened, end: float) -> None:
     # What is there stays as it is until the colony has answered.
     with tempfile.TemporaryDirectory() as trying:
         first = Path(trying) / "context.json"
         _write_context(key, endpoints, first, ca)
-        _set_password(key, first, _password(opened.password_file))
+        _set_password(key, first, _password(opened.password_file), end)
         # With the answer came what is believed now: more than the key knows when a rotation is under way.
         _write_context(key, endpoints, opened.context, read_public(first.with_name(CA_FILE)) or ca)
 
@@ -96,8 +111,8 @@ def _opened_before(key: FoundingKey, opened: Opened) -> bool:
     return made and opened.context.exists() and opened.password_file.exists()
 
 
-def _log_in(opened: Opened) -> None:
-    with Gateway(load_context(opened.context, {})) as client:
+def _log_in(opened: Opened, end: float) -> None:
+    with gateway_until(load_context(opened.context, {}), end) as client:
         login(client, opened.password_file)
 
 
@@ -109,11 +124,11 @@ def default_context() -> Path:
     return home / "aware" / "context.json"
 
 
-def _set_password(key: FoundingKey, context: Path, password: str) -> None:
+def _set_password(key: FoundingKey, context: Path, password: str, end: float) -> None:
     signer = TokenSigner(key.colony, token_key(key.colony, key.colony_secret))
     token = signer.issue(ADMIN, Role.ADMIN, now=time.time(), ttl_s=BARE_TTL_S).token
     body = {"role": Role.ADMIN.value, "password": password}
-    with Gateway(msgspec.structs.replace(load_context(context, {}), given_token=token)) as founder:
+    with gateway_until(msgspec.structs.replace(load_context(context, {}), given_token=token), end) as founder:
         try:
             founder.request("PUT", at("v1", "users", ADMIN), body=body)
         except NotLoggedIn as error:

@@ -11,19 +11,23 @@ from aware_agent.cli.errors import Unreachable
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import print_json, say, warn
 from aware_agent.cli.paths import at
-from aware_agent.colony.errors import Conflict
+from aware_agent.colony.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from aware_agent.cli.client import Gateway
 
 LOOK_S = 0.5
-WaitOption = Annotated[str, typer.Option(metavar="TIME", help="How long to wait until nothing is left.")]
+USUAL_WAIT = "10m"
+WaitOption = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="How long to wait until nothing is left.", show_default=USUAL_WAIT),
+]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Give the order, and do not wait at all.")]
 
 
 def drain(
     node: Annotated[str, typer.Argument(metavar="NODE", help="Name or id of the node.")],
-    wait: WaitOption = "10m",
+    wait: WaitOption = None,
     no_wait: NoWaitOption = False,
     context: ContextOption = None,
     as_json: JsonOption = False,
@@ -34,7 +38,9 @@ def drain(
     """
     from aware_agent.cli.tokens import seconds
 
-    limit_s = 0.0 if no_wait else float(seconds(wait))
+    if no_wait and wait is not None:
+        raise InvalidInput("--wait and --no-wait exclude each other", field="wait", hint="give one of them, or none")
+    limit_s = 0.0 if no_wait else float(seconds(wait or USUAL_WAIT))
     with gateway(context) as client:
         done = client.request("PATCH", at("v1", "nodes", node), body={"drained": True}).data
         name = done["node"]["name"]

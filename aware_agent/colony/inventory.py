@@ -20,6 +20,7 @@ _NOT_IN_NAMES = re.compile(r"[^a-z0-9]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 _MAX_GROUP = 200
 ALIVE = "aware_alive"  # those that show their presence: a play over them reaches whom it can
+COUNCIL = "aware_council"  # the queen, the heir and the other members
 _AWAY = (Status.DEAD, Status.LEFT)
 
 
@@ -30,7 +31,7 @@ def build_inventory(view: ColonyView) -> dict[str, Any]:
     """
     names = host_names(view.nodes, (caste.name for caste in view.castes))
     hosts: dict[str, dict[str, Any]] = {}
-    groups: dict[str, list[str]] = {"aware_queen": [], "aware_workers": [], ALIVE: [], SPARE: []}
+    groups: dict[str, list[str]] = {"aware_queen": [], COUNCIL: [], "aware_workers": [], ALIVE: [], SPARE: []}
     groups.update({group_name(caste.name): [] for caste in view.castes})
     for node in view.nodes:
         host = names[node.id]
@@ -119,7 +120,9 @@ def _groups(node: NodeView) -> Iterable[str]:
         yield ALIVE
     if node.status in _AWAY:
         return
-    yield "aware_queen" if node.role == "queen" else "aware_workers"
+    if node.role == "queen":
+        yield "aware_queen"
+    yield "aware_workers" if node.role == "worker" else COUNCIL
     yield SPARE if node.caste == SPARE else group_name(node.caste)
     if node.cordoned:
         yield "aware_cordoned"

@@ -14,6 +14,7 @@ from aware_agent.colony.spec import Spec
 from aware_agent.colony.succession import line_of_succession
 
 SPARE = "spare"
+NodeRole = Literal["queen", "heir", "member", "worker"]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -39,6 +40,7 @@ class ColonyData(msgspec.Struct, frozen=True):
     presence: Mapping[str, Report]
     castes: Mapping[str, Sequence[str]]
     unreadable: tuple[str, ...] = ()  # ids of nodes whose records nobody can decode
+    seats: frozenset[str] | None = None  # ids of nodes that run etcd; None where it is its operators' own
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +50,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     address: str
     url: str
-    role: Literal["queen", "worker"]
+    role: NodeRole
     status: Status
     status_since: float
     caste: str
@@ -153,7 +155,7 @@ def without_queen(view: ColonyView) -> ColonyView:
     """The same nodes, of which none reigns: for who read it so long ago that her time may be over."""
     if view.queen is None:
         return view
-    nodes = tuple(msgspec.structs.replace(n, role="worker") if n.role == "queen" else n for n in view.nodes)
+    nodes = tuple(msgspec.structs.replace(n, role="member") if n.role == "queen" else n for n in view.nodes)
     return msgspec.structs.replace(view, queen=None, nodes=nodes)
 
 
@@ -186,7 +188,7 @@ def _node(
         name=record.name,
         address=report.address if report else "",
         url=report.url if report else "",
-        role="queen" if queen and queen.id == record.id else "worker",
+        role=_role(record, data, queen, rank.get(record.id)),
         status=record.status,
         status_since=record.status_since,
         caste=caste_of.get(record.id, SPARE),
@@ -208,6 +210,16 @@ def _node(
         revision=entry.revision,
         vars=entry.vars,
     )
+
+
+def _role(record: Record, data: ColonyData, queen: QueenView | None, rank: int | None) -> NodeRole:
+    """What the node is in the council. Where operators run etcd, to sit means to be allowed to reign."""
+    if queen and queen.id == record.id:
+        return "queen"
+    if rank == 0:
+        return "heir"
+    sits = record.eligible if data.seats is None else record.id in data.seats
+    return "member" if sits else "worker"
 
 
 def _castes(data: ColonyData) -> tuple[CasteView, ...]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import grpc.aio
-
 from aware_agent.store import rpc
+from aware_agent.store.calls import CallFailed, one_call
 from aware_agent.store.connections import Credentials, EtcdConnection
 
 Metadata = tuple[tuple[str, str], ...]
@@ -67,9 +66,10 @@ class Tokens:
     async def _authenticate(self, line: EtcdConnection, timeout_s: float) -> Metadata:
         request = rpc.pb.AuthenticateRequest(name=self._user, password=self._password)
         try:
-            answer = await line.unary(rpc.AUTHENTICATE)(request, timeout=max(0.05, timeout_s) * _LOGIN_FACTOR)
-        except grpc.aio.AioRpcError as error:
-            if "authentication is not enabled" in (error.details() or ""):
+            with one_call():
+                answer = await line.unary(rpc.AUTHENTICATE)(request, timeout=max(0.05, timeout_s) * _LOGIN_FACTOR)
+        except CallFailed as failed:
+            if "authentication is not enabled" in failed.details:
                 return (*_HAS_LEADER,)  # asked again as soon as a request is turned away for want of a token
-            raise AuthenticationFailed(error.code().name, error.details() or "") from None
+            raise AuthenticationFailed(failed.code, failed.details) from None
         return (*_HAS_LEADER, ("token", answer.token))

@@ -40,8 +40,14 @@ class StreamBroken(Exception):
 # The token is unknown, expired or older than a change of users; etcd checks it before it applies anything.
 _OLD = "auth store is old"
 _TOKEN = ("invalid auth token", _OLD, "user name is empty")
+CLOSED_BEFORE = "the connection was closed before the request was sent"
 # Said by etcd's front door, before the request is proposed to the cluster.
-_UNSENT = ("failed to connect to all addresses", "connections to all backends failing", "too many requests")
+_UNSENT = (
+    "failed to connect to all addresses",
+    "connections to all backends failing",
+    "too many requests",
+    CLOSED_BEFORE,
+)
 _NO_LEADER = "etcdserver: no leader"
 # Refusals to change members. etcd sends some with codes that otherwise mean "try again at once", which would not help:
 # after a promotion it wants five seconds of undisturbed connections between all voters.

@@ -14,11 +14,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import grpc.aio
 from msgspec import structs
 
 from aware_agent.store import ops, rpc
 from aware_agent.store.auth import AuthenticationFailed, Metadata, Tokens, without_leader_check
+from aware_agent.store.calls import CallFailed, one_call
 from aware_agent.store.connections import Credentials, EtcdConnection, Ring
 from aware_agent.store.convert import key_value, op_result, range_result, txn_message
 from aware_agent.store.errors import LeaseGone, StoreRefused, StoreUnreachable
@@ -224,16 +224,12 @@ class EtcdRequests:
             try:
                 metadata = await self.tokens.metadata(line, timeout_s)
                 sent = metadata if method is not rpc.STATUS else without_leader_check(metadata)
-                return await line.unary(method)(request, timeout=max(0.05, timeout_s), metadata=sent)
+                with one_call():
+                    return await line.unary(method)(request, timeout=max(0.05, timeout_s), metadata=sent)
             except AuthenticationFailed as failed:
                 return self.note(line, None, failed.code, failed.details, sent=False)
-            except grpc.aio.AioRpcError as error:
-                return self.note(line, metadata, error.code().name, error.details())
-            except asyncio.CancelledError:
-                # gRPC also says "cancelled" when the channel was closed under the request.
-                if self.ring.closed and not being_cancelled():
-                    return Failure(verdict=Verdict.UNKNOWN, details="the client was closed")
-                raise
+            except CallFailed as failed:
+                return self.note(line, metadata, failed.code, failed.details)
 
     def note(
         self, line: EtcdConnection, metadata: Metadata | None, code: str, details: str | None, *, sent: bool = True
@@ -255,12 +251,6 @@ class EtcdRequests:
             hint="the outcome of the last request is unknown" if maybe else "is it running, and reachable from here?",
             maybe_applied=maybe,
         )
-
-
-def being_cancelled() -> bool:
-    """Whether it is the current task that is cancelled, and not a call inside it."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def refused(details: str) -> StoreRefused:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from aware_agent.store import rpc
 from aware_agent.store.auth import AuthenticationFailed, without_leader_check
+from aware_agent.store.calls import CallFailed, one_call
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import EtcdConnection
 from aware_agent.store.errors import StoreError, StoreRefused, StoreUnreachable
@@ -56,14 +57,13 @@ async def take_snapshot(client: EtcdClient, sink: Sink) -> SnapshotInfo:
         meter = SnapshotMeter()
         try:
             metadata = without_leader_check(await client.tokens.metadata(line, client.timeout_s))
-            call = line.download(rpc.SNAPSHOT)(rpc.pb.SnapshotRequest(), metadata=metadata)
+            with one_call():
+                call = line.download(rpc.SNAPSHOT)(rpc.pb.SnapshotRequest(), metadata=metadata)
             async for blob in _blobs(call):
                 meter.feed(blob)
                 await sink(blob)
-        except AuthenticationFailed as failed:
+        except (AuthenticationFailed, CallFailed) as failed:
             raise _error(client, line, failed.code, failed.details) from None
-        except grpc.aio.AioRpcError as error:
-            raise _error(client, line, error.code().name, error.details()) from None
         except TimeoutError:
             raise _error(client, line, "DEADLINE_EXCEEDED", f"nothing came for {SILENCE_S:.0f} s") from None
     meter.check()
@@ -97,7 +97,8 @@ async def _blobs(call: Any) -> AsyncIterator[bytes]:
     try:
         while True:
             async with asyncio.timeout(SILENCE_S):
-                answer = await call.read()
+                with one_call():
+                    answer = await call.read()
             if answer is _EOF:
                 return
             yield answer.blob
@@ -110,11 +111,10 @@ async def _revision(client: EtcdClient, line: EtcdConnection) -> int:
     request = rpc.pb.RangeRequest(key=b"\0revision", count_only=True)
     try:
         metadata = await client.tokens.metadata(line, client.timeout_s)
-        answer = await line.unary(rpc.RANGE)(request, timeout=client.deadline_s, metadata=metadata)
-    except AuthenticationFailed as failed:
+        with one_call():
+            answer = await line.unary(rpc.RANGE)(request, timeout=client.deadline_s, metadata=metadata)
+    except (AuthenticationFailed, CallFailed) as failed:
         raise _error(client, line, failed.code, failed.details) from None
-    except grpc.aio.AioRpcError as error:
-        raise _error(client, line, error.code().name, error.details()) from None
     return int(answer.header.revision)
 
 

@@ -14,8 +14,9 @@ import grpc
 import grpc.aio
 
 from aware_agent.store.auth import AuthenticationFailed, Metadata
+from aware_agent.store.calls import being_cancelled
 from aware_agent.store.failures import Failure, StreamBroken, Verdict
-from aware_agent.store.requests import EtcdRequests, being_cancelled
+from aware_agent.store.requests import EtcdRequests
 from aware_agent.store.rpc import Method
 
 _EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # grpc-stubs does not know it

@@ -232,7 +232,7 @@ def make_document(names: list[str], *, revision: int = 10, term: int = 3, **chan
             "aware_name": name,
             "aware_address": f"127.0.0.{index + 1}",
             "aware_url": f"https://127.0.0.1:{21000 + index}",
-            "aware_role": "queen" if index == 0 else "worker",
+            "aware_role": "queen" if index == 0 else "heir" if index == 1 else "worker",
             "aware_status": "ready",
             "aware_caste": "web" if index % 2 else "store",
             "aware_zone": f"z{index % 3}",
@@ -250,7 +250,8 @@ def make_document(names: list[str], *, revision: int = 10, term: int = 3, **chan
     }
     groups = {
         "aware_queen": names[:1],
-        "aware_workers": names[1:],
+        "aware_council": names[:2],
+        "aware_workers": names[2:],
         "aware_status_ready": names,
         "store": names[::2],
         "web": names[1::2],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -17,8 +16,9 @@ from typing import Any
 import pytest
 
 from aware_agent.security.token import parse_token
-from bench.client import Connection, Unreachable
+from bench.client import Connection
 from bench.lab import Agent, Lab
+from tests.e2e.one_node import until_wanted
 
 pytestmark = pytest.mark.e2e
 
@@ -46,16 +46,8 @@ def complaint(agent: Agent, code: int) -> str:
 async def readiness(lab: Lab, agent: Agent, wanted: Callable[[Any], bool]) -> Any:
     """What the agent says of itself as soon as that is ``wanted``."""
     tls = ssl.create_default_context(cadata=lab.material.ca.certificate.decode())
-    connection = Connection(agent.url, tls)
-    try:
-        async with asyncio.timeout(60):
-            while True:
-                with contextlib.suppress(Unreachable):
-                    if wanted(document := (await connection.exchange("GET", "/readyz")).json()):
-                        return document
-                await asyncio.sleep(0.05)
-    finally:
-        connection.close()
+    with contextlib.closing(Connection(agent.url, tls)) as connection:
+        return (await until_wanted(connection, "/readyz", lambda answer: wanted(answer.json()))).json()
 
 
 async def unharmed(lab: Lab) -> None:

@@ -26,8 +26,8 @@ from aware_agent.security.jwt import TokenSigner, token_key
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import Credentials
 from aware_agent.store.errors import StoreError, StoreRefused
-from bench.client import Answer, Connection, Unreachable
 from bench.lab import Agent, Lab
+from tests.e2e.one_node import OneNode
 from tests.patience import UNHURRIED
 
 pytestmark = pytest.mark.e2e
@@ -51,35 +51,6 @@ async def until(what: str, found: Callable[[], Any], lab: Lab) -> Any:
     except TimeoutError:
         raise AssertionError(f"never {what}\n{lab.tails(12)}") from None
     return result
-
-
-class Asker:
-    """Asks one node, and nobody else, with the lab's token."""
-
-    def __init__(self, lab: Lab, agent: Agent) -> None:
-        self._lab, self._agent = lab, agent
-        tls = lab.client()._tls
-        assert tls is not None
-        self._connection = Connection(agent.url, tls)
-
-    async def get(self, path: str, wanted: Callable[[Answer], bool] = lambda answer: answer.ok) -> Answer:
-        """Its answer, as soon as that is ``wanted``."""
-        token = (await self._lab.admin()).token
-        answer = None
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                while True:
-                    with contextlib.suppress(Unreachable):
-                        headers = {"authorization": f"Bearer {token}"}
-                        answer = await self._connection.exchange("GET", path, headers=headers, timeout_s=20)
-                        if wanted(answer):
-                            return answer
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            raise AssertionError(f"{self._agent.name}: {path} never was as wanted, at last {answer}") from None
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 async def test_a_killed_gateway_is_started_again_and_the_reign_goes_on_where_nobody_could_follow() -> None:
@@ -116,7 +87,7 @@ async def test_a_queen_whose_gateway_does_not_come_up_hands_over() -> None:
         queen = await lab.queen()
         agent = lab.agent(queen["name"])
         other = next(a for a in lab.agents.values() if a is not agent)
-        asker = Asker(lab, other)
+        asker = OneNode(lab, other)
         stop = asyncio.Event()
 
         async def murder() -> None:
@@ -165,7 +136,7 @@ async def test_an_agent_that_hangs_is_not_ready_and_its_gateway_reads_on() -> No
         await lab.form()
         queen = (await lab.queen())["name"]
         agent = lab.agent(queen)
-        asker = Asker(lab, agent)
+        asker = OneNode(lab, agent)
         assert (await asker.get("/readyz/queen")).ok
         agent.signal(signal.SIGSTOP)
         try:
@@ -182,7 +153,7 @@ async def test_an_agent_that_hangs_is_not_ready_and_its_gateway_reads_on() -> No
         asker.close()
 
 
-async def _settled_roles(askers: dict[str, Asker]) -> dict[str, str]:
+async def _settled_roles(askers: dict[str, OneNode]) -> dict[str, str]:
     """What each says it is, when they agree: the line of succession moves as gateways begin to serve."""
     roles: dict[str, str] = {}
     for _ in range(1200):
@@ -197,7 +168,7 @@ async def test_every_member_reads_while_there_is_no_queen_and_while_etcd_is_away
     async with Lab(3) as lab:
         await lab.form()
         queen = await lab.queen()
-        askers = {name: Asker(lab, agent) for name, agent in lab.agents.items()}
+        askers = {name: OneNode(lab, agent) for name, agent in lab.agents.items()}
         roles = await _settled_roles(askers)
         assert roles[queen["name"]] == "queen"
         terms = {(await asker.get("/v1/nodes")).headers["x-aware-term"] for asker in askers.values()}

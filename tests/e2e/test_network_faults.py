@@ -6,18 +6,18 @@ Whatever was acknowledged stays: each test writes through all of it, and reads i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from bench.client import Answer, Connection, Unreachable
+from bench.client import Answer
 from bench.harness import Unavailable
 from bench.lab import Document
 from bench.net_lab import NetLab
+from tests.e2e.one_node import Wanted, ask_one
 
 pytestmark = [pytest.mark.e2e, pytest.mark.netns]
 
@@ -57,25 +57,9 @@ class Scene:
         assert labels == {f"n{number}": "yes" for number in range(self.written)}
         assert self.terms == sorted(self.terms)
 
-    async def at(self, name: str, path: str, wanted: Callable[[Answer], bool], method: str = "GET") -> Answer:
+    async def at(self, name: str, path: str, wanted: Wanted, method: str = "GET") -> Answer:
         """What the gateway of that node alone answers, as soon as it is ``wanted``."""
-        client = self.lab.client((await self.lab.admin()).token)
-        assert client._tls is not None
-        connection = Connection(self.lab.agent(name).url, client._tls)
-        headers = {"authorization": f"Bearer {client.token}"}
-        answer = None
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                while True:
-                    with contextlib.suppress(Unreachable):
-                        answer = await connection.exchange(method, path, headers=headers, timeout_s=10)
-                        if wanted(answer):
-                            return answer
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            raise AssertionError(f"{name}: {path} never was as wanted, at last {answer}\n{self.lab.tails(6)}") from None
-        finally:
-            connection.close()
+        return await ask_one(self.lab, self.lab.agent(name), path, wanted, method)
 
 
 @asynccontextmanager

@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.errors import StoreError
-from bench.client import Answer, Connection, Unreachable
+from bench.client import Answer
 from bench.lab import Agent, Lab
+from tests.e2e.one_node import Wanted, ask_one
 
 pytestmark = pytest.mark.e2e
 
 
-async def heard(lab: Lab, agent: Agent, path: str, wanted: Callable[[Answer], bool]) -> Any:
-    """What ``agent`` itself answers at ``path`` as soon as that is ``wanted``."""
-    client = lab.client()
-    assert client._tls is not None
-    connection = Connection(agent.url, client._tls)
-    token = (await lab.admin()).token
-    answer = None
-    try:
-        async with asyncio.timeout(90):
-            while True:
-                with contextlib.suppress(Unreachable):
-                    answer = await connection.exchange("GET", path, headers={"authorization": f"Bearer {token}"})
-                    if wanted(answer):
-                        return answer.json()
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise AssertionError(f"{path} never was as wanted, at last {answer}") from None
-    finally:
-        connection.close()
+async def heard(lab: Lab, agent: Agent, path: str, wanted: Wanted) -> Any:
+    """What ``agent`` itself tells at ``path`` as soon as that is ``wanted``."""
+    return (await ask_one(lab, agent, path, wanted)).json()
 
 
 def not_ready_for_want_of_a_majority(answer: Answer) -> bool:

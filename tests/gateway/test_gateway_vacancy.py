@@ -124,8 +124,8 @@ async def test_who_heard_nothing_of_etcd_for_long_does_not_know_who_reigns(
     nodes = await admin.get("/v1/nodes")
     assert (nodes.status_code, nodes.headers["x-aware-role"]) == (200, "member")
     assert len(nodes.json()["nodes"]) == 5
-    assert {node["role"] for node in nodes.json()["nodes"]} == {"worker"}
-    assert (await admin.get("/v1/nodes/demo-1")).json()["role"] == "worker"
+    assert {node["role"] for node in nodes.json()["nodes"]} == {"heir", "member"}
+    assert (await admin.get("/v1/nodes/demo-1")).json()["role"] == "member"
     inventory = (await admin.get("/v1/inventory")).json()
     assert (inventory["queen"], inventory["groups"]["aware_queen"]) == (None, [])
-    assert "demo-1" in inventory["groups"]["aware_workers"]
+    assert "demo-1" in inventory["groups"]["aware_council"]

@@ -7,10 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
-from store_support import WAIT_S, Authority, until
+from store_support import WAIT_S, Authority, Proxy, until
 
+from aware_agent.store import rpc
+from aware_agent.store.calls import CallFailed, one_call
 from aware_agent.store.client import EtcdClient
+from aware_agent.store.connections import Credentials
 from aware_agent.store.embedded import EmbeddedEtcd
+from aware_agent.store.errors import StoreUnreachable
+from aware_agent.store.failures import Verdict, classify
 from aware_agent.store.lease import LeaseKeeper
 from aware_agent.store.projection import Projection
 
@@ -46,3 +51,50 @@ async def test_leases_and_watches_outlive_a_change_of_certificates(tmp_path: Pat
         assert kv is not None
         assert kv.value == b"2"
         await projection.aclose()
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+async def test_a_request_that_outlives_its_connection_is_repeated_or_fails_by_name(
+    shared_etcd: EmbeddedEtcd, prefix: bytes, repeatable: bool
+) -> None:
+    """It waits for an answer that never comes, for longer than an old connection may end its work."""
+    async with (
+        Proxy(shared_etcd.endpoints[0]) as proxy,
+        EtcdClient([proxy.endpoint], timeout_s=0.1, deadline_s=WAIT_S) as client,
+    ):
+        await client.put(prefix, b"before")
+        proxy.mute_present()
+        put = rpc.pb.PutRequest(key=prefix, value=b"after")
+        waiting = asyncio.create_task(client.call(rpc.PUT, put, repeatable=repeatable, timeout_s=WAIT_S))
+        await until(lambda: any(line is not None and line.users for line in client.ring._lines))
+        client.renew(Credentials())
+        (outcome,) = await asyncio.gather(waiting, return_exceptions=True)
+        assert not waiting.cancelled()
+        if repeatable:
+            assert outcome.header.revision
+        else:
+            assert isinstance(outcome, StoreUnreachable)
+            assert outcome.maybe_applied
+
+
+async def test_a_request_on_a_connection_that_is_closed_was_surely_not_sent(shared_etcd: EmbeddedEtcd) -> None:
+    async with EtcdClient(shared_etcd.endpoints, deadline_s=WAIT_S) as client:
+        with client.ring.borrow() as line:
+            await line.close()
+            with pytest.raises(CallFailed) as failed, one_call():
+                await line.unary(rpc.STATUS)(rpc.pb.StatusRequest(), timeout=WAIT_S)
+    assert classify(failed.value.code, failed.value.details).verdict is Verdict.ELSEWHERE
+
+
+async def test_a_task_that_is_cancelled_in_a_call_stays_so(shared_etcd: EmbeddedEtcd, prefix: bytes) -> None:
+    async with (
+        Proxy(shared_etcd.endpoints[0]) as proxy,
+        EtcdClient([proxy.endpoint], timeout_s=WAIT_S, deadline_s=WAIT_S) as client,
+    ):
+        await client.put(prefix, b"before")
+        proxy.mute_present()
+        waiting = asyncio.create_task(client.put(prefix, b"after"))
+        await until(lambda: any(line is not None and line.users for line in client.ring._lines))
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert waiting.cancelled()

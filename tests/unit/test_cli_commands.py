@@ -168,6 +168,15 @@ def test_changes(queen: FakeGateway, aware: Run, arguments: tuple[str, ...], rou
     assert queen.asked[-1].body == body
 
 
+def test_a_drain_waits_or_does_not(queen: FakeGateway, aware: Run) -> None:
+    refused = aware("nodes", "drain", "demo-2", "--no-wait", "--wait", "1s")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "error: --wait and --no-wait exclude each other (give one of them, or none)\n",
+    )
+    assert queen.asked == []
+
+
 def test_a_drain_waits_until_others_do_the_work_and_says_what_is_left(queen: FakeGateway, aware: Run) -> None:
     demo_2 = node("demo-2", role="queen", caste="web")
     queen.say("PATCH /v1/nodes/demo-2", {"changed": True, "node": demo_2})

@@ -14,6 +14,7 @@ from aware_agent.cli.app import app
 from aware_agent.cli.client import Gateway
 from aware_agent.cli.context import load_context
 from aware_agent.cli.events import follow_events, server_sent
+from aware_agent.colony.rotation import Phase
 from tests.unit.cli_support import Ask, Colony, FakeGateway, Reply, colony, problem
 
 STREAM = "GET /v1/events/stream"
@@ -150,3 +151,12 @@ def test_decoding_of_a_stream() -> None:
         "",
     ]
     assert list(server_sent([*lines, 'data: {"type": "cut"}'])) == [{"type": "a", "revision": 9}]
+
+
+def test_messages_stand_in_one_column(demo: Colony) -> None:
+    longest = max((f"rotation.{phase}" for phase in Phase), key=len)
+    fake = demo.gateway()
+    demo.context(fake.url)
+    history(fake, [event(1, "node.left"), event(2, longest), event(3, "node.drain_waits")])
+    shown = run(demo).stdout.splitlines()
+    assert len({line.index("number") for line in shown}) == 1, shown

@@ -289,3 +289,13 @@ def test_another_key_is_not_taken_for_the_one_that_opened(hive: Founded) -> None
     assert other.exit_code == 7, other.output
     assert "is not signed by this colony's CA" in other.stderr
     assert hive.believed_by("anna") == before
+
+
+def test_the_time_that_was_given_is_all_it_takes(hive: Founded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody serves there: it says so with the time that was given, not with the usual one."""
+    monkeypatch.setattr(Gateway.__init__, "__kwdefaults__", {"deadline_s": 10.0, "timeout_s": 5.0})
+    hive.queen.close()
+    late = hive.open("anna", "--wait", "1s")
+    assert (late.exit_code, hive.orders) == (7, [""]), late.output
+    assert "no gateway of colony" in late.stderr
+    assert "within 1 s: " in late.stderr

@@ -35,7 +35,8 @@ def test_a_healthy_colony() -> None:
     assert len(document["members"]) == len(document["hosts"]) == 5
     assert document["groups"] == {
         "aware_queen": ["demo-1"],
-        "aware_workers": ["demo-2", "demo-3", "demo-4", "demo-5"],
+        "aware_council": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
+        "aware_workers": [],
         "aware_alive": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
         "aware_status_ready": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
         "aware_zone_a": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
@@ -59,8 +60,18 @@ def test_nodes_that_are_away_get_no_work(status: Status) -> None:
 def test_suspect_and_cordoned_nodes_keep_their_caste() -> None:
     document = build_inventory(_view(status=Status.SUSPECT, cordoned=True))
     groups = {name for name, hosts in document["groups"].items() if "demo-2" in hosts}
-    assert {"web", "aware_cordoned", "aware_status_suspect", "aware_workers"} <= groups
+    assert {"web", "aware_cordoned", "aware_status_suspect", "aware_council"} <= groups
     assert ALIVE not in groups
+
+
+@pytest.mark.parametrize(
+    ("role", "group"), [("heir", "aware_council"), ("member", "aware_council"), ("worker", "aware_workers")]
+)
+def test_who_has_a_seat_is_no_worker(role: str, group: str) -> None:
+    document = build_inventory(_view(role=role))
+    groups = {name for name, hosts in document["groups"].items() if "demo-2" in hosts}
+    assert {"aware_queen", "aware_council", "aware_workers"} & groups == {group}
+    assert document["hosts"]["demo-2"]["aware_role"] == role
 
 
 def test_empty_castes_are_there() -> None:
@@ -72,7 +83,7 @@ def test_empty_castes_are_there() -> None:
 
 def test_without_a_queen_nobody_is_called_one() -> None:
     view = msgspec.structs.replace(_view(), queen=None, nodes=tuple(
-        msgspec.structs.replace(n, role="worker") for n in _view().nodes
+        msgspec.structs.replace(n, role="member") for n in _view().nodes
     ))  # fmt: skip
     document = build_inventory(view)
     assert document["queen"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from colony_support import a_record, a_report
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.node import Record, Report, Status
 from aware_agent.colony.spec import CasteSpec, Spec
-from aware_agent.colony.view import SPARE, ColonyData, Entry, build_view
+from aware_agent.colony.view import SPARE, ColonyData, Entry, build_view, without_queen
 
 QUEEN = QueenRecord(id="n1", name="n1", url="https://q", incarnation="1", since=1.0)
 SPEC = Spec(colony="c", size=3, castes={"web": CasteSpec(count=2)})
@@ -42,8 +43,8 @@ def test_a_healthy_colony() -> None:
     assert (view.queen.id, view.queen.term, view.heir) == ("n1", 5, "n2")
     assert [(n.name, n.role, n.caste, n.rank) for n in view.nodes] == [
         ("n1", "queen", SPARE, None),
-        ("n2", "worker", "web", 0),
-        ("n3", "worker", "web", 1),
+        ("n2", "heir", "web", 0),
+        ("n3", "member", "web", 1),
     ]
     assert [n.revision for n in view.nodes] == [10, 11, 12]
     assert view.castes[0].missing == 0
@@ -52,7 +53,25 @@ def test_a_healthy_colony() -> None:
 def test_no_queen_is_degraded() -> None:
     view = build_view(a_colony(queen_record=None, term=0))
     assert (view.status, view.reason, view.queen) == ("degraded", "no queen", None)
-    assert all(n.role == "worker" for n in view.nodes)
+    assert [n.role for n in view.nodes] == ["heir", "member", "member"], "n1 would win again"
+
+
+@pytest.mark.parametrize(
+    ("seats", "roles"),
+    [
+        (frozenset({"n1", "n2", "n3"}), ["queen", "heir", "member", "worker"]),
+        (frozenset({"n1"}), ["queen", "heir", "worker", "worker"]),
+        (None, ["queen", "heir", "member", "worker"]),
+    ],
+    ids=["who-sits", "who-may-sit-does-not-yet", "etcd-of-its-operators"],
+)
+def test_a_role_is_what_a_node_is_in_the_council(seats: frozenset[str] | None, roles: list[str]) -> None:
+    """``n3`` is dead, and has its seat still; ``n4`` may never sit."""
+    dead, worker = a_record("n3", joined_at=3.0, status=Status.DEAD), a_record("n4", joined_at=4.0, eligible=False)
+    here = {i: a_report(i, joined_at=float(i[1:])) for i in ("n1", "n2", "n4")}
+    view = build_view(a_colony(dead, worker, presence=here, seats=seats))
+    assert [n.role for n in view.nodes] == roles
+    assert without_queen(view).nodes[0].role == "member"
 
 
 def test_the_troubled_are_named_but_not_all_of_many() -> None:

@@ -151,7 +151,7 @@ function row(node) {
   const status = make("td");
   status.append(make("span", `pill ${TONE[node.status] || ""}`, node.status));
   if (node.cordoned) status.append(" ", make("span", "pill calm", "cordoned"));
-  const role = node.role === "queen" ? "♛ queen" : node.rank === 0 ? "heir" : "worker";
+  const role = node.role === "queen" ? "♛ queen" : node.role;
   const memory = `${(node.capabilities.ram_mib / 1024).toFixed(1)} GiB`;
   line.append(
     name, status, make("td", "", role), make("td", "", node.caste), make("td", "", node.address),

@@ -18,8 +18,8 @@ description:
   - The answer is whole or it is not used. When nobody answers, the last complete answer is used with a warning, and the variables
     C(aware_inventory_stale), C(aware_inventory_age_s) and C(aware_inventory_revision) of every host say so. Without one the run fails.
   - An answer older than one seen before, as a deposed queen may give, is not used.
-  - Groups made by the gateway are one for each caste, V(spare), V(aware_queen), V(aware_workers), V(aware_cordoned), V(aware_alive)
-    (the nodes that are ready) and V(aware_status_*), V(aware_zone_*), V(aware_label_*).
+  - Groups made by the gateway are one for each caste, V(spare), V(aware_queen), V(aware_council) (who has a seat, the queen too),
+    V(aware_workers) (who has none), V(aware_cordoned), V(aware_alive) (the nodes that are ready) and V(aware_status_*), V(aware_zone_*), V(aware_label_*).
   - Values that come from nodes are data. They are never evaluated as templates, and apart from C(ansible_host) and C(ansible_port), which are
     checked, only variables that begin with C(aware_) are accepted.
   - Configuration files must end in C(aware.yml) or C(aware.yaml).
