@@ -68,7 +68,8 @@ async def _serve(state_dir: Path, port: int) -> None:
     )
     async with EtcdClient(start.endpoints, credentials(start.material)) as client:
         member = Member(client, start, _Silent(Path()))
-        await GatewayServer(create_gateway(member), ADDRESS, port).start()
+        app = create_gateway(member)
+        await GatewayServer(app, ADDRESS, port, at_once=app.at_once).start()
         await member.run()
 
 

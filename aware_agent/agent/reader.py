@@ -43,6 +43,7 @@ class ColonyReader:
     def __init__(self, projection: Projection, keys: Keys) -> None:
         self.projection = projection
         self.keys = keys
+        self._queen_key = keys.queen  # asked for with each read of a gateway
         self.unreadable: dict[bytes, int] = {}  # keys with values that are nothing of ours, and their revisions
         self._decoded: dict[bytes, tuple[int, object]] = {}
         self._view: ColonyView | None = None
@@ -109,7 +110,8 @@ class ColonyReader:
 
     def queen_record(self) -> QueenRecord | None:
         """Who holds the queen key."""
-        return self.one("queen", QueenRecord)
+        kv = self.projection.get(self._queen_key)
+        return None if kv is None else self._readable(kv, QueenRecord)
 
     def handover(self) -> Handover | None:
         """The last hand-over left behind."""

@@ -20,8 +20,8 @@ from aware_agent.gateway import openapi, problems, standing
 from aware_agent.gateway.asgi import App, Headers, Message, Receive, Scope, Send, client_of, cut, refuse
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.errors import MethodNotAllowed, NoSuchRoute
+from aware_agent.gateway.hot import HotReads
 from aware_agent.gateway.idempotency import Once
-from aware_agent.gateway.reads import HOT, NODES, accepts_gzip
 from aware_agent.gateway.routes import (
     auth,
     backups,
@@ -61,6 +61,8 @@ class GatewayApp:
     def __init__(self, gateway: Gateway, inner: App) -> None:
         self.gateway = gateway
         self._inner = Once(gateway, inner)
+        self._hot = HotReads(gateway)
+        self.at_once = self._hot.at_once  # for a server that can answer while it parses
 
     async def warm_up(self) -> None:
         """Load and build now what the first request would wait for."""
@@ -73,36 +75,19 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
         if scope["type"] == "http":
-            path = scope["path"]
-            hot = path if path in HOT else "/v1/nodes/{node}" if path.startswith(NODES) else None
-            if hot is None or scope["method"] != "GET" or not await self._fast(scope, send, hot):
+            if scope["method"] != "GET" or not await self._fast(scope, send):
                 await self._slow(scope, receive, send)
         elif scope["type"] == "websocket":
             await self.gateway.turnstile.enter(client_of(scope))
             await self._inner(scope, receive, send)
 
-    async def _fast(self, scope: Scope, send: Send, resource: str) -> bool:
+    async def _fast(self, scope: Scope, send: Send) -> bool:
         """Answer a hot read whose token was verified before. Everything unusual is left to the routes."""
-        authorization = if_none_match = encoding = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value
-            elif name == b"accept-encoding":
-                encoding = value
-            elif name == b"if-none-match":
-                if_none_match = value
-        gateway = self.gateway
-        if authorization is None or gateway.authority.recall(authorization) is None:
+        hot = self._hot.find(scope["path"], scope["headers"])
+        if hot is None:
             return False
-        try:
-            prepared = gateway.reads.get(scope["path"])
-        except AwareError:
-            return False
-        if prepared is None:
-            return False
-        gzipped = encoding is not None and accepts_gzip(encoding)
-        status = await prepared.send(send, if_none_match=if_none_match, gzipped=gzipped)
-        gateway.public.requests.counts[resource, status] += 1
+        status = await hot.prepared.send(send, if_none_match=hot.if_none_match, gzipped=hot.gzipped)
+        self.gateway.public.requests.counts[hot.resource, status] += 1
         return True
 
     async def _slow(self, scope: Scope, receive: Receive, send: Send) -> None:

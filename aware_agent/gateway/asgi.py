@@ -14,6 +14,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+AtOnce = Callable[[bytes, Headers], tuple[bytes, bytes] | None]
+"""Beside ASGI: the answer to ``GET <url>`` with these headers, where there is one without any waiting: its head without
+date and empty line, and its body."""
 BALANCED = "aware.balanced"  # ASGI extension: the client's address is what a load balancer says
 CUT = "aware.cut"  # ASGI extension of our HTTP protocol: a function that ends the connection at once
 

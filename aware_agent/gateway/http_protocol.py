@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from aware_agent.gateway.asgi import BALANCED, CUT
+from aware_agent.gateway.asgi import BALANCED, CUT, AtOnce
 from aware_agent.gateway.limits import Limits
 from aware_agent.gateway.proxy_protocol import Source
 from aware_agent.gateway.uvicorn_parts import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+_SHORT = 8 * 1024  # bytes
 MAX_WAITING = 64 * 1024  # bytes of requests that wait behind a stream
 _TOO_LARGE = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -24,12 +25,14 @@ class GatewayHttp(HttpToolsProtocol):
     source: Source | None = None  # whom the acceptor says it is from
     ticket: object = None  # of the acceptor; given back when the connection is gone
     limits: Limits | None = None
+    at_once: AtOnce | None = None  # of the application: what it can answer while the request is parsed
     entered: Callable[[], None] = staticmethod(lambda: None)  # the server's; called when there is a connection
     due = math.inf  # loop time by which the client has to have said something whole
     _answering: RequestResponseCycle | None = None
     _waiting = 0  # bytes that came behind it
     _head = 0  # bytes of a head that is not whole yet
     _in_head = True
+    _answered = False  # the present request, at once
 
     def connection_made(self, transport: Any) -> None:
         """The first request is awaited."""
@@ -70,6 +73,9 @@ class GatewayHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Parser callback: what may follow is the body."""
         self._in_head, self._head = False, 0
+        self._answered = self.at_once is not None and self._answer_at_once(self.at_once)
+        if self._answered:
+            return
         if self.limits is not None:
             self.due = self.loop.time() + self.limits.body_s
         super().on_headers_complete()
@@ -77,7 +83,8 @@ class GatewayHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Parser callback: the request is whole; its client owes nothing any more."""
         self.due = math.inf
-        super().on_message_complete()
+        if not self._answered:
+            super().on_message_complete()
 
     def idle(self) -> bool:
         """Whether nothing is being answered."""
@@ -112,6 +119,30 @@ class GatewayHttp(HttpToolsProtocol):
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()
+
+    def _answer_at_once(self, at_once: AtOnce) -> bool:
+        """Whether that was possible. Not while something else is answered, or the client is slow to take answers."""
+        parser, cycle = self.parser, self.cycle
+        if (
+            parser.get_method() != b"GET"
+            or (cycle is not None and not cycle.response_complete)
+            or self.flow.write_paused
+            or parser.should_upgrade()
+            or not parser.should_keep_alive()
+            or parser.get_http_version() != "1.1"
+        ):
+            return False
+        answer = at_once(self.url, self.headers)
+        if answer is None:
+            return False
+        head, body = answer
+        date = b"".join([b"%s: %s\r\n" % pair for pair in self.server_state.default_headers])
+        if len(body) < _SHORT:
+            self.transport.write(b"".join((head, date, b"\r\n", body)))  # one record of TLS
+        else:
+            self.transport.writelines((b"".join((head, date, b"\r\n")), body))  # which copies nothing
+        self.on_response_complete()
+        return True
 
     def _refuse_head(self) -> None:
         self.transport.write(_TOO_LARGE)

@@ -78,7 +78,9 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
         app = create_gateway(member)
         pem = MemoryPem(start.material)
         listener = socket.socket(fileno=start.listener)
-        server = GatewayServer(app, "", 0, pem.paths, node=start.node, listener=listener, settings=start.gateway)
+        server = GatewayServer(
+            app, "", 0, pem.paths, node=start.node, listener=listener, settings=start.gateway, at_once=app.at_once
+        )
         app.gateway.connections = server.limits.connections
         await server.start()
 

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,7 @@ from aware_agent.gateway.documents import (
     SpecDocument,
 )
 from aware_agent.gateway.errors import NoQueen
+from aware_agent.gateway.uvicorn_parts import STATUS_LINE
 from aware_agent.store.health import StoreState
 from aware_agent.store.keys import Keys
 
@@ -37,6 +38,22 @@ NODES = "/v1/nodes/"
 MAX_PREPARED = 2048
 _INLINE = 128 * 1024  # bytes; longer bodies are compressed in a thread
 _LEVEL = 4  # a third of the time of gzip's default level for 3 % more bytes
+
+
+class _Answer(NamedTuple):
+    """One answer in both forms."""
+
+    start: Message
+    end: Message
+    ready: Ready
+
+
+class Ready(NamedTuple):
+    """A whole answer as bytes. ``head`` begins with the status line and lacks date and empty line."""
+
+    status: int
+    head: bytes
+    body: bytes
 
 
 class Prepared:
@@ -56,22 +73,27 @@ class Prepared:
             (b"vary", b"accept-encoding, authorization"),
             *more,
         ]
-        self._plain = self._messages(200, body, [(b"etag", tag), (b"content-type", b"application/json")])
-        self._same = self._messages(304, None, [(b"etag", tag)])
-        self._zipped: tuple[Message, Message] | None = None
+        self._plain = self._made(200, body, [(b"etag", tag), (b"content-type", b"application/json")])
+        self._same = self._made(304, None, [(b"etag", tag)])
+        self._zipped: _Answer | None = None
         self._zipping: asyncio.Task[bytes] | None = None
 
     async def send(self, send: Send, *, if_none_match: bytes | None, gzipped: bool) -> int:
         """Answer 200 or 304; returns which."""
+        answer = self._choose(if_none_match, gzipped) or await self._zip()
+        await send(answer.start)
+        await send(answer.end)
+        return answer.ready.status
+
+    def ready(self, *, if_none_match: bytes | None, gzipped: bool) -> Ready | None:
+        """What :meth:`send` would send; None while that is not compressed yet."""
+        answer = self._choose(if_none_match, gzipped)
+        return None if answer is None else answer.ready
+
+    def _choose(self, if_none_match: bytes | None, gzipped: bool) -> _Answer | None:
         if if_none_match is not None and self._fresh(if_none_match):
-            start, body = self._same
-        elif gzipped:
-            start, body = self._zipped or await self._zip()
-        else:
-            start, body = self._plain
-        await send(start)
-        await send(body)
-        return int(start["status"])
+            return self._same
+        return self._zipped if gzipped else self._plain
 
     def _fresh(self, header: bytes) -> bool:
         return preconditions.none_match(header, self.tag) or preconditions.none_match(header, self._zipped_tag)
@@ -81,7 +103,7 @@ class Prepared:
         """Other bytes, other strong tag."""
         return self.tag[:-1] + b'-gz"'
 
-    async def _zip(self) -> tuple[Message, Message]:
+    async def _zip(self) -> _Answer:
         """Compress once, whoever asks first; in a thread when it takes long."""
         if len(self.body) <= _INLINE:
             data = _compress(self.body)
@@ -93,15 +115,17 @@ class Prepared:
             (b"content-type", b"application/json"),
             (b"content-encoding", b"gzip"),
         ]
-        self._zipped = self._messages(200, data, headers)
+        self._zipped = self._made(200, data, headers)
         return self._zipped
 
-    def _messages(self, status: int, body: bytes | None, headers: Headers) -> tuple[Message, Message]:
+    def _made(self, status: int, body: bytes | None, headers: Headers) -> _Answer:
         headers = [*headers, *self._common]
         if body is not None:
             headers.append((b"content-length", b"%d" % len(body)))
+        head = STATUS_LINE[status] + b"".join(b"%s: %s\r\n" % pair for pair in headers)
         start = {"type": "http.response.start", "status": status, "headers": headers}
-        return start, {"type": "http.response.body", "body": body or b""}
+        end = {"type": "http.response.body", "body": body or b""}
+        return _Answer(start, end, Ready(status, head, body or b""))
 
 
 class Reads:

@@ -19,7 +19,7 @@ from typing import Any, cast
 from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.gateway.acceptor import Acceptor
-from aware_agent.gateway.asgi import App
+from aware_agent.gateway.asgi import App, AtOnce
 from aware_agent.gateway.http_protocol import GatewayHttp
 from aware_agent.gateway.limits import Limits, limits_of, sweep
 from aware_agent.gateway.proxy_protocol import Source
@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 class _Guest(Server):
     """A server that leaves signals to the process, and lets in whom :class:`Acceptor` lets in."""
 
-    def __init__(self, config: Config, context: ssl.SSLContext | None, limits: Limits) -> None:
+    def __init__(self, config: Config, context: ssl.SSLContext | None, limits: Limits, at_once: AtOnce | None) -> None:
         super().__init__(config)
-        self._context, self._limits = context, limits
+        self._context, self._limits, self._at_once = context, limits, at_once
         self._sweeping: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
         self._somebody = asyncio.Event()  # has a connection, or had one a moment ago; or all ends
@@ -101,14 +101,14 @@ class _Guest(Server):
     def _protocol(self, source: Source, ticket: object) -> asyncio.Protocol:
         made = GatewayHttp(config=self.config, server_state=self.server_state, app_state={})
         made.source, made.ticket, made.limits = source, ticket, self._limits
-        made.entered = self._entered
+        made.entered, made.at_once = self._entered, self._at_once
         return made
 
 
 class GatewayServer:
     """Serve ``app`` on ``host:port`` (0 picks a free one) until stopped; TLS 1.2 or newer when ``tls`` is given.
 
-    ``listener``: a socket that listens there already.
+    ``listener``: a socket that listens there already. ``at_once``: what ``app`` can answer while a request is parsed.
     """
 
     unfit = ""  # never: a worker's server lives and dies with its agent
@@ -124,11 +124,13 @@ class GatewayServer:
         grace_s: float = 2.0,
         listener: socket.socket | None = None,
         settings: GatewaySettings | None = None,
+        at_once: AtOnce | None = None,
     ) -> None:
         self._host, self._port, self._tls, self._grace_s = host, port, tls, grace_s
         self._listener = listener
         self.limits = limits_of(settings or GatewaySettings())
         self._running = Running(app, node)
+        self._at_once = at_once
         self._context: ssl.SSLContext | None = None
         self._server: _Guest | None = None
         self._task: asyncio.Task[None] | None = None
@@ -156,7 +158,7 @@ class GatewayServer:
         self._context = _tls_context(self._tls) if self._tls else None
         listener = self._listener or listen(self._host, self._port, "gateway")
         self._port = listener.getsockname()[1]
-        self._server = _Guest(self._config(), self._context, self.limits)
+        self._server = _Guest(self._config(), self._context, self.limits, self._at_once)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway-server")
         while not self._server.started:
             if self._task.done():

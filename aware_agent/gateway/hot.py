@@ -1,0 +1,78 @@
+"""Hot reads: what is asked most is answered from bytes that are ready, to who was verified before.
+
+Where the server can (:class:`aware_agent.gateway.http_protocol.GatewayHttp`), it is answered while the request is
+parsed: no task, no ASGI messages, one write. Whatever is unusual is left to the application, which knows what to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from aware_agent.colony.errors import AwareError
+from aware_agent.gateway.reads import HOT, NODES, Prepared, accepts_gzip
+from aware_agent.gateway.state import Gateway
+
+Pairs = Sequence[tuple[bytes, bytes]]
+_HOT = {path.encode(): path for path in HOT}
+_NODES = NODES.encode()
+# A request with a body, or with something that has to be seen to.
+_UNUSUAL = frozenset({b"content-length", b"transfer-encoding", b"expect"})
+
+
+class Hot(NamedTuple):
+    """A hot read that can be answered, and how the client wants it."""
+
+    resource: str  # what is counted as one
+    prepared: Prepared
+    if_none_match: bytes | None
+    gzipped: bool
+
+
+class HotReads:
+    """Finds the answers of one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def find(self, path: str, headers: Pairs) -> Hot | None:
+        """The read of ``path`` if it is hot, by who holds a token that was verified before and still holds."""
+        resource = path if path in HOT else "/v1/nodes/{node}" if path.startswith(NODES) else None
+        if resource is None:
+            return None
+        authorization = if_none_match = encoding = None
+        for name, value in headers:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"accept-encoding":
+                encoding = value
+            elif name == b"if-none-match":
+                if_none_match = value
+            elif name in _UNUSUAL:
+                return None
+        gateway = self._gateway
+        if authorization is None or gateway.authority.recall(authorization) is None:
+            return None
+        try:
+            prepared = gateway.reads.get(path)
+        except AwareError:
+            return None
+        if prepared is None:
+            return None
+        return Hot(resource, prepared, if_none_match, encoding is not None and accepts_gzip(encoding))
+
+    def at_once(self, url: bytes, headers: Pairs) -> tuple[bytes, bytes] | None:
+        """As :data:`aware_agent.gateway.asgi.AtOnce` has it; None for what takes longer or is not to be answered."""
+        path = _HOT.get(url)
+        if path is None:
+            if not url.startswith(_NODES) or b"?" in url or b"%" in url:
+                return None
+            path = url.decode("latin-1")
+        hot = self.find(path, headers)
+        if hot is None:
+            return None
+        ready = hot.prepared.ready(if_none_match=hot.if_none_match, gzipped=hot.gzipped)
+        if ready is None:
+            return None
+        self._gateway.public.requests.counts[hot.resource, ready.status] += 1
+        return ready.head, ready.body
