@@ -1,5 +1,8 @@
 """Log lines: one JSON object a line, or text for people. Fields come with ``extra={"fields": {...}}``.
 
+The JSON lines have the names of the Elastic Common Schema, https://www.elastic.co/docs/reference/ecs/ecs-field-reference,
+so that shippers need no rules of ours; what it has no name for is under ``aware.``.
+
 When stderr is systemd's journal, each line starts with its priority as sd-daemon(3) has it; the journal takes it off.
 """
 
@@ -18,11 +21,13 @@ from aware_agent.agent.recent import RECENT
 
 # syslog(3): error, warning, info
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+ECS_VERSION = "8.11.0"
+_ECS_NAMES = {"request": "http.request.id", "source": "source.ip", "user": "user.name"}
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class JsonLines(logging.Formatter):
-    """``{"time":..., "level":..., "node":..., "message":..., ...fields}``."""
+    """``{"@timestamp":..., "log.level":..., "message":..., "ecs.version":..., ...}``, in the order ECS loggers have."""
 
     def __init__(self, node: str) -> None:
         super().__init__()
@@ -31,15 +36,18 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         line: dict[str, Any] = {
-            "time": _stamp(record.created),
-            "level": record.levelname.lower(),
-            "node": self._node,
-            "logger": record.name.removeprefix("aware_agent."),
+            "@timestamp": _stamp(record.created),
+            "log.level": record.levelname.lower(),
             "message": record.getMessage(),
+            "ecs.version": ECS_VERSION,
+            "service.name": "aware",
+            "service.node.name": self._node,
+            "log.logger": record.name.removeprefix("aware_agent."),
+            "process.pid": record.process,
         }
-        line.update(getattr(record, "fields", {}))
+        line.update((_ecs_name(name), value) for name, value in getattr(record, "fields", {}).items())
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["error.stack_trace"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
@@ -78,6 +86,11 @@ def is_journal(descriptor: int, environment: Mapping[str, str]) -> bool:
     except OSError:
         return False
     return environment.get("JOURNAL_STREAM", "") == f"{stat.st_dev}:{stat.st_ino}"
+
+
+def _ecs_name(name: str) -> str:
+    """A field's name in a line: ECS wants what is not its own under a name of ours."""
+    return _ECS_NAMES.get(name, f"aware.{name}")
 
 
 def _stamp(created: float) -> str:

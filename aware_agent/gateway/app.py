@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ from aware_agent.gateway.routes import (
     hooks,
     inventory,
     join,
+    monitoring,
     nodes,
     queen,
     renew,
@@ -49,9 +51,11 @@ from aware_agent.gateway.routes import (
 from aware_agent.gateway.state import Gateway
 from aware_agent.gateway.warm import warm_up
 
+UNTIMED = frozenset({"/v1/events/stream"})  # they last as long as their reader likes
+
 ROUTERS = (
     cluster, council, election, spec, nodes, config, commands, queen, events, inventory, auth, users, sessions,
-    tokens, join, renew, rotation, hooks, backups, check, health, dashboard,
+    tokens, join, renew, rotation, hooks, backups, check, monitoring, health, dashboard,
 )  # fmt: skip
 
 
@@ -83,14 +87,17 @@ class GatewayApp:
 
     async def _fast(self, scope: Scope, send: Send) -> bool:
         """Answer a hot read whose token was verified before. Everything unusual is left to the routes."""
+        began = time.perf_counter()
         hot = self._hot.find(scope["path"], scope["headers"])
         if hot is None:
             return False
         status = await hot.prepared.send(send, if_none_match=hot.if_none_match, gzipped=hot.gzipped)
         self.gateway.public.requests.counts[hot.resource, status] += 1
+        self.gateway.public.durations.observe(hot.resource, time.perf_counter() - began)
         return True
 
     async def _slow(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
         started = 0
         complete = False
 
@@ -115,7 +122,10 @@ class GatewayApp:
                 known = error if isinstance(error, AwareError) else problems.unexpected(error)
                 await refuse(stamped, known, self.gateway.context.me)
         finally:
-            self.gateway.public.requests.counts[self._resource(scope, started), started or 499] += 1
+            resource, public = self._resource(scope, started), self.gateway.public
+            public.requests.counts[resource, started or 499] += 1
+            if resource not in UNTIMED:
+                public.durations.observe(resource, time.perf_counter() - began)
 
     def _resource(self, scope: Scope, status: int) -> str:
         """What is counted as one: never the path as it was sent."""

@@ -40,6 +40,13 @@ class CouncilMembersDocument(Document, frozen=True, kw_only=True):
     trouble: str
 
 
+class TargetsDocument(Document, frozen=True, kw_only=True):
+    """One thing to scrape: ``host:port``, and the labels its series get."""
+
+    targets: list[str]
+    labels: dict[str, str]
+
+
 class MoveBody(Body, frozen=True, kw_only=True):
     """Whose seat shall move, and to whom: ids or names. Without ``to`` the queen chooses."""
 

@@ -6,6 +6,7 @@ parsed: no task, no ASGI messages, one write. Whatever is unusual is left to the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -68,11 +69,14 @@ class HotReads:
             if not url.startswith(_NODES) or b"?" in url or b"%" in url:
                 return None
             path = url.decode("latin-1")
+        began = time.perf_counter()
         hot = self.find(path, headers)
         if hot is None:
             return None
         ready = hot.prepared.ready(if_none_match=hot.if_none_match, gzipped=hot.gzipped)
         if ready is None:
             return None
-        self._gateway.public.requests.counts[hot.resource, ready.status] += 1
+        public = self._gateway.public
+        public.requests.counts[hot.resource, ready.status] += 1
+        public.durations.observe(hot.resource, time.perf_counter() - began)
         return ready.head, ready.body

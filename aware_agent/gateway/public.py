@@ -66,6 +66,11 @@ class PublicPages:
         self._gateway = gateway
         self._more = more
         self.requests = telemetry.RequestCounter()
+        self.durations = telemetry.Histogram(
+            "aware_gateway_request_duration_seconds",
+            "How long answers took, by route; streams are not among them.",
+            "route",
+        )
         self._metrics = _Page(self._make_metrics, PAGE_AGE_S)
         self.pages: dict[str, Callable[[], Awaitable[Whole]]] = {
             "/healthz": self.healthz,
@@ -159,7 +164,7 @@ class PublicPages:
             *self._more(),
             self.requests.family(),
         ]
-        return 200, telemetry.CONTENT_TYPE, telemetry.render(families)
+        return 200, telemetry.CONTENT_TYPE, telemetry.render(families, [self.durations])
 
 
 def colony_families(context: GatewayContext) -> list[Family]:

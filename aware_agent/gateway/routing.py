@@ -71,9 +71,14 @@ def endpoint(
     status: int = 200,
     also: Sequence[int] = (),
     media: str = "application/json",
+    many: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Register a handler. ``role`` None is open to everybody; ``also`` are statuses of further problems."""
-    content = {media: {"schema": reference(answer) if answer else {"type": "string"}}}
+    """Register a handler. ``role`` None is open to everybody; ``also`` are statuses of further problems.
+
+    ``many``: the answer is a list of documents of that type.
+    """
+    schema = reference(answer) if answer else {"type": "string"}
+    content = {media: {"schema": {"type": "array", "items": schema} if many else schema}}
     responses: dict[int | str, dict[str, Any]] = {status: {"content": content}}
     for code in sorted({*also, *_usual_problems(method, path, role, body)}):
         responses[code] = problem_response(http.HTTPStatus(code).phrase)

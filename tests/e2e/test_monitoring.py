@@ -88,9 +88,25 @@ async def test_rules_and_dashboards_name_only_what_agents_and_etcd_tell() -> Non
     assert wanted & known >= {"aware_node_absent", "aware_certificate_expiry_timestamp_seconds"}
 
 
+def followed(lab: Lab, directory: Path) -> dict[str, Any]:
+    """The job of docs/monitoring.md that follows the colony by itself."""
+    trust = {"ca_file": str(directory / "ca.crt")}
+    source = {
+        "refresh_interval": "1s",
+        "authorization": {"type": "Bearer", "credentials_file": str(directory / "viewer")},
+        "tls_config": trust,
+    }
+    urls = [f"{agent.url}/v1/monitoring/targets" for agent in lab.agents.values()]
+    discovery = [{"url": url, **source} for url in urls]
+    return {"job_name": "followed", "scheme": "https", "tls_config": trust, "http_sd_configs": discovery}
+
+
 @contextmanager
-def prometheus(lab: Lab, directory: Path) -> Iterator[str]:
-    """Prometheus with the role's rules, asking all agents of ``lab`` every second; its URL."""
+def prometheus(lab: Lab, directory: Path, token: str) -> Iterator[str]:
+    """Prometheus with the role's rules, asking all agents of ``lab`` every second; its URL.
+
+    Its job ``followed`` asks the members of the colony whom to ask, with ``token``.
+    """
     program = shutil.which("prometheus")
     if not program:
         pytest.skip("prometheus is not installed here")
@@ -112,11 +128,13 @@ def prometheus(lab: Lab, directory: Path) -> Iterator[str]:
         "monitoring_interval": "1s",
         "monitoring_listen": f"127.0.0.1:{port}",
         "monitoring_with_etcd": False,
+        "monitoring_scrape_configs": [followed(lab, directory)],
     }
     config = template.from_string((ROLE / "templates" / "prometheus.yml.j2").read_text()).render(variables)
     config = config.replace("/aware-rules.yml", "/rules.yml").replace("/targets/nodes.json", "/nodes.json")
     (directory / "prometheus.yml").write_text(config)
     shutil.copy(lab.ca_file, directory / "ca.crt")
+    (directory / "viewer").write_text(token)
     argv = [
         program,
         f"--config.file={directory}/prometheus.yml",
@@ -151,7 +169,7 @@ async def until(url: str, query: str, wanted: int) -> list[dict[str, str]]:
 async def watched(directory: Path) -> AsyncIterator[tuple[Lab, str]]:
     async with Lab(3) as lab:
         await lab.form()
-        with prometheus(lab, directory) as url:
+        with prometheus(lab, directory, (await lab.admin()).token) as url:
             yield lab, url
 
 
@@ -160,6 +178,7 @@ async def test_prometheus_reads_agents_and_alerts_fire(tmp_path: Path) -> None:
         await until(url, 'up{job="aware"} == 1', 3)
         assert (await until(url, "aware_node_queen == 1", 1))[0]["node"] == (await lab.queen())["name"]
         await until(url, "max(aware_healthy) == 1", 1)
+        assert {found["node"] for found in await until(url, 'up{job="followed"} == 1', 3)} == set(lab.agents)
         queen = await lab.queen()
         lab.agent(queen["name"]).kill()
         firing = 'ALERTS{alertstate="firing", alertname="%s"}'

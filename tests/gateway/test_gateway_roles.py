@@ -74,6 +74,7 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/v1/council", None, None),
     ("GET", "/v1/council/members", VIEW, None),
     ("GET", "/v1/election", VIEW, None),
+    ("GET", "/v1/monitoring/targets", VIEW, None),
     ("POST", "/v1/council/move", GOVERN, {"from": "demo-2"}),
 ]
 GUARDED = [row for row in TABLE if row[2] is not None]

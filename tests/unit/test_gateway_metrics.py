@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from aware_agent.telemetry import Family, RequestCounter, counter, gauge, render
+from aware_agent.telemetry import Family, Histogram, RequestCounter, counter, gauge, render
 
 
 def _read(families: list[Family]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -50,3 +50,23 @@ def test_requests_are_counted_by_class() -> None:
         requests.counts["/v1/nodes", status] += 1
     values = {labels["status"]: value for labels, value in requests.family().samples}
     assert values == {"2xx": 2, "3xx": 1, "4xx": 1, "5xx": 1}
+
+
+def test_durations_are_a_histogram_as_prometheus_reads_it() -> None:
+    durations = Histogram("aware_wait_seconds", "Waits.", "route", bounds=(0.1, 1.0))
+    assert render([], [durations]) == b"", "nothing was timed"
+    for seconds in (0.05, 0.1, 0.5, 3.0):
+        durations.observe("/v1/nodes", seconds)
+    durations.observe('odd "one"', 0.0)
+    (family,) = text_string_to_metric_families(render([], [durations]).decode())
+    assert family.type == "histogram"
+    values = {(s.name, s.labels["route"], s.labels.get("le")): s.value for s in family.samples}
+    assert values["aware_wait_seconds_bucket", "/v1/nodes", "0.1"] == 2, "a bound belongs to its bucket"
+    assert values["aware_wait_seconds_bucket", "/v1/nodes", "1.0"] == 3
+    assert (
+        values["aware_wait_seconds_bucket", "/v1/nodes", "+Inf"]
+        == values["aware_wait_seconds_count", "/v1/nodes", None]
+    )
+    assert values["aware_wait_seconds_count", "/v1/nodes", None] == 4
+    assert values["aware_wait_seconds_sum", "/v1/nodes", None] == 3.65
+    assert values["aware_wait_seconds_bucket", 'odd "one"', "0.1"] == 1
