@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from aware_agent.agent.member.link import Asked
 from aware_agent.colony.decoding import from_msgpack
+from aware_agent.colony.errors import AwareError
 from aware_agent.queen import commands as do
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
@@ -16,7 +17,7 @@ from aware_agent.queen.check import CheckCommands
 from aware_agent.queen.council_commands import CouncilCommands
 from aware_agent.queen.hooks import HookCommands
 from aware_agent.queen.nodes import NodeCommands
-from aware_agent.queen.once import CHECKS, OnceBook
+from aware_agent.queen.once import CHECKS, Answer, OnceBook
 from aware_agent.queen.orders import NodeOrders
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.sessions import SessionCommands
@@ -91,13 +92,22 @@ class CommandTable:
             return Outcome(await handler(command, caller))
         kind = do.ANSWERS.get(type(command), do.Written)
         owner = CHECKS if isinstance(command, do.WriteCheck) else caller.actor
-        known = self._once.find(owner, caller.once)
-        if known is not None:
-            return Outcome(known.written if known.raw is None else from_msgpack(known.raw, kind), replayed=True)
-        with self._once.running(owner, caller.once, plain=kind is do.Written):
-            result = await handler(command, caller)
-            await self._writer.remember(result)
+        if (known := self._once.find(owner, caller.once)) is not None:
+            return _replayed(known, kind)
+        with self._once.running(owner, caller.once, plain=kind is do.Written) as run:
+            try:
+                result = await handler(command, caller)
+                await self._writer.remember(result)
+            except AwareError:
+                # The same request waited for the lock before this one, and met what it asked for: so it is answered.
+                if run.begun or (known := self._once.find(owner, caller.once)) is None:
+                    raise
+                return _replayed(known, kind)
         return Outcome(result)
+
+
+def _replayed(known: Answer, kind: Any) -> Outcome:
+    return Outcome(known.written if known.raw is None else from_msgpack(known.raw, kind), replayed=True)
 
 
 def _nodes(nodes: NodeCommands) -> dict[type, Handler]:

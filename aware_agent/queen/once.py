@@ -84,6 +84,11 @@ class Pending:
         self._book, self._actor, self._asked, self._plain = book, actor, asked, plain
         self._kept: object = None  # the answer that is on record, or _BEGUN
 
+    @property
+    def begun(self) -> bool:
+        """Whether a transaction of this run took the record along: then what is on record is of this run itself."""
+        return self._kept is not None
+
     def begin(self, answer: object | None) -> tuple[list[ops.Op], list[ops.Compare]]:
         """What belongs into this transaction: nothing but in the first. ``answer``: None while it is not known."""
         if self._kept is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Any
+from unittest.mock import AsyncMock
 
 import msgspec
 import pytest
@@ -179,6 +180,36 @@ async def test_at_once_from_two_sides_it_is_done_once(queen: Queen) -> None:
     answers = await asyncio.gather(*(ask(queen, TOKEN) for _ in range(5)))
     assert sorted(answer.replayed for answer in answers) == [False, True, True, True, True]
     assert len({bytes(answer.result) for answer in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(
+            lambda revision: do.ChangeNode(node=node_id(1), cordoned=True, if_revision=revision), id="If-Match"
+        ),
+        pytest.param(lambda _: do.DeleteUser(name="otto"), id="what is removed"),
+    ],
+)
+async def test_at_once_from_two_sides_none_is_refused_for_what_the_other_did(queen: Queen, command: Any) -> None:
+    """A client whose first request waits for a slow etcd sends it again: both wait, and the later one finds it done."""
+    insisting = command(queen.colony.reader.view().nodes[1].revision)
+    async with queen.reign._writer.writing():
+        asked = [asyncio.create_task(ask(queen, insisting)) for _ in range(3)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+    answers = await asyncio.gather(*asked)
+    assert sorted(answer.replayed for answer in answers) == [False, True, True]
+    assert len({bytes(answer.result) for answer in answers}) == 1
+
+
+async def test_its_own_refusal_is_told_to_who_began_it(queen: Queen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command of several transactions finds its own key when a later one fails: that answers nothing."""
+    refused = NotFound("the node went")
+    monkeypatch.setattr(queen.reign._channels, "command", AsyncMock(side_effect=refused))
+    with pytest.raises(NotFound, match="the node went"):
+        await ask(queen, do.OrderNode(node=node_id(1), order=CollectDiagnostics()))
+    assert kept(queen), "it was begun"
 
 
 async def test_a_command_under_way_is_not_given_twice(queen: Queen, monkeypatch: pytest.MonkeyPatch) -> None:
