@@ -49,6 +49,7 @@ class Reigns:
         self._task: asyncio.Task[None] | None = None
         self._ending = Background("the end of a reign")
         self._reign: Reign | None = None
+        self._over = 0  # the last term that ended here
         self._changed = asyncio.Event()
 
     def prepare(self) -> None:
@@ -72,6 +73,7 @@ class Reigns:
     def end(self, term: int, reason: str) -> None:
         """Stop reigning: first the writer, then the rest."""
         log.debug("term %d ended: %s", term, reason)
+        self._over = max(self._over, term)
         reign, self._reign = self._reign, None
         if reign is not None:
             reign.close()
@@ -100,13 +102,13 @@ class Reigns:
         """Carry out a command under the term it names and no other.
 
         The gateway may see in etcd that this node won before the election here has heard of it, so a term that has
-        not begun is waited for, a moment.
+        not begun is waited for, a moment. One that is over here is not: nobody would wake who waits for it.
         """
         end = asyncio.get_running_loop().time() + READY_S
         while (left := end - asyncio.get_running_loop().time()) > 0:
             if self._reign is not None and self._reign.term == do.term:
                 return await self._reign.execute(do)
-            if self._node.seen_term > do.term or (self._reign and self._reign.term > do.term):
+            if max(self._node.seen_term - 1, self._over) >= do.term or (self._reign and self._reign.term > do.term):
                 raise Deposed(do.term)
             changed = self._changed
             try:
