@@ -63,8 +63,8 @@ simulate-mutations: setup ## deliberate defects in the drivers, each of which th
 	@$(BIN)/python tests/unit/simulator_defects.py
 
 FAULTS ?= 100
-chaos: setup ## FAULTS=100 faults in a row under clients whose history has to be linearizable; needs root
-	$(BIN)/python -m bench chaos --faults $(FAULTS) --seed $(or $(SEED),1)
+chaos: setup ## FAULTS=100 faults in a row under clients whose history has to be linearizable; REPORT=file.json; needs root
+	$(BIN)/python -m bench chaos --faults $(FAULTS) --seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT))
 
 test-founding: setup ## 20 foundings of 3, 5 and 7 founders as real processes, killed in between
 	AWARE_FOUNDING_ROUNDS=20 $(PYTEST) tests/e2e/test_founding.py -k any_order

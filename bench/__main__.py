@@ -16,7 +16,7 @@ from bench.harness import Run
 from bench.report import show
 
 BENCHES = {
-    "failover": "queen falls in five ways -> first accepted write; beside etcd's lease, keepalived, Patroni",
+    "failover": "queen falls in seven ways -> first accepted write; beside etcd's lease, keepalived, Patroni and more",
     "api": "requests per second and latency of the queen's gateway; beside a bare ASGI application",
     "crowd": "p99 of a write while strangers load the public pages; beside the same write when nobody is there",
     "members": "reads of one council member and of two, each held to a third of a core; needs root",

@@ -1,195 +1,190 @@
 """Faults in a row on a colony of real processes, each node a host of one network, while clients write to it.
 
-Every fault is chosen by the seed, lasts a moment, and is mended; then the colony has to be whole again by itself. At
-the end the history of the clients has to be linearizable, and the longest time without an accepted write is told for
-each kind of fault. A violation, or a colony that does not become whole, ends it with an error.
+Five nodes, three of them in the council. Every fault is chosen by the seed, lasts a moment, and is mended; then the
+colony has to be whole again by itself. After each one the clients rest for a moment, and what they saw since the last
+one has to be linearizable; so a run may be as long as you like. Told at the end: the longest time without an accepted
+write for each kind of fault, violations, lost writes, and reigns that ended while nothing was wrong. A violation, or a
+colony that does not become whole, is an error.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
-import os
 import random
-import signal
+import shutil
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+from aware_agent.check.workload import Window
 from aware_agent.colony.linear import violation
 from aware_agent.colony.violating import smallest
-from bench.agent import Agent
+from bench import chaos_council, chaos_faults
 from bench.chaos_clients import Clients
+from bench.chaos_faults import WHOLE_S, Fault, Scene
+from bench.chaos_report import Change, Mark, Report, Tally, load, summarize_run
 from bench.harness import Run, Unavailable
 from bench.lab import LabError
-from bench.measure import descendants
 from bench.net_lab import NetLab
 
-NODES = 3
+NODES, SEATS = 5, 3
 CLIENTS = 3
-WHOLE_S = 180.0
 QUIET_S = 1.0
+FAULTS: dict[str, Fault] = {**chaos_faults.FAULTS, **chaos_council.FAULTS}
 
 
 def add_arguments(parser: Any) -> None:
     """Options of this benchmark."""
     parser.add_argument("--faults", type=int, default=0, help="how many (default 40, quick 6)")
     parser.add_argument("--seed", type=int, default=1, help="which faults, and when")
-    parser.add_argument("--only", choices=sorted(FAULTS), action="append", help="these faults; repeatable")
-
-
-class _Scene(NamedTuple):
-    lab: NetLab
-    queen: str
-    dice: random.Random
-
-    def somebody(self) -> Agent:
-        """The queen mostly: there is more to lose."""
-        name = self.queen if self.dice.random() < 0.6 else self.dice.choice(sorted(self.lab.agents))
-        return self.lab.agent(name)
-
-    async def while_it_lasts(self, longest: float = 4.0) -> None:
-        await asyncio.sleep(self.dice.uniform(0.3, longest))
-
-
-Fault = Callable[[_Scene], AbstractAsyncContextManager[None]]
+    parser.add_argument("--only", choices=sorted(FAULTS), action="append", help="these faults; repeatable", metavar="F")
+    parser.add_argument("--report", type=Path, help="write the outcome to this file as JSON, after every fault")
+    parser.add_argument("--keep", type=Path, help="if the run fails, leave the colony's files in this directory")
 
 
 async def measure(run: Run, options: argparse.Namespace) -> None:
-    """Play them; record the gaps. Raises :class:`LabError` for a violation."""
+    """Play them. Raises :class:`LabError` for a violation, and for a colony that does not become whole."""
     count = options.faults or (6 if run.quick else 40)
-    dice = random.Random(options.seed)
-    wanted = sorted(options.only or FAULTS)
+    settings = f"{NODES} nodes, council of {SEATS}, {CLIENTS} clients"
+    tally = Tally(Report(bench="chaos", settings=settings, started=time.time(), seed=options.seed))
     try:
-        async with NetLab(NODES) as lab:
-            run.say(f"founding a colony of {NODES}")
-            await lab.form()
-            await lab.wait_serving()
-            clients = Clients(lab, CLIENTS, options.seed)
-            await clients.start()
+        async with NetLab(NODES, seats=SEATS, quota_mib=chaos_council.QUOTA_MIB) as lab:
             try:
-                gaps, restless = await _play(run, lab, clients, [dice.choice(wanted) for _ in range(count)], dice)
+                await _Play(run, lab, tally, options).through(count)
+            except Exception as error:
+                tally.report.trouble = f"{type(error).__name__}: {error}"
+                if options.keep:
+                    shutil.copytree(
+                        lab.directory,
+                        options.keep,
+                        dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("data*", "*.sock"),
+                    )
+                raise
             finally:
-                await clients.stop()
+                report = tally.finish()
+                if options.report:
+                    report.write(options.report)
     except Unavailable as why:
         run.skip("chaos", str(why))
         return
-    _judge(run, clients, gaps, restless)
-
-
-async def _play(
-    run: Run, lab: NetLab, clients: Clients, faults: list[str], dice: random.Random
-) -> tuple[dict[str, list[float]], int]:
-    """The longest gaps by fault, and how many reigns ended while nothing was wrong."""
-    gaps: dict[str, list[float]] = {}
-    restless = 0
-    term = (await lab.queen())["term"]
-    for number, name in enumerate(faults, 1):
-        await asyncio.sleep(QUIET_S)
-        queen = await lab.queen()
-        restless += queen["term"] != term
-        began = time.monotonic()
-        async with FAULTS[name](_Scene(lab, queen["name"], dice)):
-            pass
-        await lab.wait_ready(NODES, WHOLE_S)
-        await lab.wait_whole(WHOLE_S)
-        await lab.wait_serving(WHOLE_S)
-        clients.workload.check()
-        term = (await lab.queen(WHOLE_S))["term"]
-        gap = _longest_gap([one.at for one in clients.workload.accepted], began, time.monotonic())
-        gaps.setdefault(name, []).append(gap)
-        run.say(f"{number}/{len(faults)} {name}: {gap:.2f} s without a write, term {queen['term']} -> {term}")
-    return gaps, restless
-
-
-def _judge(run: Run, clients: Clients, gaps: dict[str, list[float]], restless: int) -> None:
-    for name, values in sorted(gaps.items()):
-        run.record(f"{name}: longest time without a write", values, unit="s", kind="aware")
-    history = clients.workload.history
-    unknown = sum(operation.outcome == "unknown" for operation in history)
-    run.say(
-        f"{sum(map(len, gaps.values()))} faults, {len(history)} operations of {CLIENTS} clients, "
-        f"{len(clients.workload.accepted)} writes accepted, {unknown} without an answer, "
-        f"{restless} reigns ended while nothing was wrong"
-    )
-    if violation(history):
-        raise LabError(f"not linearizable: {list(smallest(history))[:20]}")
+    summarize_run(run, report)
+    if report.violations or report.lost_writes:
+        raise LabError("; ".join([*report.violations, *report.lost_writes]))
     run.say("linearizable: no accepted write is lost, and none was accepted against its precondition")
 
 
-def _longest_gap(times: list[float], began: float, ended: float) -> float:
-    """Between two accepted writes, or the last one and the end."""
-    before = max((at for at in times if at <= began), default=began)
-    inside = [at for at in times if began < at <= ended]
-    points = [before, *inside, ended]
-    return max(later - earlier for earlier, later in itertools.pairwise(points))
+def shuffled(wanted: list[str], dice: random.Random) -> Iterator[str]:
+    """Without end; each comes as often as the others, in an order that changes."""
+    while True:
+        dice.shuffle(wanted)
+        yield from wanted
 
 
-# Faults ---------------------------------------------------------------------------------------------------------------
+class _Play:
+    """One run."""
+
+    def __init__(self, run: Run, lab: NetLab, tally: Tally, options: argparse.Namespace) -> None:
+        self._run, self._lab, self._tally, self._options = run, lab, tally, options
+        self._dice = random.Random(options.seed)
+        self._clients = Clients(lab, CLIENTS, options.seed)
+        self._term = 0
+
+    async def through(self, count: int) -> None:
+        """All faults."""
+        self._run.say(f"founding a colony of {NODES}, with a council of {SEATS}")
+        await self._lab.form()
+        await self._lab.wait_ready(NODES, WHOLE_S)
+        await self._lab.wait_serving()
+        await chaos_council.wish(self._lab)
+        await self._clients.start()
+        names = shuffled(sorted(self._options.only or FAULTS), self._dice)
+        left_out: set[str] = set()
+        try:
+            self._term = (await self._lab.queen())["term"]
+            for number in range(1, count + 1):
+                name = next(name for name in names if name not in left_out)
+                try:
+                    await self._one(f"{number}/{count}", name)
+                except Unavailable as why:
+                    left_out.add(name)
+                    self._run.skip(name, str(why))
+                if self._options.report and number % 5 == 0:
+                    self._tally.finish().write(self._options.report)
+        finally:
+            await self._clients.stop()
+
+    async def _one(self, number: str, name: str) -> None:
+        lab, tally = self._lab, self._tally
+        await asyncio.sleep(QUIET_S)
+        scene = await self._scene()
+        began = tally.now()
+        async with FAULTS[name](scene):
+            pass
+        until = tally.now()
+        await lab.wait_ready(NODES, WHOLE_S)
+        await lab.wait_whole(WHOLE_S)
+        await lab.wait_serving(WHOLE_S)
+        self._clients.workload.check()
+        lost = len(self._clients.kept.lost)
+        window = await self._clients.workload.cut()  # somebody who reigns read for it
+        term, self._term = self._term, (await lab.queen(WHOLE_S))["term"]
+        ended = tally.now()
+        tally.wrote(one.at for one in window.accepted)
+        mark = Mark(
+            kind=name,
+            at=began,
+            until=until,
+            gap=tally.longest_gap(began, ended),
+            whole_s=ended - until,
+            term=term,
+            new_term=self._term,
+            load=load(),
+            queen=scene.queen,
+            struck=scene.struck,
+            violation=await self._judge(number, window),
+            lost_writes=len(self._clients.kept.lost) - lost,
+        )
+        tally.report.lost_writes = list(self._clients.kept.lost)
+        tally.report.marks.append(mark)
+        tally.report.load.append(mark.load)
+        whom = f" ({', '.join(mark.struck)})" if mark.struck else ""
+        after = f"term {term} -> {self._term}, whole {mark.whole_s:.1f} s after it, load {mark.load}"
+        self._run.say(f"{number} {name}{whom}: {mark.gap:.2f} s without a write, {after}")
+
+    async def _scene(self) -> Scene:
+        """Whoever reigns has to be who reigned when the last fault was over."""
+        lab, tally = self._lab, self._tally
+        queen = await lab.queen()
+        if queen["term"] != self._term:
+            change = Change(
+                at=tally.now(), term=self._term, new_term=queen["term"], why=await why_ended(lab, self._term)
+            )
+            tally.report.false_failovers.append(change)
+            self._run.say(f"term {self._term} ended while nothing was wrong: {'; '.join(change.why)}")
+            self._term = queen["term"]
+        seats = await lab.members()
+        leader = next((seat["name"] for seat in seats if seat["leads"]), queen["name"])
+        return Scene(lab, queen["name"], sorted(seat["name"] for seat in seats), leader, self._dice, [])
+
+    async def _judge(self, number: str, window: Window) -> bool:
+        report = self._tally.report
+        report.operations += len(window.history)
+        report.accepted += len(window.accepted)
+        report.refused += sum(one.outcome == "refused" for one in window.history)
+        report.unknown += sum(one.outcome == "unknown" for one in window.history)
+        if not await asyncio.to_thread(violation, window.history, window.first):
+            return False
+        least = list(smallest(window.history, window.first))[:20]
+        report.violations.append(f"fault {number}: not linearizable: {least}")
+        self._run.say(report.violations[-1])
+        return True
 
 
-@asynccontextmanager
-async def _killed(scene: _Scene, kill: Callable[[Agent], None]) -> AsyncIterator[None]:
-    agent = scene.somebody()
-    kill(agent)
-    await asyncio.to_thread(agent.wait, 30.0)
-    await scene.while_it_lasts()
-    yield
-    agent.start()
-
-
-@asynccontextmanager
-async def _paused(scene: _Scene, find: Callable[[Agent], list[int]]) -> AsyncIterator[None]:
-    pids = find(scene.somebody())
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        await scene.while_it_lasts(6.0)
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
-@asynccontextmanager
-async def _network(scene: _Scene, break_it: Callable[[NetLab, str], None], longest: float = 6.0) -> AsyncIterator[None]:
-    break_it(scene.lab, scene.somebody().name)
-    try:
-        await scene.while_it_lasts(longest)
-        yield
-    finally:
-        scene.lab.heal()
-
-
-@asynccontextmanager
-async def _gateway_killed(scene: _Scene) -> AsyncIterator[None]:
-    os.kill(scene.somebody().gateway_pid, signal.SIGKILL)
-    await scene.while_it_lasts(2.0)
-    yield
-
-
-@asynccontextmanager
-async def _handed_over(scene: _Scene) -> AsyncIterator[None]:
-    await scene.lab.ask("POST", "/v1/queen/step-down", deadline_s=WHOLE_S)
-    await scene.while_it_lasts(2.0)
-    yield
-
-
-FAULTS: dict[str, Fault] = {
-    "agent killed": lambda scene: _killed(scene, Agent.kill_soon),
-    "agent, gateway and etcd killed": lambda scene: _killed(scene, Agent.kill_tree),
-    "agent stopped (SIGTERM)": lambda scene: _killed(scene, Agent.terminate),
-    "gateway killed": _gateway_killed,
-    "handed over": _handed_over,
-    "agent paused": lambda scene: _paused(scene, lambda agent: [agent.pid]),
-    "etcd paused": lambda scene: _paused(scene, lambda agent: [agent.etcd_pid]),
-    "host paused": lambda scene: _paused(scene, lambda agent: [agent.pid, *descendants(agent.pid)]),
-    "host cut off": lambda scene: _network(scene, lambda lab, name: lab.cut(name)),
-    "one side of two": lambda scene: _network(scene, lambda lab, name: lab.split([name])),
-    "hears nobody": lambda scene: _network(scene, lambda lab, name: lab.deafen(name, lab.others(name))),
-    "nobody hears it": lambda scene: _network(scene, lambda lab, name: lab.mute(name)),
-    "etcd out of its reach": lambda scene: _network(scene, lambda lab, name: lab.block_etcd(name)),
-    "a tenth of all packets lost": lambda scene: _network(scene, lambda lab, _: lab.lose(10), 10.0),
-}
+async def why_ended(lab: NetLab, term: int) -> list[str]:
+    """What the colony's history says of the end of ``term`` and of what came then."""
+    answer = await lab.ask("GET", "/v1/events?limit=200&type=queen", deadline_s=WHOLE_S)
+    events = answer.json()["events"] if answer.ok else []
+    return [f"{e['type']}: {e['message']}" for e in events if e["term"] >= term and e["type"].startswith("queen.")]

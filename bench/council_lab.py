@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from typing import Any
 
 from aware_agent.security.founding_key import make_founding_key
 from aware_agent.store.embedded import free_ports
@@ -19,7 +20,13 @@ FORM_S = 120.0
 
 
 class CouncilLab(Lab):
-    """All ``nodes`` sit in the council."""
+    """As many of ``nodes`` sit in the council as it has ``seats``: all, when nothing is said."""
+
+    def __init__(self, nodes: int = 5, *, seats: int = 0, quota_mib: int = 0, **options: Any) -> None:
+        """``quota_mib``: how large etcd's file may be; 0: as an agent has it."""
+        super().__init__(nodes, **options)
+        self.seats = seats or nodes
+        self._quota = {"quota_mib": quota_mib} if quota_mib else {}
 
     async def __aenter__(self) -> CouncilLab:
         """Write every agent's settings; no agent runs yet, and nothing is founded."""
@@ -28,7 +35,8 @@ class CouncilLab(Lab):
         key.write_text(make_founding_key(self.colony, os.urandom(32)).text())
         ports = free_ports(2 * self._nodes, taken=self._taken() + self._ports)
         for number in range(self._nodes):
-            council = {"size": self._nodes, "client_port": ports[2 * number], "peer_port": ports[2 * number + 1]}
+            listening = {"client_port": ports[2 * number], "peer_port": ports[2 * number + 1]}
+            council = {"size": self.seats, **listening, **self._quota}
             agent = self.add_agent(f"{self.colony}-{number + 1}", founding_key_file="", council=council)
             own = agent.directory / "founding.key"  # each node deletes its own after the founding
             own.touch(mode=0o600)
@@ -51,8 +59,14 @@ class CouncilLab(Lab):
         await self.wait_whole(timeout_s)
         return document
 
-    async def wait_whole(self, timeout_s: float = FORM_S) -> None:
-        """Return when every member of etcd votes and is well."""
+    async def members(self, timeout_s: float = FORM_S) -> list[Document]:
+        """The members of etcd as the colony tells them. Raises Unreachable."""
+        answer = await self.ask("GET", "/v1/council/members", deadline_s=timeout_s)
+        members: list[Document] = answer.json()["members"] if answer.ok else []
+        return members
+
+    async def wait_whole(self, timeout_s: float = FORM_S, without: str = "") -> None:
+        """Return when every seat is taken by a member of etcd that votes and is well, none of them ``without``."""
         end = time.monotonic() + timeout_s
         said = "nothing"
         while time.monotonic() < end:
@@ -63,7 +77,8 @@ class CouncilLab(Lab):
                 continue
             said = f"{answer.status} {answer.body[:400]!r}"
             seats = answer.json()["members"] if answer.ok else []
-            if len(seats) == self._nodes and all(seat["healthy"] and not seat["learner"] for seat in seats):
+            well = [seat for seat in seats if seat["healthy"] and not seat["learner"] and seat["name"] != without]
+            if len(seats) == len(well) == self.seats:
                 return
             await asyncio.sleep(0.2)
         raise LabError(f"the council is not whole after {timeout_s:g} s: {said}\n{self.tails()}")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import ssl
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.harness import Run, percentile
@@ -36,7 +38,8 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
         await lab.form()
         term = (await lab.queen())["term"]
         idle = await _writes(lab, writes)
-        crowd = await _gather(lab, connections)
+        sources = [f"127.0.0.{2 + number}" for number in range(-(-connections // EACH))]
+        crowd = await gather_crowd(lab, [(await lab.queen())["url"]], connections, sources)
         try:
             loaded = await _writes(lab, writes)
         finally:
@@ -63,43 +66,56 @@ async def _writes(lab: Lab, count: int) -> list[float]:
     return taken
 
 
-async def _gather(lab: Lab, connections: int) -> Process:
-    """The crowd, when all of it is inside."""
-    url = (await lab.queen())["url"]
-    argv = [sys.executable, "-m", "bench.crowd", url, str(lab.ca_file), str(connections)]
-    crowd = Process(argv, lab.directory / "crowd.log", cwd=ROOT, env=clean_environment())
+async def gather_crowd(
+    lab: Lab, urls: Sequence[str], connections: int, sources: Sequence[str], timeout_s: float = 120.0
+) -> Process:
+    """The crowd, when all of it is inside: at all ``urls``, from all ``sources``, back whenever it was cut off."""
+    ca = next(iter(lab.agents.values())).state_dir / "ca.crt"
+    argv = [sys.executable, "-m", "bench.crowd", str(ca), str(connections), ",".join(sources), *urls]
+    log = lab.directory / "crowd.log"
+    log.unlink(missing_ok=True)
+    crowd = Process(argv, log, cwd=ROOT, env=clean_environment())
     crowd.start()
-    async with asyncio.timeout(120):
-        while "all are in" not in crowd.tail(1):
-            if not crowd.running:
-                raise LabError(f"the crowd went: {crowd.tail()}")
-            await asyncio.sleep(0.1)
+    try:
+        async with asyncio.timeout(timeout_s):
+            while "all are in" not in crowd.tail(1):
+                if not crowd.running:
+                    raise LabError(f"the crowd went: {crowd.tail()}")
+                await asyncio.sleep(0.1)
+    except BaseException:
+        crowd.kill()
+        raise
     return crowd
 
 
-async def _crowd(url: str, ca: Path, connections: int) -> None:
+async def _crowd(urls: Sequence[str], ca: Path, connections: int, sources: Sequence[str]) -> None:
     tls = ssl.create_default_context(cafile=str(ca))
-    host, port = url.removeprefix("https://").rsplit(":", 1)
-    inside = 0
+    inside: set[int] = set()
     entering = asyncio.Semaphore(16)
 
-    async def one(number: int) -> None:
-        nonlocal inside
-        source = f"127.0.0.{2 + number // EACH}"
-        request = f"GET {PAGES[number % len(PAGES)]} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+    async def stay(number: int) -> None:
+        host, port = urls[number % len(urls)].removeprefix("https://").rsplit(":", 1)
+        local = (sources[number % len(sources)], 0)
+        request = f"GET {PAGES[number // len(urls) % len(PAGES)]} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
         async with entering:
-            reader, writer = await asyncio.open_connection(host, int(port), ssl=tls, local_addr=(source, 0))
-        inside += 1
-        while True:
-            writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+            reader, writer = await asyncio.open_connection(host, int(port), ssl=tls, local_addr=local)
+        inside.add(number)
+        try:
+            while True:
+                writer.write(request)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+        finally:
+            writer.transport.abort()
 
-    tasks = [asyncio.create_task(one(number)) for number in range(connections)]
-    while inside < connections:
-        for task in tasks:
-            if task.done():
-                task.result()
+    async def come_again(number: int) -> None:
+        while True:
+            with contextlib.suppress(OSError, EOFError, IndexError, ValueError):
+                await stay(number)
+            await asyncio.sleep(0.5)
+
+    tasks = [asyncio.create_task(come_again(number)) for number in range(connections)]
+    while len(inside) < connections:
         await asyncio.sleep(0.05)
     print("all are in", flush=True)
     await asyncio.gather(*tasks)
@@ -108,8 +124,9 @@ async def _crowd(url: str, ca: Path, connections: int) -> None:
 def _main() -> None:
     import uvloop
 
+    ca, connections, sources, *urls = sys.argv[1:]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_crowd(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
+        runner.run(_crowd(urls, Path(ca), int(connections), sources.split(",")))
 
 
 if __name__ == "__main__":

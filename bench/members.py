@@ -8,11 +8,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from bench.control_groups import processor_share
 from bench.harness import Run, Unavailable
 from bench.lab import Agent, Lab, LabError
 from bench.load import load
@@ -22,8 +20,6 @@ PATH = "/v1/nodes"
 NODES = 100
 CONNECTIONS = 16
 SHARE = 1 / 3
-PERIOD_US = 100_000
-_V1, _V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
 
 
 def add_arguments(parser: Any) -> None:
@@ -47,7 +43,7 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
         try:
             with contextlib.ExitStack() as stack:
                 for agent in asked:
-                    stack.enter_context(held(agent.gateway_pid, agent.name))
+                    stack.enter_context(processor_share(agent.name, [agent.gateway_pid], SHARE))
                 await _measure(run, lab, asked, seconds, repeat)
         except Unavailable as error:
             run.skip("reads of two members", str(error))
@@ -74,28 +70,3 @@ async def _rate(lab: Lab, asked: list[Agent], seconds: float) -> float:
     if any(each.errors or not each.requests for each in loads):
         raise LabError(f"reads failed: {loads}")
     return sum(each.rate for each in loads)
-
-
-@contextlib.contextmanager
-def held(pid: int, name: str) -> Iterator[None]:
-    """The process gets no more than :data:`SHARE` of a core. Raises Unavailable without root or control groups."""
-    quota = round(PERIOD_US * SHARE)
-    first = (_V1 if _V1.is_dir() else _V2) / f"aware-bench-{os.getpid()}-{name}"
-    try:
-        first.mkdir()
-    except OSError as error:
-        raise Unavailable(f"no control group can be made: {error}") from error
-    try:
-        if _V1.is_dir():
-            (first / "cpu.cfs_period_us").write_text(str(PERIOD_US))
-            (first / "cpu.cfs_quota_us").write_text(str(quota))
-        else:
-            (first / "cpu.max").write_text(f"{quota} {PERIOD_US}")
-        (first / "cgroup.procs").write_text(str(pid))
-        yield
-    except OSError as error:
-        raise Unavailable(f"the control group takes no limit: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            (first.parent / "cgroup.procs").write_text(str(pid))
-            first.rmdir()

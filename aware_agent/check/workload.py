@@ -55,6 +55,17 @@ class Accepted(NamedTuple):
     queen: str
 
 
+class Window(NamedTuple):
+    """What happened between two moments at which every client rested. ``first``: what the register held at the former.
+
+    An operation that nobody answered may still be done later. So it is in the next window too, unless it was seen.
+    """
+
+    first: int
+    history: list[Operation]
+    accepted: list[Accepted]
+
+
 class Workload:
     """One client for each of ``senders``; ``common`` is for what is done once. ``most``: operations in all."""
 
@@ -68,7 +79,12 @@ class Workload:
         self._values = itertools.count(1)
         self._tasks: list[asyncio.Task[None]] = []
         self._begun = 0
-        self._known: dict[int, int] = {}  # revision and the value it gave
+        self._known: dict[int, int] = {}  # the newest revisions and the value each gave
+        self._first = 0
+        self._busy = 0
+        self._may_work, self._at_rest = asyncio.Event(), asyncio.Event()
+        self._may_work.set()
+        self._at_rest.set()
         self.over = asyncio.Event()
         self.history: list[Operation] = []
         self.accepted: list[Accepted] = []
@@ -107,6 +123,26 @@ class Workload:
         self._tasks.clear()
         await self._read(0, self._common)
 
+    async def cut(self) -> Window:
+        """Let all clients rest, and give away what happened since the last cut: of long work nothing has to be kept.
+
+        Raises NoAnswer when nobody tells what the register holds; nothing is cut then.
+        """
+        self._may_work.clear()
+        try:
+            await self._at_rest.wait()
+            before = len(self.history)
+            await self._read(0, self._common)
+            if len(self.history) == before:
+                raise NoAnswer(maybe=False)
+            window = Window(self._first, self.history, self.accepted)
+            seen = {one.value for one in self.history if one.kind == "read"}
+            self.history = [one for one in self.history if one.outcome == "unknown" and one.value not in seen]
+            self.accepted, self._first = [], window.history[-1].value
+            return window
+        finally:
+            self._may_work.set()
+
     async def remove(self) -> None:
         """Remove the register; it may be gone. Raises NoAnswer, and what the sender raises."""
         await self._common.ask("DELETE", self._path)
@@ -119,17 +155,28 @@ class Workload:
 
     async def _work(self, client: int, sender: Sender) -> None:
         while not self.over.is_set() and (self._most is None or self._begun < self._most):
+            await self._may_work.wait()
             self._begun += 1
-            if self._dice.random() < _READS:
-                await self._read(client, sender)
-            else:
-                await self._write(client, sender, self._precondition())
+            self._busy += 1
+            self._at_rest.clear()
+            try:
+                await self._operate(client, sender)
+            finally:
+                self._busy -= 1
+                if not self._busy:
+                    self._at_rest.set()
             await asyncio.sleep(self._pause_s * self._dice.uniform(0.5, 1.5))
+
+    async def _operate(self, client: int, sender: Sender) -> None:
+        if self._dice.random() < _READS:
+            await self._read(client, sender)
+        else:
+            await self._write(client, sender, self._precondition())
 
     def _precondition(self) -> int | None:
         if self._dice.random() >= _CONDITIONAL:
             return None
-        newest = list(self._known)[-_REMEMBERED:]
+        newest = list(self._known)
         return newest[-1] if self._dice.random() < _HOPEFUL else self._dice.choice(newest)
 
     async def _read(self, client: int, sender: Sender) -> None:
@@ -164,4 +211,6 @@ class Workload:
 
     def _accept(self, document: dict[str, Any], value: int, now: float) -> None:
         self._known[document["revision"]] = value
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
         self.accepted.append(Accepted(now, document["term"], document["queen"]))

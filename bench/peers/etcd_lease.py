@@ -73,6 +73,36 @@ async def _kill_once(lab: Lab, prefix: str, ttl_s: int) -> list[float]:
     raise RuntimeError("the watch ended")
 
 
+async def measure_revoked(run: Run, what: str, lab: Lab, count: int) -> None:
+    """Record the seconds from the holder's request to revoke its lease to the creation by the candidate."""
+    values = []
+    async with lab.etcd_client() as holder, lab.etcd_client() as waiting:
+        for number in range(count):
+            key = f"/bench/revoked/{time.time_ns()}-{number}".encode()
+            async with LeaseKeeper(holder) as keeper, asyncio.timeout(_LIMIT_S):
+                lease = await keeper.grant(60)
+                await holder.txn([ops.absent(key)], [ops.put(key, HOLDER, lease=lease.id)])
+                placed = asyncio.Semaphore(0)
+                candidate = asyncio.create_task(_created_by(waiting, key, placed))
+                await placed.acquire()
+                start = time.monotonic()
+                await lease.revoke()
+                values.append(await candidate - start)
+    run.record(what, values, unit="s", kind="floor", settings="one key, two clients of one process")
+
+
+async def _created_by(client: EtcdClient, key: bytes, placed: asyncio.Semaphore) -> float:
+    """When the key was gone and created anew."""
+    revision = (await client.range(key, key + b"\0", limit=1)).revision
+    placed.release()
+    async with aclosing(watch(client, key, key + b"\0", revision + 1)) as batches:
+        async for batch in batches:
+            if any(change.kind is ChangeKind.DELETE for change in batch.events):
+                await client.txn([ops.absent(key)], [ops.put(key, WAITING)])
+                return time.monotonic()
+    raise RuntimeError("the watch ended")
+
+
 def _candidate(lab: Lab, prefix: str, ttl_s: int, name: str) -> Process:
     directory = lab.material_dir
     argv = [sys.executable, "-m", "bench.peers.etcd_lease", "--endpoint", lab.etcd.endpoints[0]]

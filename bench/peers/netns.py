@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from bench.harness import Unavailable
+from bench.late_packets import QUEUE
 from bench.peers.tools import need_root, program
 
 _NEW_NET = 0x40000000  # CLONE_NEWNET
@@ -91,6 +92,22 @@ class Net:
         script = "\n".join([*table, ""]).encode()
         command = [*self.prefix(host), nft, "--file", "-"]
         subprocess.run(command, input=script, capture_output=True, check=True, timeout=10)
+
+    def queued(self, host: int, *, on: bool) -> None:
+        """Packets that arrive at ``host`` wait for whoever reads queue :data:`bench.late_packets.QUEUE`."""
+        iptables = program("iptables", "iptables")
+        rule = ["-i", "eth0", "-j", "NFQUEUE", "--queue-num", str(QUEUE), "--queue-bypass"]
+        command = [*self.prefix(host), iptables, "-A" if on else "-D", "INPUT", *rule]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=10)
+        if on and done.returncode:
+            raise Unavailable(f"packets cannot be held up here: {done.stderr.decode().strip()}")
+
+    def more_addresses(self, host: int, count: int) -> list[str]:
+        """So many that ``host`` has from now on as well; up to 100."""
+        addresses = [f"10.231.0.{101 + number}" for number in range(count)]
+        for address in addresses:
+            self._run("-n", self.hosts[host], "addr", "add", f"{address}/24", "dev", "eth0")
+        return addresses
 
     def _plug(self, number: int, name: str) -> None:
         self._run(

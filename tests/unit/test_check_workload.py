@@ -14,6 +14,7 @@ from aware_agent.agent.member.link import Asked
 from aware_agent.check.report import Report, Seen, judge
 from aware_agent.check.workload import CHANGED, Answer, NoAnswer, Workload
 from aware_agent.colony.errors import Deposed, NotFound
+from aware_agent.colony.linear import Operation, violation
 from aware_agent.queen import commands as do
 from aware_agent.queen.writer import RevisionChanged
 from tests.unit.queen_support import Queen
@@ -99,6 +100,41 @@ async def test_lost_answers_and_changes_of_the_queen_leave_one_order(seed: int) 
     assert change.to_queen == f"of {queen.reign.term}"
     await work.remove()
     assert queen.colony.projection.get(queen.colony.keys.key("check")) is None
+
+
+async def test_long_work_is_judged_piece_by_piece_and_nothing_is_kept() -> None:
+    queen = Queen()
+    work = workload(queen, 3, 10_000, lost=0.2)
+    await work.begin()
+    work.start()
+    held = 0
+    for _ in range(5):
+        async with asyncio.timeout(120):
+            while len(work.history) < 30:
+                await asyncio.sleep(0.001)
+        window = await work.cut()
+        assert window.first == held, "it begins where the last one ended"
+        assert len(window.history) >= 30
+        assert window.accepted
+        assert not violation(window.history, window.first)
+        held = window.history[-1].value
+    assert len(work._known) <= 3
+    await work.stop()
+
+
+async def test_what_nobody_answered_is_in_every_piece_until_it_is_seen() -> None:
+    queen = Queen()
+    work = workload(queen, 3, 0)
+    await work.begin()
+    lost = Operation("write", 7, 0.0, outcome="unknown")
+    work.history.append(lost)
+    assert (await work.cut()).history[0] == lost
+    again = await work.cut()
+    assert again.history[0] == lost
+    work.history.append(Operation("read", 7, 1.0, 2.0))
+    assert lost in (await work.cut()).history
+    assert lost not in (await work.cut()).history
+    await work.stop()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
