@@ -41,7 +41,7 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--seed", type=int, default=1, help="which faults, and when")
     parser.add_argument("--only", choices=sorted(FAULTS), action="append", help="these faults; repeatable", metavar="F")
     parser.add_argument("--report", type=Path, help="write the outcome to this file as JSON, after every fault")
-    parser.add_argument("--keep", type=Path, help="if the run fails, leave the colony's files in this directory")
+    parser.add_argument("--keep", type=Path, help="leave the colony's files, but etcd's data, in this directory")
 
 
 async def measure(run: Run, options: argparse.Namespace) -> None:
@@ -55,18 +55,13 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
                 await _Play(run, lab, tally, options).through(count)
             except Exception as error:
                 tally.report.trouble = f"{type(error).__name__}: {error}"
-                if options.keep:
-                    shutil.copytree(
-                        lab.directory,
-                        options.keep,
-                        dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("data*", "*.sock"),
-                    )
                 raise
             finally:
                 report = tally.finish()
                 if options.report:
                     report.write(options.report)
+                if options.keep:
+                    keep_files(lab, options.keep)
     except Unavailable as why:
         run.skip("chaos", str(why))
         return
@@ -74,6 +69,12 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
     if report.violations or report.lost_writes:
         raise LabError("; ".join([*report.violations, *report.lost_writes]))
     run.say("linearizable: no accepted write is lost, and none was accepted against its precondition")
+
+
+def keep_files(lab: NetLab, where: Path) -> None:
+    """Settings, state and journals of all agents."""
+    left_out = shutil.ignore_patterns("data*", "*.sock")
+    shutil.copytree(lab.directory, where, dirs_exist_ok=True, ignore=left_out)
 
 
 def shuffled(wanted: list[str], dice: random.Random) -> Iterator[str]:
@@ -100,6 +101,7 @@ class _Play:
         await self._lab.wait_serving()
         await chaos_council.wish(self._lab)
         await self._clients.start()
+        self._tally.began = time.monotonic()
         names = shuffled(sorted(self._options.only or FAULTS), self._dice)
         left_out: set[str] = set()
         try:
@@ -144,7 +146,7 @@ class _Play:
             load=load(),
             queen=scene.queen,
             struck=scene.struck,
-            violation=await self._judge(number, window),
+            violation=await judge(self._run, tally.report, f"fault {number}", window),
             lost_writes=len(self._clients.kept.lost) - lost,
         )
         tally.report.lost_writes = list(self._clients.kept.lost)
@@ -169,18 +171,19 @@ class _Play:
         leader = next((seat["name"] for seat in seats if seat["leads"]), queen["name"])
         return Scene(lab, queen["name"], sorted(seat["name"] for seat in seats), leader, self._dice, [])
 
-    async def _judge(self, number: str, window: Window) -> bool:
-        report = self._tally.report
-        report.operations += len(window.history)
-        report.accepted += len(window.accepted)
-        report.refused += sum(one.outcome == "refused" for one in window.history)
-        report.unknown += sum(one.outcome == "unknown" for one in window.history)
-        if not await asyncio.to_thread(violation, window.history, window.first):
-            return False
-        least = list(smallest(window.history, window.first))[:20]
-        report.violations.append(f"fault {number}: not linearizable: {least}")
-        self._run.say(report.violations[-1])
-        return True
+
+async def judge(run: Run, report: Report, when: str, window: Window) -> bool:
+    """Count what the clients saw, and say whether it has no order."""
+    report.operations += len(window.history)
+    report.accepted += len(window.accepted)
+    report.refused += sum(one.outcome == "refused" for one in window.history)
+    report.unknown += sum(one.outcome == "unknown" for one in window.history)
+    if not await asyncio.to_thread(violation, window.history, window.first):
+        return False
+    least = list(smallest(window.history, window.first))[:20]
+    report.violations.append(f"{when}: not linearizable: {least}")
+    run.say(report.violations[-1])
+    return True
 
 
 async def why_ended(lab: NetLab, term: int) -> list[str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aware_agent.agent.member.etcd_access import etcd_credentials
-from aware_agent.agent.state import StateDir
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.errors import StoreError
 from bench.agent import Agent
@@ -55,13 +53,8 @@ async def _slow(scene: Scene, name: str) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _full(scene: Scene) -> AsyncIterator[None]:
     """One key written over and over, until etcd takes no more; the colony makes room by itself."""
-    agent = scene.lab.agent(scene.subject())
-    state = StateDir(agent.state_dir).load()
-    if state is None:
-        raise LabError(f"{agent.name} has no state")
     key = scene.lab.keys.key("fill")
-    endpoints = [f"{a.settings['address']}:{a.settings['council']['client_port']}" for a in _seated(scene)]
-    async with EtcdClient(endpoints, etcd_credentials(state), deadline_s=30.0) as etcd:
+    async with scene.lab.member_client(scene.subject(), scene.seats) as etcd:
         with contextlib.suppress(StoreError):
             for _ in range(2 * QUOTA_MIB):
                 await etcd.put(key, _FILL)
@@ -76,10 +69,6 @@ async def _put(etcd: EtcdClient, key: bytes) -> bool:
     except StoreError:
         return False
     return True
-
-
-def _seated(scene: Scene) -> Sequence[Agent]:
-    return [scene.lab.agent(name) for name in scene.seats]
 
 
 async def _move(lab: NetLab, source: str) -> None:

@@ -80,6 +80,8 @@ class Report(msgspec.Struct, kw_only=True):
     load: list[float] = []  # of 1 minute, after each fault
     writes: list[int] = []
     trouble: str = ""
+    suspicions: int = 0  # of the queen, by a member
+    etcd_elections: int = 0
 
     def write(self, path: Path) -> None:
         """To a file, replacing it."""

@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterable
 from typing import Any
 
+from aware_agent.agent.member.etcd_access import etcd_credentials
+from aware_agent.agent.state import StateDir
 from aware_agent.security.founding_key import make_founding_key
+from aware_agent.store.client import EtcdClient
 from aware_agent.store.embedded import free_ports
 from bench.client import Answer, ColonyClient, Unreachable
 from bench.lab import Document, Lab, LabError
@@ -82,6 +86,15 @@ class CouncilLab(Lab):
                 return
             await asyncio.sleep(0.2)
         raise LabError(f"the council is not whole after {timeout_s:g} s: {said}\n{self.tails()}")
+
+    def member_client(self, name: str, seats: Iterable[str]) -> EtcdClient:
+        """A client of the etcd at ``seats`` with the rights of a member. Raises LabError when it has joined nothing."""
+        state = StateDir(self.agent(name).state_dir).load()
+        if state is None:
+            raise LabError(f"{name} has joined no colony")
+        settings = [self.agent(seat).settings for seat in seats]
+        endpoints = [f"{its['address']}:{its['council']['client_port']}" for its in settings]
+        return EtcdClient(endpoints, etcd_credentials(state), deadline_s=30.0)
 
     def client(self, token: str = "") -> ColonyClient:
         """A client that knows all agents, running or not."""

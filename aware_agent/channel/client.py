@@ -38,6 +38,7 @@ from aware_agent.channel.frames import (
     from_member,
 )
 from aware_agent.channel.outbox import Outbox
+from aware_agent.channel.thin import repeat_steadily
 from aware_agent.colony.connection import (
     Beat,
     Connection,
@@ -251,6 +252,7 @@ class _Attempt:
             user_agent_header=None,
             proxy=None,
         )
+        repeat_steadily(stream.transport.get_extra_info("socket"))
         self.outbox = Outbox(stream, self.abort)
         await stream.send(encode(channel.node.hello()))
         while True:

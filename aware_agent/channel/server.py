@@ -36,6 +36,7 @@ from aware_agent.channel.frames import (
 )
 from aware_agent.channel.limits import SourceLimits
 from aware_agent.channel.session import NoChannel, Session, read_hello
+from aware_agent.channel.thin import repeat_steadily
 from aware_agent.channel.tls import WrongCertificate, peer_of
 from aware_agent.colony.connection import is_silent
 
@@ -166,6 +167,7 @@ class ChannelServer:
 
     async def _admit(self, sock: socket.socket, source: str) -> None:
         """A connection, from its TLS handshake to its end."""
+        repeat_steadily(sock)
         pending = contextlib.ExitStack()
         pending.callback(self._limits.end, source)
         stream: ServerConnection | None = None

@@ -7,6 +7,7 @@ import inspect
 import math
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from channel_support import (
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from aware_agent.channel import client
+from aware_agent.channel import client, thin
 from aware_agent.channel import session as sessions
 from aware_agent.channel.client import Channel
 from aware_agent.channel.frames import (
@@ -102,6 +103,21 @@ async def test_a_channel_opens_beats_and_says_good_bye(papers: Papers, register:
     assert register.ended[ONE] == (Why.LEAVING, "so long")
     assert register.told[0] == ("opened", ONE)
     assert caller.moves[:2] == ["connecting", "open"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an option of Linux")
+async def test_lost_packets_are_sent_again_at_a_steady_pace(papers: Papers, register: Register) -> None:
+    caller = Caller(papers, ONE)
+    async with serving(papers, register) as server:
+        channel = Channel(seat(server), caller, COUNCIL)
+        channel.start()
+        await until(lambda: channel.is_open and ONE in server.sessions)
+        assert channel._attempt is not None
+        for stream in (channel._attempt.stream, server.sessions[ONE]._stream):
+            assert stream is not None
+            sock = stream.transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.IPPROTO_TCP, thin._THIN_LINEAR_TIMEOUTS) == 1
+        await channel.close(Why.LEAVING)
 
 
 async def test_a_killed_node_is_known_by_its_connection(papers: Papers) -> None:
