@@ -16,7 +16,8 @@ from aware_agent.cli.human import moment
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import print_json, print_table, say
 from aware_agent.colony.decoding import UNDECODABLE, from_plain
-from aware_agent.colony.errors import AwareError, NotFound
+from aware_agent.colony.errors import AwareError, NotFound, one_line
+from aware_agent.colony.transcript import in_name_of
 from aware_agent.colony.urls import origin
 
 if TYPE_CHECKING:
@@ -110,13 +111,19 @@ def _ask(client: Gateway, node: dict[str, Any]) -> Told:
         page = client.ask(url, "/readyz", anyhow=True)
         told = told._replace(ready=str(page.get("reason", "")) if isinstance(page, dict) else "")
         said = from_plain(client.ask(url, "/v1/election"), Explanation)
-        if len(msgspec.json.encode(said)) > MOST_BYTES:
-            return told._replace(trouble="it tells more than any member has to tell")
-        return told._replace(explanation=said)
+        wrong = _unfit(told, said)
+        return told._replace(trouble=wrong) if wrong else told._replace(explanation=said)
     except AwareError as error:
         return told._replace(trouble=error.message)
     except (*UNDECODABLE, ValueError):
         return told._replace(trouble="its answer is not that of this version of AWARE")
+
+
+def _unfit(told: Told, said: Explanation) -> str:
+    """Why what it said is not used. Who answers at a member's address is that member, whatever it says of itself."""
+    if len(msgspec.json.encode(said)) > MOST_BYTES:
+        return "it tells more than any member has to tell"
+    return "" if said.node == told.node else f"it speaks in the name of another node, {one_line(said.name)}"
 
 
 # Telling ---------------------------------------------------------------------------------------------------------
@@ -127,7 +134,7 @@ def _write(path: Path, colony: str, told: list[Told]) -> None:
 
     head = f"# Colony {colony or '?'} as aware explain told it at {moment(time.time())}."
     silent = [f"# {one.name} told nothing: {one.trouble}" for one in told if one.explanation is None]
-    parts = [one.explanation.transcript for one in told if one.explanation is not None]
+    parts = [in_name_of(one.name, one.explanation.transcript) for one in told if one.explanation is not None]
     write_new(path, ("\n".join([head, *silent]) + "\n" + "".join(parts)).encode())
 
 

@@ -16,6 +16,7 @@ on. Ids of processes stand for incarnations, which are shown to nobody.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from aware_agent.colony.node import process_id
 FORMAT = 1
 MAX_BYTES = 256 * 1024  # of what one machine tells: with hundreds of candidates a state is long
 INDENT = "    "
+_LEFT_OUT = re.compile(r"# [0-9]{1,12} events that decided nothing are left out")
 T = TypeVar("T")
 Told = Callable[[Any], list[str]]
 
@@ -70,7 +72,7 @@ TOLD: dict[str, Told] = {"election": election_told, "suspicion": suspicion_told}
 
 def recorded(kind: str, member: str, state: Any, entries: Sequence[Entry], most: int = MAX_BYTES) -> str:
     """What a machine has kept, as text of at most ``most`` bytes: the oldest is left out. ``state`` is that of now."""
-    lines = [f"recorded {FORMAT} {kind} {one_line(member).replace(' ', '-')}"]
+    lines = [f"recorded {FORMAT} {kind} {_one_word(member)}"]
     kept = _newest(kind, entries, most)
     if not kept:
         lines.append(_state_line(state))
@@ -120,6 +122,21 @@ def _shown(value: Any) -> Any:
             for key, part in value.items()
         }
     return [_shown(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def in_name_of(member: str, text: str) -> str:
+    """What ``member`` told, in its own name and no other: who wrote it may have chosen any headings and comments."""
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("recorded "):
+            lines.append(" ".join([*line.split()[:3], _one_word(member)]))
+        elif not line.startswith("#") or _LEFT_OUT.fullmatch(line):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _one_word(member: str) -> str:
+    return one_line(member).replace(" ", "-")
 
 
 # Reading ---------------------------------------------------------------------------------------------------------

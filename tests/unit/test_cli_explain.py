@@ -33,8 +33,9 @@ def members(demo: Colony) -> list[FakeGateway]:
     nodes += [node("demo-4"), node("demo-5", eligible=False), node("demo-6", status="left"), node("demo-7", url="")]
     for fake in fakes:
         fake.say("GET /v1/nodes", {"revision": 42, "term": 0, "nodes": nodes})
-        fake.say("GET /v1/election", msgspec.to_builtins(explanation()))
         fake.say("GET /readyz", NO_QUEEN, 503)
+    for number, fake in enumerate(fakes):
+        fake.say("GET /v1/election", msgspec.to_builtins(explanation(nodes[number]["id"])))
     return fakes
 
 
@@ -43,7 +44,7 @@ def aware(demo: Colony, *arguments: str) -> Result:
 
 
 def test_a_member_that_tells_without_an_end_is_named_and_not_shown(demo: Colony, members: list[FakeGateway]) -> None:
-    much = msgspec.structs.replace(explanation(), sentences=["x" * 999] * 2000)
+    much = msgspec.structs.replace(explanation(node("demo-2")["id"]), sentences=["x" * 999] * 2000)
     members[1].say("GET /v1/election", msgspec.to_builtins(much))
     done = aware(demo)
     assert done.exit_code == 0
@@ -74,7 +75,7 @@ def test_json_has_all_of_it(demo: Colony, members: list[FakeGateway]) -> None:
     assert found["not_asked"] == 0
     first = found["members"][0]
     assert (first["name"], first["trouble"], first["ready"]) == ("demo-3", "", NO_QUEEN["reason"])
-    assert first["election"] == msgspec.to_builtins(explanation())
+    assert first["election"] == msgspec.to_builtins(explanation(first["node"]))
     assert (found["members"][3]["election"], found["members"][3]["trouble"]) == (None, "Connection refused")
 
 
