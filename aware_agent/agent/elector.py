@@ -17,7 +17,7 @@ import msgspec
 from aware_agent.agent.history import put_event
 from aware_agent.background import Background
 from aware_agent.colony import election
-from aware_agent.colony.decision_log import DecisionLog
+from aware_agent.colony.decision_log import DecisionLog, Machine
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.election import Decision, Election, Handover, QueenRecord
 from aware_agent.colony.event import EventDraft, Severity
@@ -44,6 +44,9 @@ class ReignLifecycle(Protocol):
 
     def end(self, term: int, reason: str) -> None:
         """Stop them; no write of ``term`` may be started after this returns."""
+
+    def keeping(self) -> Machine | None:
+        """What the council's keeper decided, while this node reigns and keeps one."""
 
 
 class Elector:
@@ -81,6 +84,10 @@ class Elector:
     def waiting(self) -> int:
         """How many events have not been decided on."""
         return self._events.qsize()
+
+    def keeping(self) -> Machine | None:
+        """What the council's keeper decided, while this node reigns and keeps one."""
+        return self._reigns.keeping()
 
     def stalled(self) -> str:
         """What hangs; empty while decisions are made."""

@@ -1,4 +1,4 @@
-"""What a council member tells of its part in the election: in plain sentences, and as lines that can be replayed."""
+"""What a council member tells of its part in the election, and a queen of the council: in sentences, and to replay."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """One decision of a member: how long ago, of which machine, what had happened, and what it decided."""
 
     age_s: float
-    machine: str  # election or suspicion
+    machine: str  # election, suspicion or, at a queen who keeps it, council
     happened: str
     decided: str
 

@@ -291,7 +291,8 @@ class Node:
         elector, detector = self._elector, self._detector
         if elector is None or detector is None:
             return None
-        return Machines(elector.state, elector.decisions, detector.state, detector.decisions, detector.reason)
+        state, kept = detector.state, detector.decisions
+        return Machines(elector.state, elector.decisions, state, kept, detector.reason, elector.keeping())
 
     def _sentences(self) -> list[str]:
         from aware_agent.agent.member.explain import sentences

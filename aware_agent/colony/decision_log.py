@@ -7,6 +7,7 @@ looks at its channel come several times a second and mostly decide nothing, so t
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from aware_agent.colony.ballot import Renewed, Tick, WakeAt
@@ -27,11 +28,19 @@ class Entry(NamedTuple):
     decision: Any
 
 
-class DecisionLog:
-    """Of one machine; what is added must never change afterwards."""
+class Machine(NamedTuple):
+    """A machine's state of now, and what it kept."""
 
-    def __init__(self) -> None:
+    state: Any
+    kept: DecisionLog
+
+
+class DecisionLog:
+    """Of one machine; what is added must never change afterwards. ``telling`` says what is kept for long."""
+
+    def __init__(self, telling: Callable[[Entry], bool] | None = None) -> None:
         self._count = 0
+        self._is_telling = telling or is_telling
         self._latest: deque[Entry] = deque(maxlen=LATEST)
         self._telling: deque[Entry] = deque(maxlen=TELLING)
 
@@ -40,7 +49,7 @@ class DecisionLog:
         self._count += 1
         entry = Entry(self._count, at, before, event, decision)
         self._latest.append(entry)
-        if is_telling(entry):
+        if self._is_telling(entry):
             self._telling.append(entry)
 
     def entries(self) -> list[Entry]:
@@ -57,3 +66,8 @@ def is_telling(entry: Entry) -> bool:
     if type(entry.event) is Looked:
         return (entry.before.open, entry.before.broken) != (decision.state.open, decision.state.broken)
     return type(entry.event) not in _ROUTINE and decision.state != entry.before
+
+
+def keeper_tells(entry: Entry) -> bool:
+    """The same for the council's keeper, who looks every two seconds: whether it said or did anything."""
+    return bool(entry.decision.message) or entry.before.phase is not entry.decision.state.phase

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from aware_agent.colony.decision_log import Entry
-from aware_agent.colony.decoding import UNDECODABLE, cleaned, from_json, from_plain
+from aware_agent.colony.decoding import UNDECODABLE, cleaned, from_json
 from aware_agent.colony.errors import one_line
 from aware_agent.colony.node import process_id
 
@@ -52,6 +52,12 @@ def suspicion_told(decision: Any, when: str = "") -> list[str]:
     return [f"{INDENT}{when}{one_line(decision.message) or 'nothing to tell'}", *effects_told(decision)]
 
 
+def council_told(decision: Any) -> list[str]:
+    """What the council's keeper decided: one step, what it waits for or refuses, or nothing."""
+    head = f"{INDENT}{decision.state.phase}" + (f": {one_line(decision.message)}" if decision.message else "")
+    return [head, *([INDENT * 2 + effect_line(decision.effect)] if decision.effect is not None else [])]
+
+
 def effects_told(decision: Any) -> list[str]:
     """One line for each effect."""
     return [INDENT * 2 + effect_line(effect) for effect in decision.effects]
@@ -64,7 +70,7 @@ def effect_line(effect: msgspec.Struct) -> str:
     return " ".join([type(effect).__name__, *parts])
 
 
-TOLD: dict[str, Told] = {"election": election_told, "suspicion": suspicion_told}
+TOLD: dict[str, Told] = {"election": election_told, "suspicion": suspicion_told, "council": council_told}
 
 
 # Writing ---------------------------------------------------------------------------------------------------------
@@ -112,7 +118,7 @@ def _state_line(state: Any) -> str:
 
 def _json(value: Any) -> str:
     """On one line, in ASCII, and such that it can be read again, whatever a member wrote into etcd."""
-    return json.dumps(_shown(cleaned(msgspec.to_builtins(value))))
+    return json.dumps(_shown(cleaned(msgspec.to_builtins(value, str_keys=True))))
 
 
 def _shown(value: Any) -> Any:
@@ -164,10 +170,10 @@ def decoded(text: str, kind: type[T], what: str) -> T:
     """The value in ``text``: all that ``kind`` has, and no more. Raises :class:`Unfit`."""
     try:
         plain = from_json(text)
-        value: T = from_plain(plain, kind)
+        value: T = from_json(text, kind)
     except (*UNDECODABLE, ValueError) as error:
         raise Unfit(f"this is no {what} of this version, or it was edited: {str(error)[:200]}") from error
-    for strange in _strange(plain, msgspec.to_builtins(value), ""):
+    for strange in _strange(plain, msgspec.to_builtins(value, str_keys=True), ""):
         raise Unfit(f"this is no {what} of this version, or it was edited: {strange}")
     return value
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from aware_agent.colony.council_move import Situation
+from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.event import EventDraft, Severity
 from aware_agent.colony.node import Report
 from aware_agent.colony.rotation import Trust
@@ -81,6 +82,10 @@ class CouncilDuty:
             state=self._keeper.state if self._keeper else Council(),
             now=time.time(),
         )
+
+    def keeping(self) -> Machine | None:
+        """What the keeper knows and decided, once it has begun."""
+        return Machine(self._keeper.state, self._keeper.decisions) if self._keeper else None
 
     def keeps_etcd(self) -> bool:
         """Whether all members of etcd are the colony's own: their agents start and restart them."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from aware_agent.colony.council import decide
+from aware_agent.colony.decision_log import DecisionLog, keeper_tells
 from aware_agent.colony.ids import ULID
 from aware_agent.colony.seats import (
     AddLearner,
@@ -23,6 +24,7 @@ from aware_agent.colony.seats import (
     Decision,
     Done,
     EndMove,
+    Event,
     Failed,
     GiveSeat,
     Look,
@@ -119,6 +121,7 @@ class CouncilKeeper:
         self._members = members
         self._clock = clock
         self._state = Council()
+        self.decisions = DecisionLog(keeper_tells)
         self.trouble = ""  # what a person has to do something about, one sentence
         self.message = ""  # what is going on, one sentence
         self.settled = False  # nothing has to be changed, and nothing is waited for
@@ -143,9 +146,9 @@ class CouncilKeeper:
             look = await self._look(spec, entries)
         except StoreError as error:
             self.settled = False
-            self._take(decide(self._state, Blind(error.message), self._clock()))
+            self._take(self._decide(Blind(error.message)))
             return LOOK_S
-        decision = decide(self._state, look, self._clock())
+        decision = self._decide(look)
         self.settled = decision.effect is None
         self._take(decision)
         await self._colony.publish(self._record(look, entries))
@@ -160,9 +163,15 @@ class CouncilKeeper:
             await self._colony.announce(step, sentence)
             await self._perform(step, entries)
         except StoreError as error:
-            self._take(decide(self._state, Failed(step, error.message), self._clock()))
+            self._take(self._decide(Failed(step, error.message)))
         else:
-            self._take(decide(self._state, Done(step), self._clock()))
+            self._take(self._decide(Done(step)))
+
+    def _decide(self, event: Event) -> Decision:
+        now = self._clock()
+        decision = decide(self._state, event, now)
+        self.decisions.add(now, self._state, event, decision)
+        return decision
 
     def _take(self, decision: Decision) -> None:
         self._state = decision.state

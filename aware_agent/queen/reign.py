@@ -13,6 +13,7 @@ from aware_agent.agent.duties import Duty, run_duties
 from aware_agent.agent.member.link import Do, Done
 from aware_agent.agent.node import Node
 from aware_agent.agent.reader import ColonyReader
+from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.queen.access import AccessCommands
@@ -130,6 +131,10 @@ class Reign:
         outcome = await self._commands.run(command, Caller(do.actor, do.source, do.once))
         result = msgspec.Raw(msgspec.msgpack.encode(outcome.result))
         return Done(id=do.id, revision=self._writer.last_written, result=result, replayed=outcome.replayed)
+
+    def keeping(self) -> Machine | None:
+        """What the council's keeper knows and decided; None where etcd is its operators' own."""
+        return self._council.keeping()
 
     def seek_key(self, token_id: str) -> bytes | None:
         """Beacon key of a join token that is still good."""

@@ -15,6 +15,7 @@ from aware_agent.agent.member.link import Do, Done
 from aware_agent.agent.node import Node
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.background import Background
+from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.errors import AwareError, Deposed
 from aware_agent.queen.history import History
 from aware_agent.queen.reign import Reign
@@ -93,6 +94,10 @@ class Reigns:
             made = (await asyncio.gather(self._mirror, return_exceptions=True))[0]
             if isinstance(made, tuple):
                 await made[0].projection.aclose()
+
+    def keeping(self) -> Machine | None:
+        """What the council's keeper decided in the present reign, if this node reigns and keeps one."""
+        return self._reign.keeping() if self._reign else None
 
     def seek_key(self, token_id: str, /) -> bytes | None:
         """Beacon key of a join token, if this node reigns and the token is still good."""

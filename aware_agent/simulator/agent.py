@@ -15,6 +15,7 @@ from aware_agent.agent.member.detector import Around, FailureDetector
 from aware_agent.agent.presence import Presence
 from aware_agent.agent.queen_watch import QueenWatch
 from aware_agent.agent.reader import ColonyReader
+from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.election import (
     Decision,
     Election,
@@ -299,6 +300,10 @@ class Agent:
         del term, reason
         self.duty = 0
         self.reigns.end()
+
+    def keeping(self) -> Machine | None:
+        """What the council's keeper decided in this reign."""
+        return self.reigns.keeping()
 
     async def _work(self, term: int) -> None:
         while self.duty == term:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aware_agent.agent.duties import Duty, run_duties
 from aware_agent.agent.reader import ColonyReader
+from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.errors import Deposed
 from aware_agent.colony.node import Report
 from aware_agent.queen.council_duty import RecordedColony
@@ -53,6 +54,7 @@ class SimReigns:
         self._writer: FencedWriter | None = None
         self._reconciler: Reconciler | None = None
         self._task: asyncio.Task[None] | None = None
+        self._keeper: CouncilKeeper | None = None
 
     @property
     def mirrors(self) -> bool:
@@ -71,7 +73,11 @@ class SimReigns:
             self._writer.close()
         if self._task is not None:
             self._task.cancel()
-        self._writer = self._reconciler = self._task = None
+        self._writer = self._reconciler = self._task = self._keeper = None
+
+    def keeping(self) -> Machine | None:
+        """What the council's keeper knows and decided, in the present reign."""
+        return Machine(self._keeper.state, self._keeper.decisions) if self._keeper else None
 
     async def _start_mirror(self) -> tuple[ColonyReader, History]:
         keys = self._agent.world.keys
@@ -105,7 +111,7 @@ class SimReigns:
         me, wall = agent.host.id, agent.wall
         reconciler = Reconciler(writer, history, me, present, requests.old, wall=wall, clock=agent.now)
         self._reconciler = reconciler
-        keeper = CouncilKeeper(RecordedColony(writer, me), WireMembers(agent), agent.wall)
+        keeper = self._keeper = CouncilKeeper(RecordedColony(writer, me), WireMembers(agent), agent.wall)
         council = Loop("council", keeper.work, retry_s=KEEPER_RETRY_S, broken_s=None)
         try:
             await run_duties(

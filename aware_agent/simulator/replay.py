@@ -6,11 +6,15 @@ from pathlib import Path
 
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.transcript import heading
-from aware_agent.simulator import suspicion_transcript, transcript
+from aware_agent.simulator import council_transcript, suspicion_transcript, transcript
 from aware_agent.simulator.transcript import Play, compared, replay_lines
 
 MAX_FILE = 64 * 1024 * 1024  # of sixteen members, far more than they tell
-_PLAYERS = {"election": transcript.player, "suspicion": suspicion_transcript.player}
+_PLAYERS = {
+    "election": transcript.player,
+    "suspicion": suspicion_transcript.player,
+    "council": council_transcript.player,
+}
 
 
 def replay(text: str) -> str:

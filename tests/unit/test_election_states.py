@@ -22,7 +22,7 @@ def test_recorded_state(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((STATES / "field").glob("*.txt")), ids=lambda p: p.stem)
 def test_state_seen_in_the_field(path: Path) -> None:
-    """What ``aware explain --to-file`` wrote: both machines of every member."""
+    """What ``aware explain --to-file`` wrote: the machines of every member, or of one."""
     check_recorded(path, recorded.replay, recorded.difference)
 
 

@@ -12,7 +12,7 @@ from aware_agent import __version__
 from aware_agent.agent.explanation import Explanation, Happening
 from aware_agent.agent.member.happenings import happened
 from aware_agent.colony import election, suspicion
-from aware_agent.colony.decision_log import DecisionLog, Entry
+from aware_agent.colony.decision_log import DecisionLog, Entry, Machine
 from aware_agent.colony.decoding import MAX_LINE, MAX_WORD
 from aware_agent.colony.election import Election, Phase
 from aware_agent.colony.errors import one_line
@@ -31,11 +31,12 @@ class Machines(NamedTuple):
     suspicion: Suspicion
     suspected: DecisionLog
     reason: str
+    keeper: Machine | None = None  # of the council, at the queen; its times are Unix seconds
 
 
 def explain(name: str, machines: Machines, *, name_of: Name, now: float, at: float) -> Explanation:
     """The explanation at monotonic time ``now``, which is ``at`` in Unix seconds."""
-    mine, doubts = machines.election, machines.suspicion
+    mine, doubts, keeper = machines.election, machines.suspicion, machines.keeper
     names = _in_one_line(name_of)
     queen = mine.queen_record
     reigning = mine.phase is Phase.REIGNING
@@ -58,15 +59,18 @@ def explain(name: str, machines: Machines, *, name_of: Name, now: float, at: flo
         silent_s=round(now - doubts.heard_at, 3) if doubts.term and doubts.met else None,
         patience_s=round(doubts.patience_s, 3),
         sentences=sentences(machines, names, now),
-        decisions=_decisions(machines, names, now),
+        decisions=_decisions(machines, names, now, at),
         transcript=recorded("election", name, mine, machines.elected.entries())
-        + recorded("suspicion", name, doubts, machines.suspected.entries()),
+        + recorded("suspicion", name, doubts, machines.suspected.entries())
+        + (recorded("council", name, keeper.state, keeper.kept.entries()) if keeper else ""),
     )
 
 
 def sentences(machines: Machines, name_of: Name, now: float) -> list[str]:
     """What the member is doing about the reign, and what it holds of the queen."""
-    said = (*_of_the_reign(machines.election, name_of, now), *_of_the_queen(machines, name_of, now))
+    said = [*_of_the_reign(machines.election, name_of, now), *_of_the_queen(machines, name_of, now)]
+    if machines.keeper is not None:
+        said.append(f"It keeps the council: {machines.keeper.state.told or 'it has not looked at it yet'}.")
     return [one_line(sentence, MAX_LINE) for sentence in said]
 
 
@@ -159,13 +163,16 @@ def _names(nodes: Sequence[str], name_of: Name) -> str:
 # The last decisions ----------------------------------------------------------------------------------------------
 
 
-def _decisions(machines: Machines, name_of: Name, now: float) -> list[Happening]:
-    kept = [
-        *(("election", entry) for entry in machines.elected.entries()),
-        *(("suspicion", entry) for entry in machines.suspected.entries()),
+def _decisions(machines: Machines, name_of: Name, now: float, at: float) -> list[Happening]:
+    kept = [("election", machines.elected, now), ("suspicion", machines.suspected, now)]
+    kept += [("council", machines.keeper.kept, at)] if machines.keeper else []
+    told = [
+        _happening(machine, entry, name_of, clock)
+        for machine, log, clock in kept
+        for entry in log.entries()
+        if entry.decision.message
     ]
-    told = sorted((one for one in kept if one[1].decision.message), key=lambda one: one[1].at)
-    return [_happening(machine, entry, name_of, now) for machine, entry in told[-SHOWN:]]
+    return sorted(told, key=lambda one: -one.age_s)[-SHOWN:]
 
 
 def _happening(machine: str, entry: Entry, name_of: Name, now: float) -> Happening:

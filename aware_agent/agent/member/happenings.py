@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from aware_agent.colony import ballot, suspicion
+from aware_agent.colony import ballot, seats, suspicion
 from aware_agent.colony.errors import one_line
 
 Name = Callable[[str], str]
 _MOST_NAMES = 7
+_STEPS: dict[type, str] = {
+    seats.AddLearner: "add {} as a learner",
+    seats.GiveSeat: "tell {} which seat it has",
+    seats.TakeSeat: "tell {} that it has no seat",
+    seats.Promote: "give {} a vote",
+    seats.Remove: "remove {}",
+    seats.MoveLeader: "let {} lead etcd",
+    seats.EndMove: "forget the move that was asked for",
+}
 _PLAIN: dict[type, str] = {
     ballot.Renewed: "its lease was renewed",
     ballot.LeaseLost: "its lease ended",
@@ -18,10 +27,10 @@ _PLAIN: dict[type, str] = {
 }
 
 
-def happened(event: ballot.Event | suspicion.Event, name_of: Name) -> str:
+def happened(event: ballot.Event | suspicion.Event | seats.Event, name_of: Name) -> str:
     """One event as a clause."""
     said = _PLAIN.get(type(event)) or _of_queens(event, name_of) or _of_itself(event, name_of)
-    said = said or _of_the_suspicion(event, name_of)
+    said = said or _of_the_suspicion(event, name_of) or _of_the_council(event, name_of)
     return one_line(said or type(event).__name__)
 
 
@@ -66,6 +75,30 @@ def _of_the_suspicion(event: object, name_of: Name) -> str:
         case suspicion.Told(_, members):
             return f"those who suspect the queen are {_names(members, name_of)}"
     return ""
+
+
+def _of_the_council(event: object, name_of: Name) -> str:
+    match event:
+        case seats.Look(members=members, candidates=candidates):
+            return f"it saw {len(members)} members of etcd and {len(candidates)} nodes that may sit"
+        case seats.Blind(reason):
+            return f"etcd did not say who its members are: {reason}"
+        case seats.Done(step):
+            return f"this was done: {_step(step, name_of)}"
+        case seats.Failed(step, reason):
+            return f"this came to no result: {_step(step, name_of)}: {reason}"
+    return ""
+
+
+def _step(step: seats.Step, name_of: Name) -> str:
+    match step:
+        case seats.AddLearner(node) | seats.GiveSeat(node, _) | seats.TakeSeat(node):
+            whom = name_of(node)
+        case seats.Promote(member) | seats.Remove(member, _) | seats.MoveLeader(member):
+            whom = f"member {member:x}"
+        case _:
+            whom = ""
+    return _STEPS[type(step)].format(whom)
 
 
 def _names(nodes: Sequence[str], name_of: Name) -> str:
