@@ -94,7 +94,8 @@ def followed(lab: Lab, directory: Path) -> dict[str, Any]:
     source = {
         "refresh_interval": "5s",
         "authorization": {"type": "Bearer", "credentials_file": str(directory / "viewer")},
-        "tls_config": trust,
+        "tls_config": {**trust, "server_name": f"council.{lab.colony}.aware"},
+        "follow_redirects": False,
     }
     urls = [f"{agent.url}/v1/monitoring/targets" for agent in lab.agents.values()]
     discovery = [{"url": url, **source} for url in urls]
