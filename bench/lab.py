@@ -37,9 +37,15 @@ from aware_agent.store.keys import Keys
 from bench.agent import ROOT, Agent, to_toml
 from bench.client import Answer, ColonyClient, Unreachable
 
-__all__ = ["ADDRESS", "ROOT", "Agent", "Document", "Lab", "LabError", "default_spec", "to_toml"]
+__all__ = ["ADDRESS", "ROOT", "UNLIMITED", "Agent", "Document", "Lab", "LabError", "default_spec", "to_toml"]
 
 ADDRESS = "127.0.0.1"
+# One user and one address do here what elsewhere thousands do. Requests are counted all the same, and that is measured.
+UNLIMITED = {
+    "requests_per_s": 1_000_000.0,
+    "requests_per_s_per_source": 1_000_000.0,
+    "requests_per_s_of_strangers": 1_000_000.0,
+}
 LOGIN_S = 10.0  # a login hashes a password: on a loaded machine that takes its time, whatever the call may take
 PATIENCE_S = 120.0  # what takes a second takes a minute where many suites share two cores
 Document = dict[str, Any]
@@ -171,7 +177,7 @@ class Lab:
             "state_dir": str(self.directory / "nodes" / name / "state"),
             "address": self.address(name),
             "token_file": str(self.token_file),
-            "gateway": {"port": port},
+            "gateway": {"port": port, **UNLIMITED},
             "channel": {"port": channel},
             "discovery": {"port": self.discovery_port},
             "store": {"production": False},

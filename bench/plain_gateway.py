@@ -21,7 +21,7 @@ from aware_agent.gateway.server import GatewayServer
 from aware_agent.security.jwt import token_key
 from aware_agent.security.signed_url import signing_keys
 from aware_agent.store.client import EtcdClient
-from bench.lab import ADDRESS, ROOT, Lab
+from bench.lab import ADDRESS, ROOT, UNLIMITED, Lab
 from bench.processes import Process, clean_environment
 
 
@@ -53,7 +53,7 @@ async def _serve(state_dir: Path, port: int) -> None:
         socket="",
         listener=-1,
         endpoints=state.membership.etcd,
-        gateway=GatewaySettings(),
+        gateway=GatewaySettings(**UNLIMITED),
         log=LogSettings(),
         material=Material(
             ca=state.ca,
@@ -68,7 +68,7 @@ async def _serve(state_dir: Path, port: int) -> None:
     )
     async with EtcdClient(start.endpoints, credentials(start.material)) as client:
         member = Member(client, start, _Silent(Path()))
-        app = create_gateway(member)
+        app = create_gateway(member, start.gateway)
         await GatewayServer(app, ADDRESS, port, at_once=app.at_once).start()
         await member.run()
 

@@ -47,6 +47,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     first_request_timeout_s: float = 10.0  # for TLS, and for the head of a request
     idle_timeout_s: float = 30.0  # between two requests of a connection
     body_timeout_s: float = 30.0
+    requests_per_s: float = 500.0  # of one user; see aware_agent.gateway.throttle
+    requests_per_s_per_source: float = 100.0  # of one IPv4 address or IPv6 /64, without a token that was seen before
+    requests_per_s_of_strangers: float = 2000.0  # of all such requests
+    request_burst_s: float = 5.0  # so many seconds' worth of them may come at once
 
 
 class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

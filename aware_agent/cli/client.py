@@ -9,7 +9,8 @@ It promises:
   members a gateway named last, redirects included;
 * the CA file follows a rotation: when the queen, who was verified, says that others are believed now, they are
   fetched from her;
-* broken connections and 503 are tried again, at every known host, until the deadline. A write carries an
+* broken connections and 503 are tried again, at every known host, until the deadline; after a 429 for too many
+  requests as soon as ``Retry-After`` allows. A write carries an
   Idempotency-Key, so that one whose answer was lost is sent again and done once.
 """
 
@@ -43,6 +44,7 @@ _HOPS = 3
 _COUNCIL = 32  # addresses workers named; anybody may be a worker
 _PAUSE_S = (0.05, 0.5)  # first and longest pause between rounds
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_PASSING = ("too-many-requests", "quota-spent")
 QUIET_S = 30.0  # a stream without a byte for so long is broken
 
 
@@ -193,14 +195,24 @@ class Gateway:
     # -- finding the queen ---------------------------------------------------------------------------------
 
     def _answered(self, request: _Request) -> httpx.Response:
-        response = self._search(request)
+        response = self._patiently(request)
         if response.status_code == 401 and request.authenticate and self.refresh():
-            response = self._search(request)
+            response = self._patiently(request)
         if response.status_code == 401 and self.context.half_made:
             raise NotLoggedIn("the demo is only half made: nobody has logged in to it yet", hint="make demo")
         if not response.is_success:
             raise from_problem(response.status_code, _decode(response))
         return response
+
+    def _patiently(self, request: _Request) -> httpx.Response:
+        """An answer; one that asks to come again later is done as it says, if that is within the deadline."""
+        end = time.monotonic() + self.deadline_s
+        while True:
+            response = self._search(request)
+            wait = _told_to_wait(response)
+            if not wait or time.monotonic() + wait > end:
+                return response
+            time.sleep(wait)
 
     def _search(self, request: _Request) -> httpx.Response:
         """Go round the known hosts until one gives an answer or the deadline is over."""
@@ -373,6 +385,16 @@ class Gateway:
         if members and members != self._members:
             self._members = members
             save_members(self.context.members_file, members)
+
+
+def _told_to_wait(response: httpx.Response) -> float:
+    """In how many seconds to ask again. 0 for a login that failed too often: what was wrong stays wrong."""
+    if response.status_code != 429:
+        return 0.0
+    document = _decode(response)
+    code = document.get("code") if isinstance(document, dict) else ""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if code in _PASSING and text.isascii() and text.isdigit() and len(text) < 6 else 0.0
 
 
 def _decode(response: httpx.Response) -> Any:

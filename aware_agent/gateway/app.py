@@ -15,10 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from aware_agent import __version__
+from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.decoding import plain_reason
 from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.gateway import openapi, problems, standing
-from aware_agent.gateway.asgi import App, Headers, Message, Receive, Scope, Send, client_of, cut, refuse
+from aware_agent.gateway.asgi import App, Headers, Message, Receive, Scope, Send, client_of, cut, deny, refuse
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.errors import MethodNotAllowed, NoSuchRoute
 from aware_agent.gateway.hot import HotReads
@@ -82,8 +83,17 @@ class GatewayApp:
             if scope["method"] != "GET" or not await self._fast(scope, send):
                 await self._slow(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self.gateway.turnstile.enter(client_of(scope))
-            await self._inner(scope, receive, send)
+            await self._websocket(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A client for whom there is no room is told so before the handshake is done."""
+        try:
+            await self._pass(scope)
+        except AwareError as error:
+            await receive()
+            await deny(send, error, self.gateway.context.me)
+            return
+        await self._inner(scope, receive, send)
 
     async def _fast(self, scope: Scope, send: Send) -> bool:
         """Answer a hot read whose token was verified before. Everything unusual is left to the routes."""
@@ -135,9 +145,7 @@ class GatewayApp:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Past FastAPI where that is not needed. Strangers take turns, whoever is known does not wait for them."""
-        gateway = self.gateway
-        if not self._known(scope):
-            await gateway.turnstile.enter(client_of(scope))
+        await self._pass(scope)
         if await self.gateway.public.serve(scope, send):
             return
         queens = standing.needs_queen(scope["method"], scope["path"])
@@ -145,10 +153,20 @@ class GatewayApp:
             return
         await self._inner(scope, receive, send)
 
-    def _known(self, scope: Scope) -> bool:
-        """Whether the token was verified before; whoever comes with a new one waits once."""
-        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
-        return authorization is not None and self.gateway.authority.recall(authorization) is not None
+    async def _pass(self, scope: Scope) -> None:
+        """Raise what refuses whoever asks too much. Whoever comes with a new token counts as a stranger once."""
+        gateway, authorization = self.gateway, None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value
+                break
+        principal = gateway.authority.recall(authorization) if authorization is not None else None
+        address = client_of(scope)
+        refused = gateway.throttle.user(principal.name) if principal else gateway.throttle.stranger(address)
+        if refused is not None:
+            raise refused
+        if principal is None:
+            await gateway.turnstile.enter(address)
 
     def _stamp(self, headers: Headers) -> Headers:
         there = {name for name, _ in headers}
@@ -157,9 +175,9 @@ class GatewayApp:
         return headers
 
 
-def create_gateway(context: GatewayContext) -> GatewayApp:
+def create_gateway(context: GatewayContext, settings: GatewaySettings | None = None) -> GatewayApp:
     """The gateway of a council member."""
-    gateway = Gateway(context)
+    gateway = Gateway(context, settings or GatewaySettings())
     app = FastAPI(
         title="AWARE gateway",
         version=__version__,

@@ -50,6 +50,17 @@ async def refuse(send: Send, error: AwareError, node: str) -> None:
     await answer(send, status, headers, body)
 
 
+async def deny(send: Send, error: AwareError, node: str) -> None:
+    """Refuse a WebSocket whose handshake is not done, by the problem document of ``error``.
+
+    Servers of ASGI offer that as an extension; ours does.
+    """
+    status, headers, body = problems.encode(error)
+    headers.append((b"x-aware-node", node.encode("latin-1", "replace")))
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
 async def cut(scope: Scope, receive: Receive) -> None:
     """End the connection of an answer that cannot be completed; returns once it is gone.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from aware_agent.colony.errors import AwareError
+from aware_agent.colony.rates import Rate
 from aware_agent.store.health import StoreState
 
 
@@ -78,6 +80,21 @@ class TooManyAttempts(AwareError):
     def __init__(self, retry_after: int) -> None:
         super().__init__("too many failed logins", hint=f"wait {retry_after} s")
         self.retry_after = retry_after
+
+
+class TooManyRequests(AwareError):
+    """More than this party may ask. ``retry_after`` in seconds; ``policy`` is what the ``RateLimit`` fields say."""
+
+    code = "too-many-requests"
+    status = 429
+
+    def __init__(self, whose: str, policy: str, rate: Rate, wait_s: float) -> None:
+        self.retry_after = max(1, math.ceil(wait_s))
+        super().__init__(f"too many requests {whose}: {rate.per_s:g} a second", hint=f"wait {self.retry_after} s")
+        self.limit = (
+            f'"{policy}";r=0;t={self.retry_after}',
+            f'"{policy}";q={rate.burst:.0f};w={max(1, round(rate.window_s))}',
+        )
 
 
 class Busy(AwareError):

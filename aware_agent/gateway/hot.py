@@ -52,13 +52,14 @@ class HotReads:
             elif name in _UNUSUAL:
                 return None
         gateway = self._gateway
-        if authorization is None or gateway.authority.recall(authorization) is None:
+        principal = gateway.authority.recall(authorization) if authorization is not None else None
+        if principal is None:
             return None
         try:
             prepared = gateway.reads.get(path)
         except AwareError:
             return None
-        if prepared is None:
+        if prepared is None or not gateway.throttle.passes(principal.name):
             return None
         return Hot(resource, prepared, if_none_match, encoding is not None and accepts_gzip(encoding))
 

@@ -12,7 +12,7 @@ import secrets
 import msgspec
 
 from aware_agent.colony.errors import AwareError
-from aware_agent.gateway.errors import InternalError
+from aware_agent.gateway.errors import InternalError, TooManyRequests
 from aware_agent.store.health import StoreState
 
 Headers = list[tuple[bytes, bytes]]
@@ -66,6 +66,8 @@ def encode(error: AwareError) -> tuple[int, Headers, bytes]:
     retry_after = getattr(error, "retry_after", 1 if error.status == http.HTTPStatus.SERVICE_UNAVAILABLE else 0)
     if retry_after:
         headers.append((b"retry-after", b"%d" % retry_after))
+    if isinstance(error, TooManyRequests):
+        headers += zip((b"ratelimit", b"ratelimit-policy"), (part.encode() for part in error.limit), strict=True)
     if error.status == http.HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="aware"'))
     return error.status, headers, body

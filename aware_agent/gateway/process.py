@@ -75,7 +75,7 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
     await link.connect()
     async with EtcdClient(start.endpoints, credentials(start.material)) as client:
         member = Member(client, start, link)
-        app = create_gateway(member)
+        app = create_gateway(member, start.gateway)
         pem = MemoryPem(start.material)
         listener = socket.socket(fileno=start.listener)
         server = GatewayServer(

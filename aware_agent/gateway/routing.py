@@ -100,7 +100,7 @@ def endpoint(
 
 
 def _usual_problems(method: str, path: str, role: Role | None, body: type | None) -> set[int]:
-    usual = {503}
+    usual = {429, 503}
     if role:
         usual |= {401, 403}
     if "{" in path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from aware_agent.agent.settings import GatewaySettings
 from aware_agent.gateway import standing
 from aware_agent.gateway.asgi import Headers
 from aware_agent.gateway.authority import Authority
@@ -15,6 +16,7 @@ from aware_agent.gateway.hub import EventHub
 from aware_agent.gateway.lockout import Lockout
 from aware_agent.gateway.public import PublicPages, backup_families, colony_families
 from aware_agent.gateway.reads import Reads
+from aware_agent.gateway.throttle import Throttle
 from aware_agent.store.keys import Keys
 from aware_agent.telemetry import Family, gauge
 
@@ -26,8 +28,9 @@ STRANGERS_A_TURN = 4  # requests without a known token, at each turn of the even
 class Gateway:
     """Context, and everything kept in memory while the process runs, whoever reigns."""
 
-    def __init__(self, context: GatewayContext) -> None:
-        self.context = context
+    def __init__(self, context: GatewayContext, settings: GatewaySettings) -> None:
+        self.context, self.settings = context, settings
+        self.throttle = Throttle(settings)
         self.connections: Connections | None = None  # of the server in front, once there is one
         self.keys = Keys(context.colony)
         self.authority = Authority(context)
@@ -55,6 +58,8 @@ class Gateway:
             refused = [({"reason": reason}, float(count)) for reason, count in sorted(self.connections.refused.items())]
             yield gauge("aware_gateway_connections", "Open connections of this gateway.", len(self.connections))
             yield Family("aware_gateway_refused_total", "counter", "Connections that were kept out.", refused)
+        limited = [({"limit": limit}, float(count)) for limit, count in sorted(self.throttle.refused.items())]
+        yield Family("aware_gateway_limited_total", "counter", "Requests beyond a limit.", limited)
         yield gauge("aware_event_streams", "Open event streams of this member.", len(self.hub))
         if standing.role(self.context) == "queen":
             yield from colony_families(self.context)

@@ -9,7 +9,7 @@ import pytest
 
 from aware_agent.cli.client import Gateway
 from aware_agent.cli.context import load_context
-from aware_agent.cli.errors import NotLoggedIn, OutcomeUnknown, Unreachable
+from aware_agent.cli.errors import NotLoggedIn, OutcomeUnknown, TooMany, Unreachable
 from aware_agent.colony.errors import Conflict
 from tests.unit.cli_support import Ask, Authority, Colony, Reply, colony, free_port, node, problem, queen_document
 
@@ -138,6 +138,30 @@ def test_no_queen_is_waited_for(demo: Colony) -> None:
     fake.routes["POST /v1/queen/step-down"] = lambda _: next(answers)
     with client_of(demo, fake.url) as client:
         assert client.request("POST", "/v1/queen/step-down").data == {"done": True}
+
+
+def test_who_asks_too_much_waits_as_it_is_told(demo: Colony, monkeypatch: pytest.MonkeyPatch) -> None:
+    queen, slept = demo.gateway(), list[float]()
+    monkeypatch.setattr("aware_agent.cli.client.time.sleep", slept.append)
+    later = problem(429, "too-many-requests")
+    later.headers["Retry-After"] = "3"
+    answers = iter([later, later, Reply({"done": True})])
+    queen.routes["PUT /v1/spec"] = lambda _: next(answers)
+    with client_of(demo, queen.url) as client:
+        assert client.request("PUT", "/v1/spec", body={}).data == {"done": True}
+    assert slept == [3.0, 3.0]
+    assert len({ask.headers["Idempotency-Key"] for ask in queen.asked}) == 1
+
+
+@pytest.mark.parametrize(("code", "wait"), [("too-many-requests", "60"), ("too-many-attempts", "1"), ("else", "x")])
+def test_what_takes_too_long_or_stays_wrong_is_not_waited_for(demo: Colony, code: str, wait: str) -> None:
+    queen = demo.gateway()
+    refusal = problem(429, code)
+    refusal.headers["Retry-After"] = wait
+    queen.routes["GET /v1/queen"] = lambda _: refusal
+    with client_of(demo, queen.url) as client, pytest.raises(TooMany):
+        client.get("/v1/queen")
+    assert len(queen.asked) == 1
 
 
 @pytest.mark.parametrize("lost", [Reply(cut=True), problem(503, "store-unreachable", maybe_applied=True)])
