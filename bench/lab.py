@@ -179,6 +179,7 @@ class Lab:
             "token_file": str(self.token_file),
             "gateway": {"port": port, **UNLIMITED},
             "channel": {"port": channel},
+            "quota": {"changes_per_minute": 10_000_000.0, "sessions_per_minute": 10_000_000.0},
             "discovery": {"port": self.discovery_port},
             "store": {"production": False},
             "log": {"format": "text"},

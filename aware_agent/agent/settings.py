@@ -24,8 +24,12 @@ from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.colony.names import Kind, is_name
 from aware_agent.colony.node import Labels, LogLevel
 from aware_agent.colony.plain_words import in_words
+from aware_agent.colony.quota import WriteKind
+from aware_agent.colony.rates import Rate
 from aware_agent.colony.timing import Timing
 from aware_agent.security.regular import read_regular
+
+NODE_PER_MINUTE = 30.0  # joins and renewals of one node; a certificate lasts for days
 
 
 class SettingsInvalid(AwareError):
@@ -97,6 +101,26 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     format: Literal["json", "text"] = "json"
 
 
+class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much one user may write while this node reigns. A new queen counts from the beginning."""
+
+    changes_per_minute: float = 1200.0
+    creations_per_minute: float = 60.0  # users, tokens, orders, signed URLs, backups
+    sessions_per_minute: float = 60.0  # logins and refreshes
+    burst_minutes: float = 5.0  # so many minutes' worth of them may come at once
+
+    def rates(self) -> dict[WriteKind, Rate]:
+        """All of them. What a check writes stays nowhere, and of a node's own there are few."""
+        wanted = {
+            WriteKind.CHANGE: self.changes_per_minute,
+            WriteKind.CREATE: self.creations_per_minute,
+            WriteKind.SESSION: self.sessions_per_minute,
+            WriteKind.CHECK: 10 * self.changes_per_minute,
+            WriteKind.NODE: NODE_PER_MINUTE,
+        }
+        return {kind: Rate(number / 60, max(1.0, number * self.burst_minutes)) for kind, number in wanted.items()}
+
+
 class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where backups go and with which secrets (files), for a queen whose spec has ``policies.backup``."""
 
@@ -135,6 +159,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     store: StoreSettings = StoreSettings()
     timing: Timing = Timing()
     log: LogSettings = LogSettings()
+    quota: QuotaSettings = QuotaSettings()
     backup: BackupSettings = BackupSettings()
 
     @property

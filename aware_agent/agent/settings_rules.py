@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 QUOTA_MIB = (16, 32768)  # etcd warns from 8192 on; less than 16 a founding may fill
 _WAIT_S = (0.1, 86400.0)
+_PER_MINUTE = (1.0, 60_000_000.0)
 _PER_S = (1.0, 1_000_000.0)
 # Linux' own limit; a colon is an alias of old, a slash would be a path below /sys.
 _INTERFACE = re.compile(r"[^\s/:\x00-\x20]{1,15}")
@@ -101,6 +102,10 @@ def _check_numbers(settings: Settings) -> None:
         ("gateway.requests_per_s_per_source", settings.gateway.requests_per_s_per_source, _PER_S),
         ("gateway.requests_per_s_of_strangers", settings.gateway.requests_per_s_of_strangers, _PER_S),
         ("gateway.request_burst_s", settings.gateway.request_burst_s, (1.0, 3600.0)),
+        ("quota.changes_per_minute", settings.quota.changes_per_minute, _PER_MINUTE),
+        ("quota.creations_per_minute", settings.quota.creations_per_minute, _PER_MINUTE),
+        ("quota.sessions_per_minute", settings.quota.sessions_per_minute, _PER_MINUTE),
+        ("quota.burst_minutes", settings.quota.burst_minutes, (0.1, 1440.0)),
         ("priority", settings.priority, PRIORITY),
         ("discovery.interval_s", settings.discovery.interval_s, BEACON_INTERVAL_S),
         ("discovery.find_timeout_s", settings.discovery.find_timeout_s, _WAIT_S),

@@ -10,6 +10,8 @@ import msgspec
 from aware_agent.colony.decoding import Count, Moment
 from aware_agent.colony.ids import ulid
 
+COLONY = "colony"  # the actor of what nobody asked for
+
 
 class Severity(StrEnum):
     """How much a human should care."""

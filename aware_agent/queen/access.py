@@ -12,6 +12,7 @@ from aware_agent.colony.addresses import check_pinned
 from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.event import Severity
 from aware_agent.colony.names import Kind, check_name
+from aware_agent.colony.quota import require_room
 from aware_agent.queen.certificates import neighbours
 from aware_agent.queen.commands import NewToken
 from aware_agent.queen.sessions import SessionCommands
@@ -24,6 +25,9 @@ from aware_agent.security.token import RANDOM_BYTES, TokenRecord, beacon_key, ma
 from aware_agent.store import ops
 from aware_agent.store.protocol import Store
 
+MAX_USERS, MAX_TOKENS = 1000, 1000
+KEEP_SPENT_S = 7 * 24 * 3600.0  # a token without uses: who joined with it may have to ask once more
+_AT_ONCE = 64  # deletes in one transaction; etcd takes 128 operations by default
 MAX_TOKEN_TTL_S = 366 * 24 * 3600.0
 
 
@@ -75,9 +79,19 @@ class AccessCommands:
         made = NewToken(str(token), record)
         async with self._writer.writing():
             line = EventDraft("token.created", token.id, f"{actor} made join token {token.id}", Severity.NOTICE)
-            change = ops.put(key, msgspec.json.encode(record))
-            await self._writer.commit([change], [line], actor, [ops.absent(key)], answer=made)
+            changes = [ops.put(key, msgspec.json.encode(record)), *self._make_room(now)]
+            await self._writer.commit(changes, [line], actor, [ops.absent(key)], answer=made)
         return made
+
+    def _make_room(self, now: float) -> list[ops.Op]:
+        """Deletes of tokens that are good for nothing any more, once there are many. Raises TooManyRecords."""
+        records = self._writer.reader.many("tokens/", TokenRecord)
+        if len(records) < MAX_TOKENS:
+            return []
+        spent = [record.id for record in records.values() if _is_spent(record, now)][:_AT_ONCE]
+        hint = "revoke some: aware tokens list, aware tokens revoke"
+        require_room("join tokens", len(records) - len(spent), MAX_TOKENS, hint)
+        return [ops.delete(self._writer.key("tokens", name)) for name in spent]
 
     async def revoke_token(self, token_id: str, *, actor: str) -> Written:
         """Make a join token useless."""
@@ -96,6 +110,9 @@ class AccessCommands:
         async with self._writer.writing():
             key = self._writer.key("users", name)
             before = self._writer.reader.one(f"users/{name}", UserRecord)
+            if before is None:
+                there = len(self._writer.reader.many("users/", UserRecord))
+                require_room("users", there, MAX_USERS, "delete some: aware users list, aware users delete")
             if before is None and password_hash is None:
                 raise InvalidInput(f"new user {name!r} needs a password", field="password")
             if before and before.role is Role.ADMIN and Role(role) is not Role.ADMIN:
@@ -133,6 +150,12 @@ class AccessCommands:
         admins = {name for name, user in users.items() if user.role is Role.ADMIN}
         if admins == {but}:
             raise Conflict(f"{but} is the last admin", hint="make another admin first")
+
+
+def _is_spent(record: TokenRecord, now: float) -> bool:
+    if record.expires_at is not None and record.expires_at < now:
+        return True
+    return record.uses_left == 0 and record.created_at < now - KEEP_SPENT_S
 
 
 def _changed_user(

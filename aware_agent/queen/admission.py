@@ -10,6 +10,7 @@ import msgspec
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.colony.event import Severity
 from aware_agent.colony.node import Record, Status
+from aware_agent.colony.quota import require_room
 from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.writer import EventDraft, FencedWriter
@@ -19,6 +20,8 @@ from aware_agent.security.pem import CsrRefused
 from aware_agent.security.signing import is_signed
 from aware_agent.security.token import TokenRecord, TokenRefused, check_token, spend
 from aware_agent.store import ops
+
+MAX_NODES = 20_000
 
 
 class Admission:
@@ -48,6 +51,7 @@ class Admission:
             token = self._token(request, now, again=again)
             denied = self._refuse_denied(request)
             self._refuse_others(request, before)
+            self._certificates.count(request.node_id)
             record = self._record(request, before, token, again=again, now=now)
             addresses = self._certificates.addresses(record, request.address, source_address)
             record = msgspec.structs.replace(record, address=addresses[0])
@@ -117,6 +121,8 @@ class Admission:
                 f"the name {request.name!r} is that of a caste, and Ansible could not tell them apart",
                 hint="choose another name for the node",
             )
+        if before is None:
+            require_room("nodes", len(records), MAX_NODES, "remove those that are gone: aware nodes remove")
         if before is None and request.node_id in records:
             raise NameTaken(f"node id {request.node_id} belongs to a node with another key")
         if before and before.status is Status.READY and request.node_id in self._present():

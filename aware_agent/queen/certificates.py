@@ -13,6 +13,7 @@ from aware_agent.colony.addresses import Claim, Neighbour, certified, is_loopbac
 from aware_agent.colony.errors import Conflict
 from aware_agent.colony.event import Severity
 from aware_agent.colony.node import Record, Status
+from aware_agent.colony.quota import Quotas, WriteKind
 from aware_agent.colony.renewal import LIFETIME_S
 from aware_agent.colony.rotation import Trust
 from aware_agent.colony.urls import host_of
@@ -57,13 +58,23 @@ class Certificates:
     """Signs for one reign. The CA key is opened for each signature and not kept."""
 
     def __init__(
-        self, writer: FencedWriter, keyring: Keyring, sealer: Sealer, etcd: Callable[[], tuple[str, ...]]
+        self,
+        writer: FencedWriter,
+        keyring: Keyring,
+        sealer: Sealer,
+        etcd: Callable[[], tuple[str, ...]],
+        quotas: Quotas | None = None,
     ) -> None:
+        self._quotas = quotas or Quotas({})
         self._writer = writer
         self._keyring = keyring
         self._sealer = sealer
         self._etcd = etcd
         self._seen = ReplayMemory(window_s=WINDOW_S)
+
+    def count(self, node_id: str) -> None:
+        """One more for a node that has proved who it is. Raises :class:`QuotaSpent`."""
+        self._quotas.spend(WriteKind.NODE, node_id, time.monotonic())
 
     def trust(self) -> Trust:
         """What the colony believes in now."""
@@ -191,6 +202,7 @@ class Certificates:
                     hint="it was removed; join again with a token if that was wrong",
                 )
             check_request(request, record.key_pin, now)
+            self.count(record.id)
             key = (request.node_id + request.nonce).encode()
             if not self._seen.first_time(key, round(request.sent_at * 1000), now):
                 raise RenewalRefused("this renewal was answered before", hint="make another request")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from aware_agent.agent.member.link import Asked
 from aware_agent.colony.decoding import from_msgpack
 from aware_agent.colony.errors import AwareError
+from aware_agent.colony.quota import Quotas, WriteKind
 from aware_agent.queen import commands as do
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
@@ -57,6 +59,21 @@ class Verbs(NamedTuple):
     check: CheckCommands
 
 
+KINDS = {
+    **dict.fromkeys((do.BeginSession, do.RefreshSession), WriteKind.SESSION),
+    **dict.fromkeys(
+        (do.CreateToken, do.PutUser, do.AcceptHook, do.RecordSigned, do.RequestBackup, do.BeginCheck), WriteKind.CREATE
+    ),
+    **dict.fromkeys(
+        (do.ChangeNode, do.PutConfig, do.AllowKey, do.OrderNode, do.PutSpec, do.StepDown, do.Transfer, do.MoveSeat),
+        WriteKind.CHANGE,
+    ),
+    **dict.fromkeys((do.StartRotation, do.ContinueRotation, do.AbortRotation), WriteKind.CHANGE),
+    do.WriteCheck: WriteKind.CHECK,
+}
+"""What counts as what. Not here: reads; what only ends something that was made, so that it can always be ended; joins
+and renewals, which are counted once it is proved whose they are."""
+
 Handler = Callable[[Any, Caller], Awaitable[object]]
 
 
@@ -66,9 +83,10 @@ class CommandTable:
     A command is repeated when somebody else wrote the same meanwhile: see :meth:`FencedWriter.repeated`.
     """
 
-    def __init__(self, writer: FencedWriter, verbs: Verbs, once: OnceBook) -> None:
+    def __init__(self, writer: FencedWriter, verbs: Verbs, once: OnceBook, quotas: Quotas) -> None:
         self._writer = writer
         self._once = once
+        self._quotas = quotas
         self._handlers = {
             **_nodes(verbs.nodes),
             **_channels(verbs.orders),
@@ -89,6 +107,7 @@ class CommandTable:
     async def _first(self, command: do.AnyCommand, caller: Caller) -> Outcome:
         handler = self._handlers[type(command)]
         if caller.once is None:
+            self._spend(command, caller)
             return Outcome(await handler(command, caller))
         kind = do.ANSWERS.get(type(command), do.Written)
         owner = CHECKS if isinstance(command, do.WriteCheck) else caller.actor
@@ -96,6 +115,7 @@ class CommandTable:
             return _replayed(known, kind)
         with self._once.running(owner, caller.once, plain=kind is do.Written) as run:
             try:
+                self._spend(command, caller)  # not before: what was done already is told to whoever asks again
                 result = await handler(command, caller)
                 await self._writer.remember(result)
             except AwareError:
@@ -104,6 +124,11 @@ class CommandTable:
                     raise
                 return _replayed(known, kind)
         return Outcome(result)
+
+    def _spend(self, command: do.AnyCommand, caller: Caller) -> None:
+        kind = KINDS.get(type(command))
+        if kind is not None:
+            self._quotas.spend(kind, caller.actor, time.monotonic())
 
 
 def _replayed(known: Answer, kind: Any) -> Outcome:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.decoding import UNDECODABLE, Count, from_json
 from aware_agent.colony.errors import one_line
-from aware_agent.colony.event import Event
+from aware_agent.colony.event import COLONY, Event
+from aware_agent.colony.fairness import surplus
 from aware_agent.store.keys import Keys
 from aware_agent.store.projection import Projection
 
@@ -19,6 +21,20 @@ log = logging.getLogger(__name__)
 EventBatch = Sequence[tuple[int, Event]]
 FOUNDED = "colony.founded"
 ELECTED = "queen.elected"
+TRIMMED = "history"  # the key of :class:`Trimmed`
+
+
+class Trimmed(msgspec.Struct, frozen=True):
+    """What is kept beside the history: the revision of the newest event that is not there any more."""
+
+    revision: Count
+
+
+class Surplus(NamedTuple):
+    """Events that go: ranges of their ids, both ends included, and the revision of the newest of them."""
+
+    ranges: list[tuple[str, str]]
+    newest: int
 
 
 class History:
@@ -27,6 +43,7 @@ class History:
     def __init__(self, projection: Projection, keys: Keys) -> None:
         self._projection = projection
         self._prefix = keys.key("events/")
+        self._mark = keys.key(TRIMMED)
         self._events: list[tuple[int, Event]] = []
         self._subscribers: list[Callable[[EventBatch], None]] = []
         self.reload()
@@ -63,20 +80,39 @@ class History:
 
     @property
     def oldest(self) -> int:
-        """Revision of the oldest event kept; 1 while history is whole, 0 when there is none."""
+        """Revision from which on every event is kept; 1 while history is whole, 0 when there is none.
+
+        Some older ones may be there too: of a full history those go first whose writer wrote most.
+        """
         if not self._events:
             return 0
         revision, event = self._events[0]
-        return 1 if event.type == FOUNDED else revision
+        return max(1 if event.type == FOUNDED else revision, self._trimmed() + 1)
+
+    def _trimmed(self) -> int:
+        """Revision of the newest event that was trimmed; 0 when none was."""
+        kv = self._projection.get(self._mark)
+        try:
+            return from_json(kv.value, Trimmed).revision if kv else 0
+        except UNDECODABLE:
+            return 0
 
     def __len__(self) -> int:
         return len(self._events)
 
-    def cut(self, keep: int) -> str | None:
-        """Id of the first event to keep if more than ``keep`` plus a tenth are there, else None."""
+    def surplus(self, keep: int) -> Surplus | None:
+        """What goes once more than ``keep`` plus a tenth are there; see :mod:`aware_agent.colony.fairness`."""
         if len(self._events) <= keep + keep // 10:
             return None
-        return sorted(event.id for _, event in self._events)[-keep]
+        gone = surplus([_owner(event) for _, event in self._events], keep)
+        going = {self._events[place][1].id for place in gone}
+        ranges: list[tuple[str, str]] = []
+        follows = False
+        for name in sorted(event.id for _, event in self._events):
+            if name in going:
+                ranges[-1:] = [(ranges[-1][0], name)] if follows else [*ranges[-1:], (name, name)]
+            follows = name in going
+        return Surplus(ranges, self._events[gone[-1]][0])
 
     def subscribe(self, callback: Callable[[EventBatch], None]) -> Callable[[], None]:
         """Call ``callback`` with new events; returns how to end that."""
@@ -103,6 +139,11 @@ class History:
         if event.type == ELECTED:  # written in the transaction whose revision is the term
             event = msgspec.structs.replace(event, term=kv.mod_revision)
         return kv.mod_revision, event
+
+
+def _owner(event: Event) -> str:
+    """Whose noise it is: who did it, or, of what the colony noticed by itself, to whom it happened."""
+    return f"{COLONY}/{event.subject}" if event.actor == COLONY else event.actor
 
 
 def _order(item: tuple[int, Event]) -> tuple[int, str]:

@@ -18,6 +18,7 @@ from aware_agent.colony.errors import AwareError, Conflict
 from aware_agent.colony.event import Severity
 from aware_agent.colony.hook import HookRecord, HookState, Operation, Order, check_order, scaled
 from aware_agent.colony.ids import ulid
+from aware_agent.colony.quota import require_room
 from aware_agent.queen import overview
 from aware_agent.queen.commands import Accepted
 from aware_agent.queen.writer import EventDraft, FencedWriter
@@ -26,6 +27,7 @@ from aware_agent.store import ops
 from aware_agent.store.protocol import Store
 
 MAX_OPEN = 16  # orders that wait or run
+MAX_SPENT = 5000  # signed URLs that were used and have not ended
 KEEP = 200  # finished orders that are remembered
 FORGET_AT_ONCE = 20  # bounds one transaction
 CLOCK_MARGIN_S = 3600  # a later queen's clock may be behind; the nonce is remembered that much longer
@@ -137,6 +139,8 @@ class HookCommands:
         key = self._writer.key("hook-nonces", permit.nonce)
         stored = self._writer.projection.get(key)
         if stored is None:
+            there = sum(1 for _ in self._writer.projection.items(self._writer.key("hook-nonces", "")))
+            require_room("used signed URLs", there, MAX_SPENT, "they are forgotten an hour after they ended")
             lease = (await self._client.grant(int(permit.expires_at - now) + CLOCK_MARGIN_S)).id
             return _Spent(ops.put(key, msgspec.json.encode({hook_id: reference}), lease=lease), ops.absent(key))
         before = self._writer.reader.vital(f"hook-nonces/{permit.nonce}", dict[str, str]) or {}

@@ -14,7 +14,7 @@ from aware_agent.colony.event import Severity
 from aware_agent.colony.liveness import Verdict, judge
 from aware_agent.colony.node import Status
 from aware_agent.colony.spec import Policies
-from aware_agent.queen.history import History
+from aware_agent.queen.history import TRIMMED, History, Trimmed
 from aware_agent.queen.loop import Loop
 from aware_agent.queen.present import Present
 from aware_agent.queen.writer import EventDraft, FencedWriter
@@ -166,10 +166,15 @@ class Reconciler:
         return bool(outcome.missing)
 
     async def _trim(self, policies: Policies) -> None:
-        first_kept = self._history.cut(policies.keep_events)
-        if first_kept is not None:
-            start, end = self._writer.key("events", ""), self._writer.key("events", first_kept)
-            await self._writer.commit([ops.delete_range(start, end)], [], ACTOR)
+        """Who reads meanwhile is told so before anything goes: the first transaction has the mark."""
+        surplus = self._history.surplus(policies.keep_events)
+        if surplus is None:
+            return
+        mark = ops.put(self._writer.key(TRIMMED), msgspec.json.encode(Trimmed(surplus.newest)))
+        for chunk in _chunks(surplus.ranges, CHUNK):
+            spans = [(self._writer.key("events", first), self._writer.key("events", last)) for first, last in chunk]
+            changes = [ops.delete_range(first, last + b"\0") for first, last in spans]
+            await self._writer.commit([mark, *changes], [], ACTOR)
 
     async def _sweep(self) -> None:
         """Forget Idempotency-Keys of yesterday, and sessions that are over, of whoever does not come back himself."""

@@ -16,6 +16,7 @@ from aware_agent.agent.reader import ColonyReader
 from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.quota import Quotas
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
 from aware_agent.queen.backup.commands import BackupCommands
@@ -63,7 +64,8 @@ class Reign:
         self._reconciler = Reconciler(writer, history, node.id, present, lambda now: once.old(now) or sessions.old(now))
         self._orders = HookWorker(writer, PlaybookRunner(Path(node.settings.state_dir) / "runs", lambda: node.ca_pem))
         self._backups = BackupKeeper(writer, node.settings, lambda: node.etcd)
-        certificates = Certificates(writer, node.keyring, sealer, lambda: node.etcd)
+        quotas = Quotas(node.settings.quota.rates())
+        certificates = Certificates(writer, node.keyring, sealer, lambda: node.etcd, quotas)
         self._users = EtcdUsers(writer, certificates, lambda: node.etcd, lambda: node.council_ca_pem)
         etcd, bundle = (lambda: node.etcd), (lambda: node.council_ca_pem)
         self._council = CouncilDuty(writer, certificates, node.id, etcd, bundle, restarts=present.restarts)
@@ -85,7 +87,7 @@ class Reign:
             rotation=self._rotation,
             check=CheckCommands(writer),
         )
-        self._commands = CommandTable(writer, verbs, once)
+        self._commands = CommandTable(writer, verbs, once, quotas)
         self._over = asyncio.Event()
 
     async def run(self) -> None:
