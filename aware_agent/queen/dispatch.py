@@ -59,7 +59,7 @@ class Verbs(NamedTuple):
     check: CheckCommands
 
 
-KINDS = {
+KINDS: dict[type, WriteKind] = {
     **dict.fromkeys((do.BeginSession, do.RefreshSession), WriteKind.SESSION),
     **dict.fromkeys(
         (do.CreateToken, do.PutUser, do.AcceptHook, do.RecordSigned, do.RequestBackup, do.BeginCheck), WriteKind.CREATE
