@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 
 from aware_agent.agent.settings import GatewaySettings
@@ -12,6 +13,7 @@ from aware_agent.gateway.believed import Believed
 from aware_agent.gateway.connections import Connections
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.fair import FairQueue, Turnstile
+from aware_agent.gateway.guesses import Guesses
 from aware_agent.gateway.hub import EventHub
 from aware_agent.gateway.lockout import Lockout
 from aware_agent.gateway.public import PublicPages, backup_families, colony_families
@@ -37,7 +39,8 @@ class Gateway:
         self.believed = Believed(context)
         self.reads = Reads(context, self.believed)
         self.hub = EventHub(context)
-        self.logins, self.joins, self.renewals = Lockout(), Lockout(), Lockout()
+        self.guesses = Guesses(secrets.randbits(32))
+        self.joins, self.renewals = Lockout(), Lockout()
         self.login_queue = FairQueue(LOGINS_AT_ONCE, each=16, most=128)
         self.join_queue = FairQueue(JOINS_AT_ONCE, each=8, most=128)
         self.turnstile = Turnstile(STRANGERS_A_TURN, each=512, most=4096)
@@ -60,6 +63,8 @@ class Gateway:
             yield Family("aware_gateway_refused_total", "counter", "Connections that were kept out.", refused)
         limited = [({"limit": limit}, float(count)) for limit, count in sorted(self.throttle.refused.items())]
         yield Family("aware_gateway_limited_total", "counter", "Requests beyond a limit.", limited)
+        slowed = [({"by": by}, float(count)) for by, count in sorted(self.guesses.refused.items())]
+        yield Family("aware_logins_slowed_total", "counter", "Logins that were refused unread, by budget.", slowed)
         yield gauge("aware_event_streams", "Open event streams of this member.", len(self.hub))
         if standing.role(self.context) == "queen":
             yield from colony_families(self.context)

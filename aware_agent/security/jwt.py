@@ -149,6 +149,14 @@ class TokenSigner:
             raise Unauthenticated("this token is not valid yet", hint="are the clocks of the nodes right?")
         return _principal(claims)
 
+    def recognise(self, token: str) -> Principal | None:
+        """Whose ``token`` this is or was: one that this colony issued, however long ago. It allows nothing."""
+        try:
+            claims = self._decode(token)
+        except Unauthenticated:
+            return None
+        return _principal(claims) if (claims.iss, claims.aud) == (ISSUER, self._colony) else None
+
     def _decode(self, token: str) -> _Claims:
         """Check signature and shape; times are checked by the caller against its own clock."""
         import jwt

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import zlib
 
 from fastapi import APIRouter, Request, Response
 
@@ -13,6 +11,7 @@ from aware_agent.colony.session import harmless
 from aware_agent.gateway import authority
 from aware_agent.gateway.documents import Change, Login, Me, Refresh, Ticket, Tokens
 from aware_agent.gateway.errors import NoQueen
+from aware_agent.gateway.guesses import Client
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, read
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen.commands import BeginSession, EndSession, RefreshSession, RevokeAccess, Turn
@@ -22,29 +21,25 @@ from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["auth"])
-_BUCKETS = 1024
-_SALT = secrets.randbits(32)  # nobody outside knows which names share a counter
 
 
 @endpoint(router, "POST", "/v1/auth/token", role=None, body=Login, answer=Tokens, also=[401, 429])
 async def log_in(request: Request, gateway: Here) -> Response:
-    """Trade user name and password for tokens. Five failures lock the user out from that address for a while.
+    """Trade user name and password for tokens. Failures lock out: see :mod:`aware_agent.gateway.guesses`. A token of
+    an earlier login, in the header Authorization, keeps the failures of others from counting.
 
     While nobody reigns there is no session and no refresh token: reads are open for five minutes.
     """
     login = await read(request, Login)
     source = source_of(_host(request))
     user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
-    key = (_bucket(login.username), source)
+    who = Client(login.username, source, _earlier(request, gateway, login.username), _lives(gateway, user, source))
     async with gateway.login_queue.turn(source):
-        now = gateway.authority.now()
-        gateway.logins.check(key, now)
-        # Counted before the password is checked: of many guesses sent at once none is free.
-        gateway.logins.failed(key, now)
+        succeeded = gateway.guesses.begin(who, gateway.authority.now())
         stored = user.password_hash if user else None
         if not await asyncio.to_thread(verify_password, login.password, stored) or user is None:
             raise Unauthenticated("user name or password is wrong")
-    gateway.logins.succeeded(key)
+    succeeded()
     begin = BeginSession(user=user.name, user_id=user.id, password_at=user.password_at, client=_client(request))
     try:
         turn = await gateway.context.commands.run(begin, actor=user.name, source=_host(request))
@@ -93,9 +88,19 @@ async def ticket(gateway: Here, who: Who) -> Response:
     return answer(gateway, Ticket(ticket=gateway.authority.ticket(who), expires_in=authority.TICKET_TTL_S))
 
 
-def _bucket(name: str) -> str:
-    """One of a bounded number of counters, whether anybody has that name or not: inventing names fills no table."""
-    return str(zlib.crc32(name.encode("utf-8", "replace"), _SALT) % _BUCKETS)
+def _earlier(request: Request, gateway: Gateway, name: str) -> str:
+    """The session of a token that is shown beside the password, if it was that user's; it may be long over."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    shown = gateway.authority.signer.recognise(token.strip()) if scheme.lower() == "bearer" else None
+    return shown.session if shown is not None and shown.name == name else ""
+
+
+def _lives(gateway: Gateway, user: UserRecord | None, source: str) -> bool:
+    """Whether a session of ``user`` was last used from ``source``."""
+    if user is None:
+        return False
+    sessions = gateway.authority.sessions().values()
+    return any(one.user_id == user.id and one.user == user.name and source_of(one.source) == source for one in sessions)
 
 
 def _host(request: Request) -> str:
