@@ -71,6 +71,20 @@ class TooLarge(AwareError):
     status = 413
 
 
+class HeadTooLarge(AwareError):
+    """Request line and headers together are longer than the settings allow."""
+
+    code = "head-too-large"
+    status = 431
+
+
+class Malformed(AwareError):
+    """What came is no request, or one that two programs could read in two ways."""
+
+    code = "malformed"
+    status = 400
+
+
 class TooManyAttempts(AwareError):
     """Locked out after failed logins. ``retry_after`` in seconds."""
 

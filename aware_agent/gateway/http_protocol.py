@@ -9,14 +9,17 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from aware_agent.colony.errors import AwareError
+from aware_agent.gateway import problems
 from aware_agent.gateway.asgi import BALANCED, CUT, AtOnce
+from aware_agent.gateway.errors import HeadTooLarge, Malformed
+from aware_agent.gateway.framing import check_head, check_size
 from aware_agent.gateway.limits import Limits
 from aware_agent.gateway.proxy_protocol import Source
 from aware_agent.gateway.uvicorn_parts import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 _SHORT = 8 * 1024  # bytes
 MAX_WAITING = 64 * 1024  # bytes of requests that wait behind a stream
-_TOO_LARGE = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class GatewayHttp(HttpToolsProtocol):
@@ -50,7 +53,7 @@ class GatewayHttp(HttpToolsProtocol):
             self._head += len(data)
         super().data_received(data)
         if self._in_head and self.limits is not None and self._head > self.limits.head_bytes:
-            self._refuse_head()
+            self._refuse(HeadTooLarge(f"the head of a request has at most {self.limits.head_bytes} bytes"))
             return
         self._waiting = self._waiting + len(data) if self.pipeline else 0
         if self._waiting > MAX_WAITING:
@@ -71,8 +74,11 @@ class GatewayHttp(HttpToolsProtocol):
             scope["extensions"][BALANCED] = {}
 
     def on_headers_complete(self) -> None:
-        """Parser callback: what may follow is the body."""
+        """Parser callback: what may follow is the body. Raises :class:`BadFraming`, which the parser makes its own."""
+        if self.limits is not None and self._head > self.limits.head_bytes:  # what came at once with it counts too
+            check_size(self.url, self.headers, self.limits.head_bytes)
         self._in_head, self._head = False, 0
+        check_head(self.url, self.parser.get_http_version(), self.headers)
         self._answered = self.at_once is not None and self._answer_at_once(self.at_once)
         if self._answered:
             return
@@ -144,6 +150,20 @@ class GatewayHttp(HttpToolsProtocol):
         self.on_response_complete()
         return True
 
-    def _refuse_head(self) -> None:
-        self.transport.write(_TOO_LARGE)
+    def send_400_response(self, msg: str) -> None:
+        """As uvicorn has it, with a problem document; a client that still waits for an answer before gets no other."""
+        del msg
+        self._refuse(Malformed("this is no HTTP/1.1 request that can be read in one way only"))
+
+    def _refuse(self, error: AwareError) -> None:
+        """The last word on this connection."""
+        if self.cycle is None or self.cycle.response_complete:
+            status, headers, body = problems.encode(error)
+            lines = [
+                STATUS_LINE[status],
+                *(b"%s: %s\r\n" % pair for pair in headers),
+                b"connection: close\r\n\r\n",
+                body,
+            ]
+            self.transport.write(b"".join(lines))
         self.transport.close()

@@ -7,6 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from aware_agent.colony.errors import InvalidInput, NotFound
+from aware_agent.colony.names import Kind, check_name
 from aware_agent.gateway.documents import Change, UserBody, UserDocument, UsersDocument
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, read
 from aware_agent.queen.commands import DeleteUser, PutUser
@@ -36,6 +37,7 @@ async def read_user(gateway: Here, name: str) -> Response:
 async def put_user(request: Request, gateway: Here, who: Who, name: str) -> Response:
     """Create a user, or change role or password of one. Unless ``keep_sessions``, a change ends the user's sessions;
     kept or not, a lower role bounds tokens given out before at once."""
+    check_name(Kind.USER, name)  # hashing a password for nobody would cost as much as for somebody
     body = await read(request, UserBody)
     if body.role not in HUMAN_ROLES:
         raise InvalidInput("nodes are no users", field="role", hint="viewer, operator or admin")
