@@ -31,7 +31,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ``config.changed``, ``spec.changed``, ``caste.assigned``, ``token.created``, ``token.revoked``,
     ``user.changed``, ``session.reused``, ``session.ended``,
     ``hook.signed``, ``hook.accepted``, ``hook.done``, ``hook.failed``,
-    ``node.renewed``, ``rotation.distributing``, ``rotation.released``, ``rotation.switched``,
+    ``intrusion.noticed``, ``node.renewed``, ``rotation.distributing``, ``rotation.released``, ``rotation.switched``,
     ``rotation.returning``, ``rotation.finishing``, ``rotation.settled``,
     ``backup.requested``, ``backup.done``, ``backup.failed``, ``colony.restored``,
     ``etcd.cured``, ``etcd.maintained``.

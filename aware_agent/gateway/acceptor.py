@@ -90,7 +90,7 @@ class Acceptor:
 
     async def _enter(self, connection: socket.socket, peer: Any) -> None:
         """One connection; whatever fails before it has a protocol ends here, in silence and counted."""
-        ticket = object()
+        ticket, source = object(), None
         try:
             source = await self._source(connection, peer)
             if not self._connections.admit(ticket, source.address):
@@ -110,6 +110,7 @@ class Acceptor:
             self._give_up(connection, ticket, "proxy")
         except (OSError, ValueError, TimeoutError, EOFError):
             self._give_up(connection, ticket, "handshake")
+            self._connections.heard("handshake", str(peer[0]) if source is None else source.address)
 
     def _tell_unproxied(self, host: str) -> None:
         """Say once for each host why it gets no answer: it can be told nothing, for it may speak anything."""

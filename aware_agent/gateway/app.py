@@ -90,6 +90,7 @@ class GatewayApp:
         try:
             await self._pass(scope)
         except AwareError as error:
+            self.gateway.refused(scope, error)
             await receive()
             await deny(send, error, self.gateway.context.me)
             return
@@ -130,6 +131,7 @@ class GatewayApp:
                 await cut(scope, receive)
             elif not started:
                 known = error if isinstance(error, AwareError) else problems.unexpected(error)
+                self.gateway.refused(scope, known)
                 await refuse(stamped, known, self.gateway.context.me)
         finally:
             resource, public = self._resource(scope, started), self.gateway.public
@@ -207,8 +209,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-async def _aware(_: Request, error: Exception) -> Response:
+async def _aware(request: Request, error: Exception) -> Response:
     assert isinstance(error, AwareError)
+    request.app.state.gateway.refused(request.scope, error)
     return _respond(error)
 
 

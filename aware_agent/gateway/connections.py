@@ -7,6 +7,7 @@ IPv6 /64, which one host can have whole.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Protocol
 
 from aware_agent.channel.limits import source_of
@@ -30,6 +31,7 @@ class Connections:
         self._of: dict[object, str] = {}
         self._by_source: dict[str, dict[object, Connection | None]] = {}
         self.refused: Counter[str] = Counter()  # by reason, for metrics
+        self.heard: Callable[[str, str], None] = _nobody  # told of reason and address of who is kept out
 
     def __len__(self) -> int:
         """How many there are."""
@@ -45,6 +47,7 @@ class Connections:
         mine = len(self._by_source.get(source, ()))
         if mine >= self._most_each:
             self.refused["source"] += 1
+            self.heard("source", address)
             return False
         if len(self._of) >= self._most and not self._make_room(mine):
             self.refused["all"] += 1
@@ -80,3 +83,7 @@ class Connections:
                 self.refused["made-room"] += 1
                 return True
         return False
+
+
+def _nobody(reason: str, address: str) -> None:
+    """Nobody wants to know."""

@@ -167,3 +167,5 @@ class GatewayHttp(HttpToolsProtocol):
             ]
             self.transport.write(b"".join(lines))
         self.transport.close()
+        if self.limits is not None and self.source is not None:
+            self.limits.connections.heard("malformed", self.source.address)

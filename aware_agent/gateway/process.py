@@ -82,6 +82,7 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
             app, "", 0, pem.paths, node=start.node, listener=listener, settings=start.gateway, at_once=app.at_once
         )
         app.gateway.connections = server.limits.connections
+        server.limits.connections.heard = app.gateway.signals.connection
         await server.start()
 
         async def follow() -> None:
@@ -101,7 +102,8 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
             link.tell_serving()
             await asyncio.Event().wait()
 
-        parts = (member.run(), link.run(), follow(), announce(), stop.wait())
+        signs = app.gateway.signals.report(member.commands, start.node)
+        parts = (member.run(), link.run(), follow(), announce(), signs, stop.wait())
         duties = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(duties, return_when=asyncio.FIRST_COMPLETED)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterable
 
 from aware_agent.agent.settings import GatewaySettings
+from aware_agent.colony.errors import AwareError
 from aware_agent.gateway import standing
-from aware_agent.gateway.asgi import Headers
+from aware_agent.gateway.asgi import Headers, Scope
 from aware_agent.gateway.authority import Authority
 from aware_agent.gateway.believed import Believed
 from aware_agent.gateway.connections import Connections
@@ -18,6 +20,7 @@ from aware_agent.gateway.hub import EventHub
 from aware_agent.gateway.lockout import Lockout
 from aware_agent.gateway.public import PublicPages, backup_families, colony_families
 from aware_agent.gateway.reads import Reads
+from aware_agent.gateway.signals import Signals
 from aware_agent.gateway.throttle import Throttle
 from aware_agent.store.keys import Keys
 from aware_agent.telemetry import Family, gauge
@@ -39,12 +42,17 @@ class Gateway:
         self.believed = Believed(context)
         self.reads = Reads(context, self.believed)
         self.hub = EventHub(context)
+        self.signals = Signals(time.monotonic, self.authority.now)
         self.guesses = Guesses(secrets.randbits(32))
         self.joins, self.renewals = Lockout(), Lockout()
         self.login_queue = FairQueue(LOGINS_AT_ONCE, each=16, most=128)
         self.join_queue = FairQueue(JOINS_AT_ONCE, each=8, most=128)
         self.turnstile = Turnstile(STRANGERS_A_TURN, each=512, most=4096)
         self.public = PublicPages(self, self._families)
+
+    def refused(self, scope: Scope, error: AwareError) -> None:
+        """A request is answered with ``error``: was that an intruder?"""
+        self.signals.refused(scope, error, self.authority.signer)
 
     def stamp(self) -> Headers:
         """What every answer carries: which node this is, what it is at this moment, of a queen what to believe."""
@@ -63,6 +71,8 @@ class Gateway:
             yield Family("aware_gateway_refused_total", "counter", "Connections that were kept out.", refused)
         limited = [({"limit": limit}, float(count)) for limit, count in sorted(self.throttle.refused.items())]
         yield Family("aware_gateway_limited_total", "counter", "Requests beyond a limit.", limited)
+        signs = [({"sign": str(sign)}, float(count)) for sign, count in sorted(self.signals.counts.items())]
+        yield Family("aware_intrusion_signs_total", "counter", "Refusals that may be an intruder's, by sign.", signs)
         slowed = [({"by": by}, float(count)) for by, count in sorted(self.guesses.refused.items())]
         yield Family("aware_logins_slowed_total", "counter", "Logins that were refused unread, by budget.", slowed)
         yield gauge("aware_event_streams", "Open event streams of this member.", len(self.hub))

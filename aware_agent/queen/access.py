@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from aware_agent.colony.addresses import check_pinned
-from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
+from aware_agent.colony.errors import Conflict, InvalidInput, NotFound, one_line
 from aware_agent.colony.event import Severity
 from aware_agent.colony.names import Kind, check_name
 from aware_agent.colony.quota import require_room
@@ -27,6 +27,7 @@ from aware_agent.store.protocol import Store
 
 MAX_USERS, MAX_TOKENS = 1000, 1000
 KEEP_SPENT_S = 7 * 24 * 3600.0  # a token without uses: who joined with it may have to ask once more
+_TOLD = 16  # signs and sources in one line of history
 _AT_ONCE = 64  # deletes in one transaction; etcd takes 128 operations by default
 MAX_TOKEN_TTL_S = 366 * 24 * 3600.0
 
@@ -144,6 +145,15 @@ class AccessCommands:
             key = self._writer.key("revoked", jti)
             line = EventDraft("token.revoked", actor, f"{actor} revoked a token or signed URL")
             return await self._writer.commit([ops.put(key, b"{}", lease=lease.id)], [line], actor)
+
+    async def note_intrusion(self, counts: dict[str, int], sources: dict[str, int], *, member: str) -> Written:
+        """What the gateway of ``member`` refused lately; it gathers that, so that a flood is one line a minute."""
+        often = ", ".join(f"{count} {sign}" for sign, count in sorted(counts.items())[:_TOLD])
+        most = ", ".join(f"{one_line(source, 64)} {count}" for source, count in list(sources.items())[:_TOLD])
+        sentence = f"the gateway refused {often}; most came from {most}"
+        async with self._writer.writing():
+            line = EventDraft("intrusion.noticed", member, one_line(sentence), Severity.WARNING, {"counts": counts})
+            return await self._writer.commit([], [line], member)
 
     def _keep_an_admin(self, but: str) -> None:
         users = self._writer.reader.many("users/", UserRecord)

@@ -282,6 +282,13 @@ class RequestBackup(Command[Written], frozen=True, kw_only=True, tag="request-ba
     """Want a backup now."""
 
 
+class NoteIntrusion(Command[Written], frozen=True, kw_only=True, tag="note-intrusion"):
+    """Have the history tell what a gateway refused lately: how often, by sign, and from where most."""
+
+    counts: dict[str, int]
+    sources: dict[str, int]
+
+
 class BeginCheck(Command[Written], frozen=True, kw_only=True, tag="begin-check"):
     """Make the register of a check of the election, with the value 0."""
 
@@ -337,6 +344,7 @@ AnyCommand = (
     | AcceptHook
     | RecordSigned
     | RequestBackup
+    | NoteIntrusion
     | BeginCheck
     | WriteCheck
     | ReadCheck

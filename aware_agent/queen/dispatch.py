@@ -213,6 +213,7 @@ def _orders(verbs: Verbs) -> dict[type, Handler]:
         do.AcceptHook: lambda c, by: verbs.hooks.accept_hook(c.order, actor=by.actor, permit=c.permit),
         do.RecordSigned: lambda c, by: verbs.hooks.record_signed(c.permit, actor=by.actor),
         do.RequestBackup: lambda _, by: verbs.backups.request_backup(actor=by.actor),
+        do.NoteIntrusion: lambda c, by: verbs.access.note_intrusion(c.counts, c.sources, member=by.actor),
     }
 
 

@@ -19,7 +19,7 @@ from aware_agent.colony.session import Refresh, Session, ends_at, harmless, idle
 from aware_agent.colony.spec import Policies
 from aware_agent.queen.commands import BeginSession, RefreshSession, Turn
 from aware_agent.queen.writer import FencedWriter, Written
-from aware_agent.security.jwt import Unauthenticated
+from aware_agent.security.jwt import TokenReused, Unauthenticated
 from aware_agent.security.records import UserRecord
 from aware_agent.store import ops
 from aware_agent.store.keys import prefix_end
@@ -76,7 +76,7 @@ class SessionCommands:
                 await self._writer.commit([self._put(command.session, session)], [], session.user, [guard])
             elif verdict is Refresh.REUSED:
                 await self._reused(command.session, session, source, now)
-                raise Unauthenticated("this refresh token was used already, so its session has ended", hint=_AGAIN)
+                raise TokenReused("this refresh token was used already, so its session has ended", hint=_AGAIN)
             elif verdict is not Refresh.SAME:
                 raise Unauthenticated("this session has ended", hint=_AGAIN)
             return self._turn(command.session, session, user)

@@ -42,6 +42,12 @@ class Unauthenticated(AwareError):
     status = 401
 
 
+class TokenReused(Unauthenticated):
+    """A refresh token came a second time: somebody has a copy. Its session has ended."""
+
+    code = "token-reused"
+
+
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks."""
 

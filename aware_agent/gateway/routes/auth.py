@@ -31,6 +31,7 @@ async def log_in(request: Request, gateway: Here) -> Response:
     While nobody reigns there is no session and no refresh token: reads are open for five minutes.
     """
     login = await read(request, Login)
+    request.scope["aware.user"] = login.username  # for the log, should it be refused
     source = source_of(_host(request))
     user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
     who = Client(login.username, source, _earlier(request, gateway, login.username), _lives(gateway, user, source))
