@@ -82,7 +82,12 @@ async def _live_as_worker(
     node = Worker(settings, state_dir, state, origin)
     tls = (state_dir.certificate_path, state_dir.key_path)
     server = GatewayServer(
-        WorkerApp(node), settings.gateway.bind, settings.gateway.port, tls, node=node.me, settings=settings.gateway
+        WorkerApp(node, settings.gateway),
+        settings.gateway.bind,
+        settings.gateway.port,
+        tls,
+        node=node.me,
+        settings=settings.gateway,
     )
 
     def no_tokens(_token_id: str, /) -> bytes | None:

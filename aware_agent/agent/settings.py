@@ -55,6 +55,13 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     requests_per_s_per_source: float = 100.0  # of one IPv4 address or IPv6 /64, without a token that was seen before
     requests_per_s_of_strangers: float = 2000.0  # of all such requests
     request_burst_s: float = 5.0  # so many seconds' worth of them may come at once
+    max_streams: int = 1000
+    max_streams_per_user: int = 50
+    metrics_token_file: str = ""  # default: everybody may read /metrics
+    cors_origins: tuple[str, ...] = ()  # https://host[:port] of pages of others that may ask
+    hsts_max_age_s: int = 0  # 0: browsers are told nothing
+    tls_minimum: Literal["1.2", "1.3"] = "1.2"
+    tls_ciphers: str = ""  # of TLS 1.2, as OpenSSL names them; default: OpenSSL's own
 
 
 class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

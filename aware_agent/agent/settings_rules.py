@@ -101,6 +101,9 @@ def _check_numbers(settings: Settings) -> None:
         ("gateway.requests_per_s", settings.gateway.requests_per_s, _PER_S),
         ("gateway.requests_per_s_per_source", settings.gateway.requests_per_s_per_source, _PER_S),
         ("gateway.requests_per_s_of_strangers", settings.gateway.requests_per_s_of_strangers, _PER_S),
+        ("gateway.max_streams", settings.gateway.max_streams, (1, 100_000)),
+        ("gateway.max_streams_per_user", settings.gateway.max_streams_per_user, (1, 100_000)),
+        ("gateway.hsts_max_age_s", settings.gateway.hsts_max_age_s, (0, 10 * 366 * 24 * 3600)),
         ("gateway.request_burst_s", settings.gateway.request_burst_s, (1.0, 3600.0)),
         ("quota.changes_per_minute", settings.quota.changes_per_minute, _PER_MINUTE),
         ("quota.creations_per_minute", settings.quota.creations_per_minute, _PER_MINUTE),
@@ -156,6 +159,13 @@ def _check_urls(settings: Settings) -> None:
             f"{_shown(endpoint)} is no etcd endpoint",
             "write host:port",
         )
+    for origin in settings.gateway.cors_origins:
+        _require(
+            "://" in origin and _is_endpoint(origin, needs_port=False) and not origin.endswith("/"),
+            "gateway.cors_origins",
+            f"{_shown(origin)} is not the origin of a page",
+            "https://host or https://host:port, as browsers send it",
+        )
     s3 = settings.backup.s3_endpoint
     _require(
         not s3 or ("://" in s3 and _is_endpoint(s3, needs_port=False)),
@@ -168,6 +178,8 @@ def _check_urls(settings: Settings) -> None:
 def _check_paths(settings: Settings) -> None:
     _require(os.path.isabs(settings.state_dir), "state_dir", f"{_shown(settings.state_dir)} is not an absolute path")
     # A service has no working directory anybody thinks of, and a backup below it would not be found again.
+    metrics = settings.gateway.metrics_token_file
+    _require(not metrics or os.path.isabs(metrics), "gateway.metrics_token_file", "is not an absolute path")
     files = {name: text for name, text in msgspec.structs.asdict(settings.backup).items() if _is_path(name)}
     for name, text in files.items():
         _require(not text or os.path.isabs(text), f"backup.{name}", f"{_shown(text)} is not an absolute path")

@@ -116,7 +116,7 @@ class GatewayApp:
             nonlocal started, complete
             if message["type"] == "http.response.start":
                 started = message["status"]
-                message = {**message, "headers": self._stamp(list(message.get("headers", [])))}
+                message = {**message, "headers": self._stamp(scope, list(message.get("headers", [])))}
             elif not message.get("more_body"):
                 complete = True
             await send(message)
@@ -148,6 +148,8 @@ class GatewayApp:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Past FastAPI where that is not needed. Strangers take turns, whoever is known does not wait for them."""
         await self._pass(scope)
+        if scope["method"] == "OPTIONS" and await self.gateway.browsers.preflight(scope, send):
+            return
         if await self.gateway.public.serve(scope, send):
             return
         queens = standing.needs_queen(scope["method"], scope["path"])
@@ -170,11 +172,10 @@ class GatewayApp:
         if principal is None:
             await gateway.turnstile.enter(address)
 
-    def _stamp(self, headers: Headers) -> Headers:
+    def _stamp(self, scope: Scope, headers: Headers) -> Headers:
         there = {name for name, _ in headers}
-        headers += [pair for pair in self.gateway.stamp() if pair[0] not in there]
-        headers.append((b"x-content-type-options", b"nosniff"))
-        return headers
+        more = (*self.gateway.stamp(), *self.gateway.browsers.headers(scope))
+        return headers + [pair for pair in more if pair[0] not in there or pair[0] == b"vary"]
 
 
 def create_gateway(context: GatewayContext, settings: GatewaySettings | None = None) -> GatewayApp:

@@ -71,6 +71,16 @@ class TooLarge(AwareError):
     status = 413
 
 
+class MetricsToken(AwareError):
+    """A worker's metrics take the token that its settings name."""
+
+    code = "unauthenticated"
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("metrics take a token here", hint="the one in this node's metrics_token_file")
+
+
 class HeadTooLarge(AwareError):
     """Request line and headers together are longer than the settings allow."""
 
@@ -109,6 +119,17 @@ class TooManyRequests(AwareError):
             f'"{policy}";r=0;t={self.retry_after}',
             f'"{policy}";q={rate.burst:.0f};w={max(1, round(rate.window_s))}',
         )
+
+
+class TooManyStreams(AwareError):
+    """A user has as many live streams as one may. ``retry_after`` in seconds."""
+
+    code = "too-many-streams"
+    status = 429
+    retry_after = 5
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"this user has {most} event streams open already", hint="end one of them")
 
 
 class Busy(AwareError):

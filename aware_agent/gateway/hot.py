@@ -35,6 +35,8 @@ class HotReads:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        # A page of others is told that it may read the answer, which the ready bytes do not say.
+        self._unusual = _UNUSUAL | {b"origin"} if gateway.browsers.origins else _UNUSUAL
 
     def find(self, path: str, headers: Pairs) -> Hot | None:
         """The read of ``path`` if it is hot, by who holds a token that was verified before and still holds."""
@@ -49,7 +51,7 @@ class HotReads:
                 encoding = value
             elif name == b"if-none-match":
                 if_none_match = value
-            elif name in _UNUSUAL:
+            elif name in self._unusual:
                 return None
         gateway = self._gateway
         principal = gateway.authority.recall(authorization) if authorization is not None else None

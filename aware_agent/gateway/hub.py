@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import msgspec
 
+from aware_agent.colony.errors import AwareError
 from aware_agent.colony.event import Event
 from aware_agent.gateway.context import EventBatch, GatewayContext
 from aware_agent.gateway.documents import EventDocument
-from aware_agent.gateway.errors import Busy, HistoryTrimmed, RevisionAhead
+from aware_agent.gateway.errors import Busy, HistoryTrimmed, RevisionAhead, TooManyStreams
 
-MAX_STREAMS = 1000
 MAX_QUEUED = 512  # events a client may lag behind before it is dropped
 PAGE = 500
 HEARTBEAT_S = 15.0
@@ -25,6 +25,7 @@ STOPPED = 1012  # RFC 6455 registry: service restart
 TOKEN_ENDED = 4401
 TRIMMED = 4410
 TOO_SLOW = 4429
+TRY_AGAIN_LATER = 1013  # RFC 6455 registry
 
 _REWOUND = "etcd was restored from a backup: read the state anew"
 
@@ -83,7 +84,11 @@ class _Subscriber:
 class EventHub:
     """The streams of this gateway. They live on whoever reigns, because its mirror of the colony does."""
 
-    def __init__(self, context: GatewayContext, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(
+        self, context: GatewayContext, *, most: int = 1000, most_each: int = 50, heartbeat_s: float = HEARTBEAT_S
+    ) -> None:
+        self._most, self._most_each = most, most_each
+        self._of: Counter[str] = Counter()  # streams by user
         self._context = context
         self._heartbeat_s = heartbeat_s
         self._subscribers: set[_Subscriber] = set()
@@ -108,19 +113,26 @@ class EventHub:
         if not await self._context.has_been(since):
             raise RevisionAhead(since)
 
-    async def check(self, since: int) -> None:
-        """As :meth:`check_history`; also raise :class:`Busy` when there is no room for one more stream."""
+    async def check(self, since: int, user: str) -> None:
+        """As :meth:`check_history`; also raise :class:`Busy` or TooManyStreams when there is no room for one more."""
         await self.check_history(since)
-        if self._closed is not None or len(self._subscribers) >= MAX_STREAMS:
-            raise Busy(self._closed or f"{MAX_STREAMS} streams are open already")
+        self._check_room(user)
 
-    async def follow(self, since: int | None, prefix: str, allowed: Callable[[], bool]) -> AsyncGenerator[Item, None]:
+    def _check_room(self, user: str) -> None:
+        if self._closed is not None or len(self._subscribers) >= self._most:
+            raise Busy(self._closed or f"{self._most} streams are open already")
+        if self._of[user] >= self._most_each:
+            raise TooManyStreams(self._most_each)
+
+    async def follow(
+        self, since: int | None, prefix: str, allowed: Callable[[], bool], user: str
+    ) -> AsyncGenerator[Item, None]:
         """Events after ``since`` (None: from now) whose type starts with ``prefix``, until the stream ends.
 
         ``allowed`` is asked at every sign of life; when it says no the stream ends.
         """
         last = self._context.projection.revision if since is None else since
-        with self._subscriber() as subscriber:
+        with self._subscriber(user) as subscriber:
             while (lines := self._page(last)) and subscriber.end is None:
                 last = lines[-1].revision
                 yield _only(lines, prefix)
@@ -149,16 +161,25 @@ class EventHub:
                 await self._empty.wait()
 
     @contextmanager
-    def _subscriber(self) -> Iterator[_Subscriber]:
+    def _subscriber(self, user: str) -> Iterator[_Subscriber]:
         subscriber = _Subscriber()
         if self._closed is not None:
             subscriber.stop(STOPPED, self._closed)
+        else:
+            try:
+                self._check_room(user)  # others may have begun since it was asked
+            except AwareError as error:
+                subscriber.stop(TRY_AGAIN_LATER, error.message)
         self._subscribers.add(subscriber)
+        self._of[user] += 1
         self._empty.clear()
         try:
             yield subscriber
         finally:
             self._subscribers.discard(subscriber)
+            self._of[user] -= 1
+            if not self._of[user]:
+                del self._of[user]
             if not self._subscribers:
                 self._empty.set()
 

@@ -19,6 +19,7 @@ from aware_agent.colony.errors import AwareError
 from aware_agent.colony.node import Status
 from aware_agent.gateway.asgi import Headers, Scope, Send, answer
 from aware_agent.gateway.context import GatewayContext
+from aware_agent.gateway.scrapers import METRICS
 from aware_agent.gateway.worker import JSON, Whole
 from aware_agent.queen import overview
 from aware_agent.telemetry import Family, counter, gauge
@@ -131,6 +132,8 @@ class PublicPages:
         page = self.pages.get(scope["path"])
         if page is None or scope["method"] not in ("GET", "HEAD"):
             return False
+        if scope["path"] == METRICS and not self._gateway.scrapers.allows(scope):
+            self._check_viewer(scope)
         status, content_type, body = await page()
         headers: Headers = [
             (b"content-type", content_type),
@@ -140,6 +143,11 @@ class PublicPages:
         ]
         await answer(send, status, headers, body)
         return True
+
+    def _check_viewer(self, scope: Scope) -> None:
+        """Raise Unauthenticated unless the request shows a user's token; every role may read metrics."""
+        shown = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+        self._gateway.authority.authenticate(shown)
 
     def _both(self, ready: bool, reason: str) -> tuple[bool, str]:
         """The agent's word, and ours: a gateway that has read nothing yet is of no use."""

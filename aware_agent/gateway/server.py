@@ -128,7 +128,8 @@ class GatewayServer:
     ) -> None:
         self._host, self._port, self._tls, self._grace_s = host, port, tls, grace_s
         self._listener = listener
-        self.limits = limits_of(settings or GatewaySettings())
+        self._settings = settings or GatewaySettings()
+        self.limits = limits_of(self._settings)
         self._running = Running(app, node)
         self._at_once = at_once
         self._context: ssl.SSLContext | None = None
@@ -155,7 +156,7 @@ class GatewayServer:
 
     async def start(self) -> None:
         """Listen. Returns when requests are answered. Raises PortInUse, AddressMissing, InvalidInput for a bad host."""
-        self._context = _tls_context(self._tls) if self._tls else None
+        self._context = _tls_context(self._tls, self._settings) if self._tls else None
         listener = self._listener or listen(self._host, self._port, "gateway")
         self._port = listener.getsockname()[1]
         self._server = _Guest(self._config(), self._context, self.limits, self._at_once)
@@ -228,9 +229,14 @@ def _late_websockets(*args: Any, **kwargs: Any) -> asyncio.Protocol:
     return GatewayWebSocket(*args, **kwargs)
 
 
-def _tls_context(tls: Tls) -> ssl.SSLContext:
+def _tls_context(tls: Tls, settings: GatewaySettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = ssl.TLSVersion.TLSv1_3 if settings.tls_minimum == "1.3" else ssl.TLSVersion.TLSv1_2
+    try:
+        if settings.tls_ciphers:
+            context.set_ciphers(settings.tls_ciphers)
+    except ssl.SSLError as error:
+        raise InvalidInput(f"gateway.tls_ciphers: OpenSSL knows none of {settings.tls_ciphers[:80]!r}") from error
     try:
         context.load_cert_chain(*tls)
     except (OSError, ssl.SSLError) as error:

@@ -12,6 +12,7 @@ from aware_agent.gateway import standing
 from aware_agent.gateway.asgi import Headers, Scope
 from aware_agent.gateway.authority import Authority
 from aware_agent.gateway.believed import Believed
+from aware_agent.gateway.browsers import Browsers
 from aware_agent.gateway.connections import Connections
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.fair import FairQueue, Turnstile
@@ -20,6 +21,7 @@ from aware_agent.gateway.hub import EventHub
 from aware_agent.gateway.lockout import Lockout
 from aware_agent.gateway.public import PublicPages, backup_families, colony_families
 from aware_agent.gateway.reads import Reads
+from aware_agent.gateway.scrapers import Scrapers
 from aware_agent.gateway.signals import Signals
 from aware_agent.gateway.throttle import Throttle
 from aware_agent.store.keys import Keys
@@ -41,7 +43,8 @@ class Gateway:
         self.authority = Authority(context)
         self.believed = Believed(context)
         self.reads = Reads(context, self.believed)
-        self.hub = EventHub(context)
+        self.hub = EventHub(context, most=settings.max_streams, most_each=settings.max_streams_per_user)
+        self.browsers, self.scrapers = Browsers(settings), Scrapers(settings)
         self.signals = Signals(time.monotonic, self.authority.now)
         self.guesses = Guesses(secrets.randbits(32))
         self.joins, self.renewals = Lockout(), Lockout()

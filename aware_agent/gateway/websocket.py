@@ -21,7 +21,6 @@ from aware_agent.security.jwt import Principal, Unauthenticated
 TOKEN_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 20.0
 UNSUPPORTED = 1003
-TRY_AGAIN_LATER = 1013
 _MAX_REASON = 123
 
 
@@ -35,7 +34,7 @@ async def serve_events(socket: WebSocket, gateway: Gateway) -> None:
     try:
         principal = await _principal(socket, gateway)
         since, prefix = _parameters(socket)
-        await gateway.hub.check(since or 0)
+        await gateway.hub.check(since or 0, principal.name)
     except AwareError as error:
         await _close(socket, _code(error), error.message)
         return
@@ -47,7 +46,7 @@ async def serve_events(socket: WebSocket, gateway: Gateway) -> None:
 
 async def _pump(socket: WebSocket, gateway: Gateway, since: int | None, prefix: str, who: Principal) -> None:
     resume = since or 0
-    items = gateway.hub.follow(since, prefix, lambda: gateway.authority.holds(who))
+    items = gateway.hub.follow(since, prefix, lambda: gateway.authority.holds(who), who.name)
     async with aclosing(items):
         async for item in items:
             if isinstance(item, End):
@@ -95,7 +94,7 @@ def _code(error: AwareError) -> int:
         return hub.TRIMMED
     if error.status == 401:
         return hub.TOKEN_ENDED
-    return TRY_AGAIN_LATER if error.status == 503 else UNSUPPORTED
+    return hub.TRY_AGAIN_LATER if error.status in (429, 503) else UNSUPPORTED
 
 
 async def _gone(socket: WebSocket) -> None:

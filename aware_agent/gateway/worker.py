@@ -10,10 +10,12 @@ from collections.abc import Callable
 import msgspec
 
 from aware_agent import telemetry as metrics
+from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.council_document import COUNCIL_PATH
 from aware_agent.gateway.asgi import Headers, Receive, Scope, Send, answer, refuse
 from aware_agent.gateway.context import NodeContext
-from aware_agent.gateway.errors import MethodNotAllowed, NoQueen
+from aware_agent.gateway.errors import MethodNotAllowed, MetricsToken, NoQueen
+from aware_agent.gateway.scrapers import METRICS, Scrapers
 
 Whole = tuple[int, bytes, bytes]  # status, content type, body
 JSON = b"application/json"
@@ -25,8 +27,9 @@ _MAX_REASON = 123  # bytes a WebSocket close frame has room for
 class Public:
     """The resources a worker serves to everybody."""
 
-    def __init__(self, context: NodeContext) -> None:
+    def __init__(self, context: NodeContext, settings: GatewaySettings | None = None) -> None:
         self._context = context
+        self._scrapers = Scrapers(settings or GatewaySettings())
         self.requests = metrics.RequestCounter()
         self.routes: dict[str, Callable[[], Whole]] = {
             "/healthz": self.healthz,
@@ -79,6 +82,10 @@ class Public:
             await refuse(send, MethodNotAllowed(f"{scope['path']} is only read"), self._context.me)
             self.requests.counts[scope["path"], 405] += 1
             return True
+        if scope["path"] == METRICS and not self._scrapers.allows(scope):
+            await refuse(send, MetricsToken(), self._context.me)
+            self.requests.counts[scope["path"], 401] += 1
+            return True
         status, content_type, body = route()
         headers: Headers = [
             (b"content-type", content_type),
@@ -94,9 +101,9 @@ class Public:
 class WorkerApp:
     """ASGI application of a worker."""
 
-    def __init__(self, context: NodeContext, public: Public | None = None) -> None:
+    def __init__(self, context: NodeContext, settings: GatewaySettings | None = None) -> None:
         self._context = context
-        self.public = public or Public(context)
+        self.public = Public(context, settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""

@@ -291,16 +291,50 @@ async def test_websocket_says_what_is_wrong_with_the_start(live: Live, context: 
         assert await _closed(socket) == websocket.UNSUPPORTED
 
 
-async def test_no_more_streams_than_there_is_room_for(
-    live: Live, app: GatewayApp, as_: As, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "MAX_STREAMS", 1)
+async def test_no_more_streams_than_there_is_room_for(live: Live, app: GatewayApp, as_: As) -> None:
+    app.gateway.hub._most = 1
     async with events(live, as_(Role.VIEWER)):
         await _open(app, 1)
         async with events(live, as_(Role.VIEWER)) as second:
             assert second.response.status_code == 503
         async with _connect(live, as_(Role.VIEWER)) as socket:
-            assert await _closed(socket) == websocket.TRY_AGAIN_LATER
+            assert await _closed(socket) == hub.TRY_AGAIN_LATER
+
+
+async def test_one_user_takes_no_others_streams(live: Live, app: GatewayApp, as_: As) -> None:
+    app.gateway.hub._most_each = 2
+    async with events(live, as_(Role.VIEWER)), _connect(live, as_(Role.VIEWER)) as second:
+        await _open(app, 2)
+        async with events(live, as_(Role.VIEWER)) as third:
+            assert third.response.status_code == 429
+            assert third.response.headers["retry-after"] == "5"
+        async with _connect(live, as_(Role.VIEWER)) as socket:
+            assert await _closed(socket) == hub.TRY_AGAIN_LATER
+        async with events(live, as_(Role.ADMIN)) as other:
+            assert other.response.status_code == 200
+            await _open(app, 3)
+        await second.close()
+        await _open(app, 1)
+        async with events(live, as_(Role.VIEWER)) as again:
+            assert again.response.status_code == 200
+    await _open(app, 0)
+    assert not app.gateway.hub._of, "nobody is remembered"
+
+
+async def test_who_asks_for_many_at_once_gets_no_more_than_his_share(app: GatewayApp) -> None:
+    """All were told that there is room before the first one began."""
+    app.gateway.hub._most_each = 3
+    streams = [app.gateway.hub.follow(None, "", lambda: True, "vera") for _ in range(8)]
+    starts = [asyncio.ensure_future(anext(items)) for items in streams]
+    done, _ = await asyncio.wait(starts, timeout=5.0)
+    ends = [task.result() for task in done if isinstance(task.result(), hub.End)]
+    assert len(ends) == 5
+    assert {end.code for end in ends} == {hub.TRY_AGAIN_LATER}  # type: ignore[union-attr]
+    for task in starts:
+        task.cancel()
+    await asyncio.gather(*starts, return_exceptions=True)
+    for items in streams:
+        await items.aclose()
 
 
 async def test_a_client_that_does_not_read_is_dropped(
@@ -332,7 +366,7 @@ async def test_a_client_that_does_not_read_is_dropped(
 
 
 async def test_a_queue_that_overflows_ends_the_stream(context: MemoryContext, app: GatewayApp) -> None:
-    items = app.gateway.hub.follow(0, "", lambda: True)
+    items = app.gateway.hub.follow(0, "", lambda: True, "vera")
     first = await anext(items)
     assert first
     for number in range(hub.MAX_QUEUED + 1):

@@ -69,8 +69,8 @@ async def stream(
     the revision to resume after.
     """
     start = _resume(last_event_id) if last_event_id else since
-    await gateway.hub.check(start or 0)
-    return EventStream(gateway.hub.follow(start, prefix, lambda: gateway.authority.holds(who)))
+    await gateway.hub.check(start or 0, who.name)
+    return EventStream(gateway.hub.follow(start, prefix, lambda: gateway.authority.holds(who), who.name))
 
 
 @router.websocket("/v1/events/ws")
