@@ -118,7 +118,7 @@ async def test_a_used_refresh_token_ends_the_session_and_is_told(
     assert again.status_code == 200, "its answer was lost"
     age(context, tokens["session"])
     refused = await anonymous.post("/v1/auth/refresh", json=old)
-    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+    assert (refused.status_code, refused.json()["code"]) == (401, "token-reused")
     for holder in (tokens, fresh, again.json()):
         assert (await anonymous.get("/v1/cluster", headers=bearer(holder))).status_code == 401
         shown = {"refresh_token": holder["refresh_token"]}
