@@ -101,6 +101,14 @@ async def _queen_killed_while_a_seat_moves(scene: Scene) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _full_while_a_seat_moves(scene: Scene) -> AsyncIterator[None]:
+    """A learner gets the file as it is, and etcd lets nobody defragment a learner."""
+    await _move(scene.lab, scene.subject())
+    async with _full(scene):
+        yield
+
+
+@asynccontextmanager
 async def _drained(scene: Scene) -> AsyncIterator[None]:
     name = scene.a_member().name
     await ask(scene.lab, "PATCH", f"/v1/nodes/{name}", {"drained": True})
@@ -149,6 +157,7 @@ FAULTS: dict[str, Fault] = {
     "slow disk of a member": lambda s: _slow(s, s.a_member().name),
     "slow disk of etcd's leader": lambda s: _slow(s, s.leading().name),
     "etcd full": _full,
+    "etcd full while a seat moves": _full_while_a_seat_moves,
     "seat moved": _moved,
     "queen killed while a seat moves": _queen_killed_while_a_seat_moves,
     "member drained": _drained,

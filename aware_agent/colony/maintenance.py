@@ -9,6 +9,10 @@ The *cure* is a round: compact, defragment one member after the other, disarm, a
 record is the first write, and shows whether there is room. Where the living data are larger than the quota there is
 none: the round is repeated with growing pauses, cheaply, for a person may have given room meanwhile, and told once.
 
+A learner is let go first. It got the file as it was, raises the alarm again by itself, and as long as it is a learner
+etcd lets nobody defragment it; so while one is there etcd would stay full, and it could not be given a vote either. The
+council's keeper gives the seat anew afterwards. An alarm of a member that is gone stays until it is disarmed.
+
 Apart from that a member whose file is mostly unused is defragmented while nothing else goes on. A member does not
 serve meanwhile. So never two at once, and never the one that leads, while another could lead instead.
 
@@ -25,7 +29,7 @@ import msgspec
 from msgspec.structs import replace
 
 from aware_agent.colony.errors import IllegalTransition
-from aware_agent.colony.seats import Blind, MoveLeader
+from aware_agent.colony.seats import Blind, MoveLeader, Remove
 
 LARGE = 100 << 20  # bytes: a smaller file copies a snapshot quickly, and is not worth that its member pauses
 UNUSED = 0.5  # of a file: from there on defragmentation is routine; etcd reuses what is unused, so less costs nothing
@@ -83,7 +87,7 @@ class PutOnRecord(msgspec.Struct, frozen=True, tag=True):
     sentence: str
 
 
-Step = Compact | Defragment | MoveLeader | Disarm | PutOnRecord
+Step = Compact | Defragment | MoveLeader | Remove | Disarm | PutOnRecord
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +98,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     queen: str = ""  # node id
     quiet: bool = True
     corrupt: bool = False  # the alarm CORRUPT: nothing is touched then
+    gone: tuple[int, ...] = ()  # who raised NOSPACE and is no member any more
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -184,7 +189,7 @@ def _judge(state: State, look: Look, now: float) -> Decision:
     alive = [member for member in voters if member.healthy]
     if look.corrupt or len(alive) <= len(voters) // 2:
         return Decision(state)
-    if any(member.full for member in look.members):
+    if look.gone or any(member.full for member in look.members):
         return _begin(state, now) if state.full_since is None else _cure(state, look, now)
     if state.full_since is not None:
         return _prove(state, state.full_since, now)
@@ -210,11 +215,15 @@ def _cure(state: State, look: Look, now: float) -> Decision:
         return _in_vain(state, now)
     if not done.compacted:
         return _step(replace(state, round=done), Compact(state.revision or look.revision))
+    learners = [m.id for m in look.members if not m.voter and m.id not in done.tried]
+    if learners:
+        return _step(replace(state, round=done), Remove(learners[0]))
     # What a compaction has freed a member counts only after further writes, of which a full one takes none: each is
     # defragmented once whatever it says, and again when that is worth it.
-    due = [m for m in look.members if m.id not in done.tried and (m.id not in state.emptied or m.unused >= WORTH)]
-    step = _next_member(look, due)
-    return _step(replace(state, round=done), step or Disarm(tuple(m.id for m in look.members if m.full)))
+    voters = [m for m in look.members if m.voter and m.id not in done.tried]
+    step = _next_member(look, [m for m in voters if m.id not in state.emptied or m.unused >= WORTH])
+    full = (*(m.id for m in look.members if m.full), *look.gone)
+    return _step(replace(state, round=done), step or Disarm(full))
 
 
 def _prove(state: State, since: float, now: float) -> Decision:
@@ -296,7 +305,7 @@ def _failed(state: State, event: Failed, now: float) -> Decision:
         state = replace(state, defragmented={**state.defragmented, step.member: now})
     if state.full_since is None:
         return Decision(replace(state, rest_until=now + BETWEEN_S), message=f"etcd did not do it: {event.reason}")
-    if isinstance(step, Defragment):  # the others may do
+    if isinstance(step, Defragment | Remove):  # the others may do
         return Decision(replace(_advanced(state, step), rest_until=now + SETTLE_S))
     return _in_vain(state, now)
 
@@ -308,6 +317,8 @@ def _advanced(state: State, step: Step) -> State:
     if isinstance(step, Defragment):
         tried = replace(before, tried=before.tried | {step.member})
         return replace(state, round=tried, emptied=state.emptied | {step.member})
+    if isinstance(step, Remove):
+        return replace(state, round=replace(before, tried=before.tried | {step.member}))
     return replace(state, round=replace(before, disarmed=True)) if isinstance(step, Disarm) else state
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from aware_agent.colony.council import decide
 from aware_agent.colony.decision_log import DecisionLog, keeper_tells
+from aware_agent.colony.errors import AwareError, Deposed
 from aware_agent.colony.ids import ULID
 from aware_agent.colony.seats import (
     AddLearner,
@@ -151,18 +152,23 @@ class CouncilKeeper:
         decision = self._decide(look)
         self.settled = decision.effect is None
         self._take(decision)
-        await self._colony.publish(self._record(look, entries))
+        record = self._record(look, entries)
         step = decision.effect
         if step is None or isinstance(step, Wait | Refuse):
+            await self._colony.publish(record)
             return LOOK_S
-        await self._make(step, decision.message, entries)
+        await self._make(step, decision.message, record, entries)
         return 0.1
 
-    async def _make(self, step: Step, sentence: str, entries: tuple[PeerEntry, ...]) -> None:
+    async def _make(self, step: Step, sentence: str, record: CouncilRecord, entries: tuple[PeerEntry, ...]) -> None:
+        """Whatever is said to it, the step is over afterwards: else nothing would be looked at again."""
         try:
+            await self._colony.publish(record)
             await self._colony.announce(step, sentence)
             await self._perform(step, entries)
-        except StoreError as error:
+        except Deposed:
+            raise
+        except AwareError as error:
             self._take(self._decide(Failed(step, error.message)))
         else:
             self._take(self._decide(Done(step)))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from aware_agent.colony.errors import AwareError, Deposed
 from aware_agent.colony.event import Severity
 from aware_agent.colony.maintenance import (
     Compact,
@@ -27,7 +28,7 @@ from aware_agent.colony.maintenance import (
     Step,
     decide,
 )
-from aware_agent.colony.seats import MoveLeader
+from aware_agent.colony.seats import MoveLeader, Remove
 from aware_agent.store.errors import StoreError
 from aware_agent.store.members import Members, PeerEntry, PeerStatus
 
@@ -103,6 +104,7 @@ class Maintenance:
             queen=self._record.me,
             quiet=quiet,
             corrupt=any(kind == "CORRUPT" for _, kind in alarms),
+            gone=tuple(sorted({who for who, kind in alarms if kind == "NOSPACE"} - {entry.id for entry in entries})),
         )
 
     async def _make(self, step: Step, decision: Decision, entries: Sequence[PeerEntry]) -> None:
@@ -112,7 +114,9 @@ class Maintenance:
             else:
                 await self._record.confirm()
             await self._perform(step, entries)
-        except StoreError as error:
+        except Deposed:
+            raise
+        except AwareError as error:
             self._take(decide(self._state, Failed(step, error.message), self._clock()))
         else:
             self._take(decide(self._state, Done(step), self._clock()))
@@ -124,6 +128,8 @@ class Maintenance:
             await self._members.defragment(next(entry for entry in entries if entry.id == step.member))
         elif isinstance(step, MoveLeader):
             await self._members.move_leader(step.member, entries)
+        elif isinstance(step, Remove):
+            await self._members.remove(step.member)
         elif isinstance(step, Disarm):
             await self._members.disarm(step.members)
         else:

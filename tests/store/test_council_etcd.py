@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from council_support import Host, Scene, a_scene
 from msgspec.structs import replace
 from store_support import until
 
-from aware_agent.colony.seats import SeatMove
+from aware_agent.colony.errors import AwareError
+from aware_agent.colony.seats import Phase, SeatMove
+from aware_agent.queen.writer import Contended
+from aware_agent.store.errors import StoreError
 from aware_agent.store.members import newest
 
 pytestmark = pytest.mark.etcd
@@ -48,6 +53,26 @@ async def test_a_removed_node_keeps_its_name_for_as_long_as_it_sits(tmp_path: Pa
         assert [seat.name for seat in scene.colony.published.seats] == ["n1", "n2", "n4"]
         assert await scene.voters() == {"n1", "n2", "n4"}
         assert scene.hosts[2].id not in " ".join(scene.colony.history)
+
+
+async def test_a_step_that_cannot_be_told_is_over_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keeper waited for it, for the rest of the reign."""
+    failures: list[AwareError] = [StoreError("etcd's database is full"), Contended()]
+    async with a_scene(tmp_path, hosts=3, size=3) as scene:
+        for where in ("publish", "announce"):
+            write = getattr(scene.colony, where)
+
+            async def fails_at_first(*about: object, write: Callable[..., Any] = write) -> None:
+                assert scene.keeper is not None
+                if failures and scene.keeper.state.phase is Phase.CHANGING:
+                    raise failures.pop()
+                await write(*about)
+
+            monkeypatch.setattr(scene.colony, where, fails_at_first)
+        await scene.keep("the council is full: 3 seats")
+    assert failures == [], "they were met"
 
 
 async def test_it_grows_replaces_shrinks_and_keeps_every_write(tmp_path: Path) -> None:

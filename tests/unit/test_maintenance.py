@@ -30,7 +30,7 @@ from aware_agent.colony.maintenance import (
     State,
     decide,
 )
-from aware_agent.colony.seats import Blind, MoveLeader
+from aware_agent.colony.seats import Blind, MoveLeader, Remove
 
 FULL = [
     Disk(id=1, node="a", name="a", leads=True, size=10 * LARGE, in_use=LARGE, full=True),
@@ -53,6 +53,7 @@ class Scene:
         self.corrupt = False
         self.queen = "c"
         self.refuses: set[object] = set()
+        self.gone: list[int] = []  # whose alarm is left
         self.paused: Counter[int] = Counter()
 
     def decide(self, event: Event) -> Decision:
@@ -70,6 +71,7 @@ class Scene:
             queen=self.queen,
             quiet=self.quiet,
             corrupt=self.corrupt,
+            gone=tuple(self.gone),
         )
         step = self.decide(look).effect
         if step is not None:
@@ -80,6 +82,10 @@ class Scene:
         return step
 
     def _make(self, step: object) -> None:
+        if isinstance(step, Remove):
+            self.gone += [step.member] if self.members.pop(step.member).full else []
+        elif isinstance(step, Disarm):
+            self.gone = [number for number in self.gone if number not in step.members]
         for number, member in self.members.items():
             if isinstance(step, Defragment) and number == step.member:
                 self.paused[number] += 1
@@ -188,6 +194,31 @@ def test_a_member_that_refuses_does_not_keep_the_others_from_it() -> None:
     steps = scene.steps(40)
     assert steps.count(Defragment(2)) == 1
     assert Defragment(3) in steps
+    assert Disarm((1,)) in steps
+
+
+def test_a_learner_is_let_go_for_nobody_can_give_back_its_room_and_its_alarm_goes_with_the_others() -> None:
+    learner = Disk(id=4, node="d", name="d", voter=False, healthy=False, size=10 * LARGE, in_use=LARGE, full=True)
+    scene = Scene([*FULL, learner])
+    steps = scene.steps(50)
+    assert steps[:2] == [Compact(20), Remove(4)]
+    assert Disarm((1, 4)) in steps
+    assert isinstance(steps[-1], PutOnRecord)
+
+
+def test_the_alarm_of_a_member_that_is_gone_is_an_alarm() -> None:
+    scene = Scene(WELL)
+    scene.gone = [9]
+    steps = scene.steps(50)
+    assert Disarm((9,)) in steps
+    assert isinstance(steps[-1], PutOnRecord)
+
+
+def test_a_learner_that_cannot_be_let_go_keeps_nobody_from_the_rest() -> None:
+    scene = Scene([*FULL, Disk(id=4, node="d", name="d", voter=False)])
+    scene.refuses = {Remove(4)}
+    steps = scene.steps(50)
+    assert steps.count(Remove(4)) == 1
     assert Disarm((1,)) in steps
 
 
