@@ -207,11 +207,19 @@ class MemoryColony:
         return self.answer(command, await self.execute(reign, command, actor=actor, source=source))
 
     async def execute(
-        self, reign: Reign, command: Any, *, actor: str = "ada", source: str = "127.0.0.1", once: Asked | None = None
+        self,
+        reign: Reign,
+        command: Any,
+        *,
+        actor: str = "ada",
+        source: str = "127.0.0.1",
+        once: Asked | None = None,
+        dry: bool = False,
     ) -> Done:
         """Its outcome, still encoded."""
         raw = msgspec.Raw(msgspec.msgpack.encode(command))
-        return await reign.execute(Do(id=1, term=reign.term, actor=actor, source=source, once=once, command=raw))
+        do = Do(id=1, term=reign.term, actor=actor, source=source, once=once, dry=dry, command=raw)
+        return await reign.execute(do)
 
     def answer(self, command: Any, done: Done) -> Any:
         """What is in it."""

@@ -15,10 +15,12 @@ import msgspec
 from aware_agent.agent.history import put_event
 from aware_agent.agent.material import Material, make_material
 from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.difference import differences, plain
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.colony.event import EventDraft, Severity
 from aware_agent.colony.node import Record, Status
 from aware_agent.colony.spec import Spec, check_apart, check_spec
+from aware_agent.colony.version import Version, name_of
 from aware_agent.security import pki
 from aware_agent.security.password import hash_password
 from aware_agent.security.records import USER_ID_BYTES, CaRecord, ColonyRecord, UserRecord
@@ -82,7 +84,9 @@ async def found(
         keys.key("nodes", material.founder_id): _founder_record(material, now),
     }
     writes = [ops.put(key, msgspec.json.encode(value)) for key, value in values.items()]
-    writes.append(put_event(keys, _line(material), term=0, actor=FOUNDER, now=now, randomness=randomness))
+    version = Version(number=1, at=now, term=0, actor=FOUNDER, message="as the colony was founded", value=plain(spec))
+    writes.append(ops.put(keys.key("versions", "spec", name_of(1)), msgspec.json.encode(version)))
+    writes.append(put_event(keys, _line(material, spec), term=0, actor=FOUNDER, now=now, randomness=randomness))
     result = await client.txn([ops.absent(keys.key("colony"))], writes)
     if result.succeeded:
         return material.token
@@ -143,11 +147,15 @@ def _token_record(
     )
 
 
-def _line(material: Material) -> EventDraft:
+def _line(material: Material, spec: Spec) -> EventDraft:
     return EventDraft(
         type="colony.founded",
         subject=material.colony,
         message=f"Colony {material.colony} was founded.",
         severity=Severity.NOTICE,
-        payload={"ca_pin": material.token.ca_pin, "founder": material.founder_id},
+        payload={
+            "ca_pin": material.token.ca_pin,
+            "founder": material.founder_id,
+            "changes": msgspec.to_builtins(differences(plain(None), plain(spec))),
+        },
     )

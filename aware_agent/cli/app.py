@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from aware_agent.cli import (
     backup,
+    castes,
     check,
     colony,
     completion,
@@ -103,6 +104,7 @@ def _root(
 
 app.command("status")(status.status)
 app.add_typer(nodes.app, name="nodes")
+app.add_typer(castes.app, name="castes")
 app.add_typer(queen.app, name="queen")
 app.add_typer(council.app, name="council")
 app.command("explain")(explain.explain)

@@ -60,7 +60,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class _Request(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
-    params: dict[str, str]
+    params: dict[str, str | list[str]]
     body: Any
     headers: dict[str, str]
     changes: bool  # something, so that its lost answer leaves open whether it was done
@@ -94,6 +94,7 @@ class Gateway:
         self._members = load_members(context.members_file)
         self._council: list[str] = []
         self._good = ""
+        self._written = 0  # the newest revision a write of ours was told: reads are to be as new
         self._seen_mark = ""  # of the CAs, as the queen said last
 
     def __enter__(self) -> Gateway:
@@ -105,7 +106,7 @@ class Gateway:
     # -- verbs ---------------------------------------------------------------------------------------------
 
     def get(self, path: str, **params: Any) -> Answer:
-        """Read ``path``; parameters that are ``None`` are left out."""
+        """Read ``path``; parameters that are ``None`` are left out, lists are repeated."""
         return self.request("GET", path, params=params)
 
     def request(
@@ -128,10 +129,12 @@ class Gateway:
         headers = {**(headers or {}), **({} if if_match is None else {"If-Match": f'"{if_match}"'})}
         if changes:
             headers["Idempotency-Key"] = str(uuid.uuid4())
+        elif self._written and method == "GET":
+            headers["X-Aware-Min-Revision"] = str(self._written)
         request = _Request(
             method=method,
             path=path,
-            params={key: str(value) for key, value in (params or {}).items() if value is not None},
+            params=_query(params or {}),
             body=body,
             headers=headers,
             changes=changes,
@@ -139,7 +142,10 @@ class Gateway:
         )
         response = self._answered(request)
         data = _decode(response)
-        self._remember(data)
+        if not request.params:  # a filtered list names some members only
+            self._remember(data)
+        if changes and isinstance(data, dict) and isinstance(data.get("revision"), int):
+            self._written = max(self._written, data["revision"])
         return Answer(
             status=response.status_code,
             data=data,
@@ -174,7 +180,7 @@ class Gateway:
         request = _Request(
             method="GET",
             path=path,
-            params={key: str(value) for key, value in params.items() if value is not None},
+            params=_query(params),
             body=None,
             headers=headers,
             changes=False,
@@ -399,6 +405,12 @@ def _told_to_wait(response: httpx.Response) -> float:
     code = document.get("code") if isinstance(document, dict) else ""
     text = response.headers.get("Retry-After", "")
     return float(text) if code in _PASSING and text.isascii() and text.isdigit() and len(text) < 6 else 0.0
+
+
+def _query(params: dict[str, Any]) -> dict[str, str | list[str]]:
+    """Without what is not given; a list is a parameter that is repeated."""
+    given = {key: value for key, value in params.items() if value is not None and value != []}
+    return {key: [str(v) for v in value] if isinstance(value, list) else str(value) for key, value in given.items()}
 
 
 def _decode(response: httpx.Response) -> Any:

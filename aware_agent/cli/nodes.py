@@ -8,16 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from aware_agent.cli.human import moment
+from aware_agent.cli.node_argument import NodeArgument, node_path
+from aware_agent.cli.nodes_config import config_app
 from aware_agent.cli.nodes_drain import drain
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
-from aware_agent.cli.output import ago, compact, print_fields, print_json, print_table, say
+from aware_agent.cli.output import ago, print_fields, print_json, print_table, say
 from aware_agent.cli.paths import at
 from aware_agent.cli.status import print_nodes
-from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput, NotFound
 
 app = typer.Typer(help="List, show and change nodes.", no_args_is_help=True)
-config_app = typer.Typer(help="Configuration of one node: agent settings and free variables.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.command("drain")(drain)
 
@@ -31,33 +31,25 @@ class LogLevelChoice(StrEnum):
     ERROR = "error"
 
 
-NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Name or id of the node.")]
-
-
-def node_path(node: str, *rest: str) -> str:
-    """``/v1/nodes/<node>[/rest]``. Raises InvalidInput."""
-    return at("v1", "nodes", node, *rest)
-
-
 @app.command("list")
 def list_nodes(
-    status: Annotated[str | None, typer.Option(help="Only nodes with this status.")] = None,
-    caste: Annotated[str | None, typer.Option(help="Only nodes of this caste.")] = None,
+    *,
+    status: Annotated[list[str] | None, typer.Option(help="Only nodes with this status; repeat it for more.")] = None,
+    caste: Annotated[str | None, typer.Option(help="Only nodes of this caste; spare: of none.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Only nodes of this zone.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only nodes with this label; repeat it for more.")
+    ] = None,
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List nodes."""
     with gateway(context) as client:
-        data = client.get("/v1/nodes").data
-    wanted = [
-        node
-        for node in data["nodes"]
-        if (status is None or node["status"] == status) and (caste is None or node["caste"] == caste)
-    ]
+        data = client.get("/v1/nodes", status=status, caste=caste, zone=zone, label=label).data
     if as_json:
-        print_json({**data, "nodes": wanted})
+        print_json(data)
     else:
-        print_nodes(wanted)
+        print_nodes(data["nodes"])
 
 
 @app.command("show")
@@ -252,65 +244,3 @@ def _change(node: str, change: dict[str, Any], context: Any, as_json: bool, done
         print_json(data)
     else:
         say(f"{node} {done}" if data["changed"] else f"{node} was so already; nothing changed")
-
-
-@config_app.command("get")
-def get_config(node: NodeArgument, context: ContextOption = None, as_json: JsonOption = False) -> None:
-    """Show the configuration of a node."""
-    with gateway(context) as client:
-        data = client.get(node_path(node, "config")).data
-    if as_json:
-        print_json(data)
-        return
-    applied = "applied" if data["applied"] else "not applied yet"
-    rows = [("version", f"{data['version']} ({applied})")]
-    for part in ("agent", "vars"):  # each value as "config set" takes it
-        given = sorted(data["config"].get(part, {}).items())
-        rows += [(f"{part}.{key}", value if isinstance(value, str) else compact(value)) for key, value in given]
-    print_fields(rows)
-
-
-@config_app.command("set")
-def set_config(
-    node: NodeArgument,
-    values: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="agent.KEY=VALUE|vars.KEY=VALUE|vars.KEY-",
-            help="VALUE is JSON; what is not JSON is a string. KEY- goes back to the default.",
-        ),
-    ],
-    context: ContextOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Change some keys of the configuration of a node; others stay as they are."""
-    with gateway(context) as client:
-        now = client.get(node_path(node, "config")).data
-        wanted = changed_config(now["config"], values)
-        data = client.request("PUT", node_path(node, "config"), body={"config": wanted}, if_match=now["revision"]).data
-    if as_json:
-        print_json(data)
-    else:
-        which = data["version"] or "as of revision " + str(data["revision"])
-        say(f"{node} has configuration {which}" if data["changed"] else f"{node}: nothing changed")
-
-
-def changed_config(config: dict[str, Any], values: list[str]) -> dict[str, Any]:
-    """``config`` with ``values`` applied. Raises :class:`InvalidInput`."""
-
-    result: dict[str, Any] = {"agent": dict(config.get("agent", {})), "vars": dict(config.get("vars", {}))}
-    for text in values:
-        name, equals, raw = text.partition("=")
-        part, dot, key = (name if equals else name.removesuffix("-")).partition(".")
-        if part not in result or not dot or not key or not (equals or name.endswith("-")):
-            raise InvalidInput(
-                f"{text!r} is not understood", field="values", hint="agent.KEY=VALUE, vars.KEY=VALUE or KEY-"
-            )
-        if not equals:
-            result[part].pop(key, None)
-            continue
-        try:
-            result[part][key] = from_json(raw)
-        except UNDECODABLE:
-            result[part][key] = raw
-    return result

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aware_agent.cli.options import ContextOption, JsonOption, gateway
+from aware_agent.cli.options import WHOLE_NUMBER, ContextOption, JsonOption, gateway, integer
 from aware_agent.cli.output import print_json, say
+from aware_agent.cli.versions import print_changes, print_versions
 
 if TYPE_CHECKING:
     from aware_agent.cli.client import Gateway
@@ -21,10 +22,16 @@ FileArgument = Annotated[
 
 
 @app.command("show")
-def show(context: ContextOption = None, as_json: JsonOption = False) -> None:
-    """Show the spec in force, as YAML that plan and apply accept."""
+def show(
+    at: Annotated[
+        int | None, typer.Option("--at", parser=integer(1), metavar=WHOLE_NUMBER, help="As of this revision.")
+    ] = None,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the spec in force, or as it was at a revision, as YAML that plan and apply accept."""
     with gateway(context) as client:
-        data: dict[str, Any] = client.get("/v1/spec").data
+        data: dict[str, Any] = client.get("/v1/spec", at=at).data
     if as_json:
         print_json(data)
         return
@@ -63,6 +70,57 @@ def apply(file: FileArgument, context: ContextOption = None, as_json: JsonOption
         print_json(data)
     else:
         _tell(data, "will")
+
+
+@app.command("history")
+def history(context: ContextOption = None, as_json: JsonOption = False) -> None:
+    """List the versions of the spec that are kept, the newest first."""
+    with gateway(context) as client:
+        data: dict[str, Any] = client.get("/v1/spec/history").data
+    if as_json:
+        print_json(data)
+    else:
+        print_versions(data)
+
+
+@app.command("diff")
+def diff(
+    before: Annotated[int, typer.Argument(parser=integer(1), metavar="FROM", help="Revision to compare from.")],
+    after: Annotated[
+        int | None, typer.Argument(parser=integer(1), metavar="[TO]", help="Revision to compare with. Default: now.")
+    ] = None,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what changed in the spec between two revisions."""
+    with gateway(context) as client:
+        data: dict[str, Any] = client.get("/v1/spec/diff", **{"from": before, "to": after}).data
+    if as_json:
+        print_json(data)
+    else:
+        print_changes(data["changes"])
+
+
+@app.command("rollback")
+def rollback(
+    revision: Annotated[int, typer.Argument(parser=integer(1), metavar="REVISION", help="See aware spec history.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")] = False,
+    context: ContextOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the spec of an earlier revision the one in force again. Fails when somebody else changes it meanwhile."""
+    body, dry = {"revision": revision}, {"dry_run": "true"}
+    with gateway(context) as client:
+        data = client.request("POST", "/v1/spec/rollback", params=dry, body=body).data
+        if data["changed"] and not dry_run:
+            at = data["revision"]  # of the spec that the plan was made for
+            done = client.request("POST", "/v1/spec/rollback", body=body, if_match=at).data
+            data = {**done, "steps": data["steps"]}
+    if as_json:
+        print_json(data)
+        return
+    print_changes(data["changes"])
+    _tell(data, "would" if dry_run else "will")
 
 
 def _body(spec: Any) -> Any:

@@ -54,8 +54,35 @@ def assign(
         free = [r for r in free if r not in chosen]
     for name, caste in spec.castes.items():
         castes[name], free = _relieved(caste, castes[name], records, free, queen)
+    castes = {name: _in_order(members, before.get(name, ())) for name, members in castes.items()}
     missing = {n: c.count - len(castes[n]) for n, c in spec.castes.items() if len(castes[n]) < c.count}
     return Assignment(castes, missing, tuple(_tell(castes, before, records)))
+
+
+def moves(
+    before: Mapping[str, Sequence[str]], after: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, list[str]] | None]:
+    """Who left and who joined each caste that changed, in the order of joining; None for a caste that ended.
+
+    Whoever takes out those who left and appends those who joined gets from ``before`` to ``after``.
+    """
+    changed: dict[str, dict[str, list[str]] | None] = dict.fromkeys(sorted(set(before) - set(after)))
+    for name, members in sorted(after.items()):
+        then, now = before.get(name), set(members)
+        if then is None or list(then) != list(members):
+            old = set(then or ())
+            changed[name] = {
+                "left": [i for i in then or () if i not in now],
+                "joined": [i for i in members if i not in old],
+            }
+    return changed
+
+
+def _in_order(members: Sequence[str], before: Sequence[str]) -> list[str]:
+    """``members`` in the order in which they joined."""
+    now = set(members)
+    stayed = [i for i in dict.fromkeys(before) if i in now]
+    return stayed + [i for i in members if i not in set(stayed)]
 
 
 def _keep(

@@ -35,6 +35,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ``rotation.returning``, ``rotation.finishing``, ``rotation.settled``,
     ``backup.requested``, ``backup.done``, ``backup.failed``, ``colony.restored``,
     ``etcd.cured``, ``etcd.maintained``.
+
+    What is wanted can be had at any revision out of these payloads, oldest first: ``changes`` of ``colony.founded``
+    and ``spec.changed`` (:class:`colony.difference.Difference`, of the spec), ``changes`` of ``config.changed`` (of the
+    configuration of ``subject``, which ``node.removed`` ends), ``castes`` of ``caste.assigned``
+    (:func:`colony.castes.moves`).
     """
 
     id: str  # ULID

@@ -29,7 +29,7 @@ def plan(
 ) -> Plan:
     """Compare specs and say what would follow."""
     alive = sum(r.status in (Status.READY, Status.SUSPECT) for r in records.values())
-    steps = list(_spec_steps(before, after))
+    steps = list(spec_steps(before, after))
     outcome = assign(after, records, castes, queen)
     steps += outcome.sentences
     steps += [f"caste {name} lacks {nodes(count)}" for name, count in outcome.missing.items()]
@@ -46,7 +46,8 @@ def plan(
     )
 
 
-def _spec_steps(before: Spec | None, after: Spec) -> list[str]:
+def spec_steps(before: Spec | None, after: Spec) -> list[str]:
+    """What is new in ``after``, whatever nodes there are: one sentence a change."""
     if before is None:
         return [f"first spec: {nodes(after.size)}"]
     steps = []

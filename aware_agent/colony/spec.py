@@ -17,6 +17,7 @@ from aware_agent.colony.renewal import LIFETIME_S
 from aware_agent.colony.session import SESSION_S
 
 MAX_NODES = 10_000
+MAX_SPEC_BYTES = 256 * 1024  # as JSON: it stands in one transaction with its version and what changed
 MIN_REPLACE_S = 5.0
 MAX_AMOUNT = 1_000_000_000  # of processors, MiB, GiB: more is a slip of the unit
 KEEP_EVENTS = (100, 1_000_000)

@@ -32,7 +32,9 @@ from aware_agent.agent.member.remote_error import revive
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.gateway.errors import AgentHangs, AgentSilent, Busy
 from aware_agent.gateway.idempotency import Keyed
+from aware_agent.gateway.rehearsed import Rehearsed
 from aware_agent.queen.commands import ANSWERS, AnyCommand, Command, Written
+from aware_agent.queen.rehearsal import Rehearsal
 
 log = logging.getLogger(__name__)
 
@@ -161,24 +163,28 @@ class AgentLink:
         request: str,
         settle: Callable[[int], Awaitable[None]],
         keyed: Keyed | None = None,
+        dry: bool = False,
     ) -> A:
         """Have ``command`` carried out under the reign of ``term``; returns when ``settle`` has seen what it wrote.
 
-        Raises what the agent raised, Busy, and :class:`AgentSilent` when nobody knows what became of it.
+        ``dry``: it is rehearsed, which ends in :class:`Rehearsed`. Raises what the agent raised, Busy, and
+        :class:`AgentSilent` when nobody knows what became of it.
         """
         if len(self._waiting) >= MAX_RUNNING:
             raise Busy(f"{MAX_RUNNING} changes are under way already")
         raw = msgspec.Raw(msgspec.msgpack.encode(command))
-        once = keyed.take(command) if keyed else None
+        once = keyed.take(command) if keyed and not dry else None
         answer = await self._exchange(
             lambda number: Do(
-                id=number, term=term, actor=actor, source=source, request=request, once=once, command=raw
+                id=number, term=term, actor=actor, source=source, request=request, once=once, dry=dry, command=raw
             ),
             COMMAND_S,
         )
         if isinstance(answer, Failed):
             raise revive(answer.error)
         assert isinstance(answer, Done)
+        if dry:
+            raise Rehearsed(from_msgpack(answer.result, Rehearsal))
         if keyed and answer.replayed:
             keyed.replayed = True
         await settle(answer.revision)

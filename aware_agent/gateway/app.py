@@ -18,15 +18,18 @@ from aware_agent import __version__
 from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.decoding import plain_reason
 from aware_agent.colony.errors import AwareError, InvalidInput
-from aware_agent.gateway import openapi, problems, standing
+from aware_agent.gateway import freshness, openapi, problems, standing
 from aware_agent.gateway.asgi import App, Headers, Message, Receive, Scope, Send, client_of, cut, deny, refuse
 from aware_agent.gateway.context import GatewayContext
+from aware_agent.gateway.dry_run import DryRunDocument
 from aware_agent.gateway.errors import MethodNotAllowed, NoSuchRoute
 from aware_agent.gateway.hot import HotReads
 from aware_agent.gateway.idempotency import Once
+from aware_agent.gateway.rehearsed import Rehearsed
 from aware_agent.gateway.routes import (
     auth,
     backups,
+    castes,
     check,
     cluster,
     commands,
@@ -49,14 +52,15 @@ from aware_agent.gateway.routes import (
     tokens,
     users,
 )
+from aware_agent.gateway.routing import answer
 from aware_agent.gateway.state import Gateway
 from aware_agent.gateway.warm import warm_up
 
 UNTIMED = frozenset({"/v1/events/stream"})  # they last as long as their reader likes
 
 ROUTERS = (
-    cluster, council, election, spec, nodes, config, commands, queen, events, inventory, auth, users, sessions,
-    tokens, join, renew, rotation, hooks, backups, check, monitoring, health, dashboard,
+    cluster, castes, council, election, spec, nodes, config, commands, queen, events, inventory, auth, users,
+    sessions, tokens, join, renew, rotation, hooks, backups, check, monitoring, health, dashboard,
 )  # fmt: skip
 
 
@@ -80,7 +84,8 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
         if scope["type"] == "http":
-            if scope["method"] != "GET" or not await self._fast(scope, send):
+            plain = scope["method"] == "GET" and not scope["query_string"]
+            if not plain or not await self._fast(scope, send):
                 await self._slow(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
@@ -152,6 +157,7 @@ class GatewayApp:
             return
         if await self.gateway.public.serve(scope, send):
             return
+        await freshness.catch_up(self.gateway.context, scope)
         queens = standing.needs_queen(scope["method"], scope["path"])
         if queens and await standing.send_to_queen(self.gateway.context, scope, send):
             return
@@ -196,6 +202,7 @@ def create_gateway(context: GatewayContext, settings: GatewaySettings | None = N
     for module in ROUTERS:
         app.include_router(module.router)
     app.add_exception_handler(AwareError, _aware)
+    app.add_exception_handler(Rehearsed, _rehearsed)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
@@ -214,6 +221,20 @@ async def _aware(request: Request, error: Exception) -> Response:
     assert isinstance(error, AwareError)
     request.app.state.gateway.refused(request.scope, error)
     return _respond(error)
+
+
+async def _rehearsed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Rehearsed)
+    gateway: Gateway = request.app.state.gateway
+    view, outcome = gateway.context.view(), error.outcome
+    document = DryRunDocument(
+        dry_run=True,
+        changed=outcome.changed,
+        would=list(outcome.sentences),
+        revision=view.revision,
+        term=view.term,
+    )
+    return answer(gateway, document)
 
 
 async def _validation(_: Request, error: Exception) -> Response:

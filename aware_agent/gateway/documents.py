@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from aware_agent.channel.frames import NodeOrder
+from aware_agent.colony.difference import Difference
 from aware_agent.colony.event import Event
 from aware_agent.colony.node import Config
 from aware_agent.colony.seats import Seat
@@ -127,14 +128,16 @@ class SpecChange(Document, frozen=True, kw_only=True):
     surplus_nodes: int
     before: Spec | None
     after: Spec
+    changes: list[Difference]
 
 
-class NodesDocument(Document, frozen=True, kw_only=True):
-    """All nodes, sorted by name."""
+class NodesDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
+    """Nodes, sorted by name; in pages by id. ``next``, here and in all lists: the cursor of the next page, if any."""
 
     revision: int
     term: int
     nodes: tuple[NodeView, ...]
+    next: str | None = None
 
 
 class NodePatch(Body, frozen=True, kw_only=True):
@@ -220,13 +223,14 @@ class EventDocument(Event, frozen=True, kw_only=True):
     revision: int
 
 
-class EventsDocument(Document, frozen=True, kw_only=True):
-    """Events after a revision. ``more`` says that there are more than the limit let through."""
+class EventsDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
+    """Events after a revision. ``more`` says that there are more than the limit let through; ``next`` goes on there."""
 
     revision: int
     oldest: int
     more: bool
     events: list[EventDocument]
+    next: str | None = None
 
 
 class StreamEnd(Document, frozen=True, kw_only=True):
@@ -285,11 +289,12 @@ class SessionDocument(Document, frozen=True, kw_only=True):
     current: bool  # whether it is the one that asks
 
 
-class SessionsDocument(Document, frozen=True, kw_only=True):
+class SessionsDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     """Sessions, the newest first: your own, or for an admin those of everybody."""
 
     revision: int
     sessions: list[SessionDocument]
+    next: str | None = None
 
 
 class Ticket(Document, frozen=True, kw_only=True):
@@ -306,11 +311,12 @@ class UserDocument(Document, frozen=True, kw_only=True):
     role: Role
 
 
-class UsersDocument(Document, frozen=True, kw_only=True):
+class UsersDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     """All users, sorted by name."""
 
     revision: int
     users: list[UserDocument]
+    next: str | None = None
 
 
 class UserBody(Body, frozen=True, kw_only=True):
@@ -350,10 +356,11 @@ class NewJoinToken(JoinTokenDocument, frozen=True, kw_only=True):
     token: str
 
 
-class JoinTokensDocument(Document, frozen=True, kw_only=True):
+class JoinTokensDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     """All join tokens."""
 
     tokens: list[JoinTokenDocument]
+    next: str | None = None
 
 
 class DeniedKey(Document, frozen=True, kw_only=True):
@@ -366,10 +373,11 @@ class DeniedKey(Document, frozen=True, kw_only=True):
     removed_by: str
 
 
-class DeniedKeysDocument(Document, frozen=True, kw_only=True):
+class DeniedKeysDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     """All denied keys, the last one first."""
 
     keys: list[DeniedKey]
+    next: str | None = None
 
 
 class Health(Document, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from aware_agent.colony.errors import AwareError
+from aware_agent.gateway.freshness import HEADER
 from aware_agent.gateway.reads import HOT, NODES, Prepared, accepts_gzip
 from aware_agent.gateway.state import Gateway
 
@@ -18,7 +19,7 @@ Pairs = Sequence[tuple[bytes, bytes]]
 _HOT = {path.encode(): path for path in HOT}
 _NODES = NODES.encode()
 # A request with a body, or with something that has to be seen to.
-_UNUSUAL = frozenset({b"content-length", b"transfer-encoding", b"expect"})
+_UNUSUAL = frozenset({b"content-length", b"transfer-encoding", b"expect", HEADER})
 
 
 class Hot(NamedTuple):

@@ -11,6 +11,7 @@ from aware_agent.gateway import problems
 
 _TEMPLATE = "#/components/schemas/{name}"
 _types: dict[str, type] = {}
+_parts: dict[str, tuple[type, str, type]] = {}
 
 DESCRIPTION = """\
 The gateway of an AWARE colony. Every council member answers reads; what only the queen can do others answer with `307`
@@ -35,6 +36,28 @@ def reference(kind: type) -> dict[str, Any]:
     return {"$ref": _TEMPLATE.format(name=kind.__name__)}
 
 
+def part(kind: type, member: str, item: type) -> dict[str, Any]:
+    """Schema reference to ``kind`` whose list ``member`` tells only some fields of each ``item``."""
+    _parts[f"{kind.__name__}Fields"] = (kind, member, item)
+    return {"$ref": _TEMPLATE.format(name=f"{kind.__name__}Fields")}
+
+
+def _of_parts(components: dict[str, Any]) -> dict[str, Any]:
+    """Their schemas: what is told is as in the whole, and nothing of it is required."""
+    found = {}
+    for name, (kind, member, item) in _parts.items():
+        whole = components[kind.__name__]
+        some = {"type": "object", "properties": components[item.__name__]["properties"], "additionalProperties": False}
+        listed = {**whole["properties"][member], "items": some}
+        found[name] = {
+            **whole,
+            "title": name,
+            "description": f"As {kind.__name__}, with chosen fields of {member}.",
+            "properties": {**whole["properties"], member: listed},
+        }
+    return found
+
+
 def problem_response(description: str) -> dict[str, Any]:
     """A response that is a problem document."""
     content = {problems.MEDIA_TYPE: {"schema": reference(problems.Problem)}}
@@ -48,9 +71,25 @@ def _anything(kind: type) -> dict[str, Any]:
     raise NotImplementedError
 
 
+_BOUNDS = {"ge": "minimum", "le": "maximum"}  # a number that is read strictly keeps pydantic's words for its bounds
+
+
+def _parameter(described: dict[str, Any]) -> dict[str, Any]:
+    """A parameter as it is read: one that may be left out is not null then, it is not there."""
+    schema = dict(described["schema"])
+    given = [kind for kind in schema.pop("anyOf", ()) if kind.get("type") != "null"]
+    schema.update(given[0] if given else {})
+    schema = {_BOUNDS.get(name, name): value for name, value in schema.items() if name not in ("title", "description")}
+    return {**described, "schema": schema}
+
+
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add the schemas, the security scheme and the general part to what the routes say of themselves."""
     _, components = msgspec.json.schema_components(list(_types.values()), ref_template=_TEMPLATE, schema_hook=_anything)
+    components.update(_of_parts(components))
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            operation["parameters"] = [_parameter(one) for one in operation.get("parameters", ())]
     document["info"] = {
         "title": "AWARE gateway",
         "version": __version__,

@@ -9,6 +9,7 @@ from aware_agent.gateway.agent_link import AgentLink
 from aware_agent.gateway.errors import NoQueen
 from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.mirror import SETTLE_S, Mirror
+from aware_agent.gateway.rehearsed import is_rehearsed
 from aware_agent.queen.commands import Command
 
 A = TypeVar("A")
@@ -40,6 +41,7 @@ class QueenClient:
             request=request,
             settle=self._settle,
             keyed=keyed(),
+            dry=is_rehearsed(command),
         )
 
     async def _settle(self, revision: int) -> None:

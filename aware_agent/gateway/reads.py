@@ -158,6 +158,11 @@ class Reads:
         # A copy that hears nothing of etcd for long does not know who reigns, whatever it read last.
         return self._prepared.get(path) or self._prepare(path, view if queen else without_queen(view))
 
+    def view(self) -> ColonyView:
+        """The picture that answers are made of now."""
+        view = self._context.view()
+        return view if self._context.queen() else without_queen(view)
+
     def _prepare(self, path: str, view: ColonyView) -> Prepared | None:
         made = self._document(path, view)
         if made is None:

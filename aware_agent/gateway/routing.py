@@ -5,23 +5,24 @@ from __future__ import annotations
 import http
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
-from pydantic import BeforeValidator
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
-from aware_agent.colony.numbers import whole
 from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.view import NodeView
 from aware_agent.gateway import preconditions
+from aware_agent.gateway.dry_run import DryRunDocument, as_asked
 from aware_agent.gateway.errors import PreconditionFailed, TooLarge
-from aware_agent.gateway.idempotency import keyed
-from aware_agent.gateway.openapi import problem_response, reference
+from aware_agent.gateway.idempotency import WITHOUT, keyed
+from aware_agent.gateway.openapi import part, problem_response, reference
+from aware_agent.gateway.paging import Page, select
 from aware_agent.gateway.reads import accepts_gzip
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen.commands import Command, Written
@@ -42,12 +43,6 @@ async def gateway_of(connection: HTTPConnection) -> Gateway:
     return gateway
 
 
-def _strict(value: object) -> object:
-    return whole(value) if isinstance(value, str) else value
-
-
-# For every number in a query: FastAPI's own reading takes `` 5``, ``+5`` and ``1_000``.
-STRICT = BeforeValidator(_strict)
 Here = Annotated[Gateway, Depends(gateway_of)]
 
 
@@ -72,18 +67,32 @@ def endpoint(
     also: Sequence[int] = (),
     media: str = "application/json",
     many: bool = False,
+    lists: tuple[str, type] | None = None,
+    free_query: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a handler. ``role`` None is open to everybody; ``also`` are statuses of further problems.
 
     ``many``: the answer is a list of documents of that type.
+    ``lists``: the member of the answer that is a list, whose items ``?fields=`` may choose of, and their type.
+    ``free_query``: the query is not made of parameters.
     """
     schema = reference(answer) if answer else {"type": "string"}
-    content = {media: {"schema": {"type": "array", "items": schema} if many else schema}}
-    responses: dict[int | str, dict[str, Any]] = {status: {"content": content}}
-    for code in sorted({*also, *_usual_problems(method, path, role, body)}):
+    if many:
+        schema = {"type": "array", "items": schema}
+    if answer and lists:
+        schema = {"anyOf": [schema, part(answer, *lists)]}
+    dry = takes_dry_run(method, path, role)
+    responses: dict[int | str, dict[str, Any]] = {status: {"content": {media: {"schema": schema}}}}
+    if dry:
+        told = reference(DryRunDocument)
+        both = told if status != 200 else {"anyOf": [schema, told]}
+        said = "Done, or what would be done" if status == 200 else "What would be done"
+        responses[200] = {"content": {media: {"schema": both}}, "description": said}
+    for code in sorted({*also, *_usual_problems(method, path, role, body)} | (set() if free_query else {422})):
         responses[code] = problem_response(http.HTTPStatus(code).phrase)
     responses["default"] = problem_response("Any other problem")
     extra: dict[str, Any] = {"security": [{"bearer": []}] if role else []}
+    extra["parameters"] = _headers(method, dry=dry, role=role)
     if role:
         extra["x-aware-role"] = str(role)
     if body:
@@ -94,9 +103,31 @@ def endpoint(
         status_code=status,
         response_class=Response,
         responses=responses,
-        dependencies=[Depends(_gate(role))] if role else [],
+        dependencies=[
+            *([Depends(_gate(role))] if role else []),
+            *([] if free_query else [Depends(_known_query)]),
+            *([Depends(as_asked)] if dry else []),
+        ],
         openapi_extra=extra,
     )
+
+
+def _headers(method: str, *, dry: bool, role: Role | None) -> list[dict[str, Any]]:
+    """Headers that are read before a route is: they are told here, for every route that they are for."""
+    if method == "GET" and role:
+        said = "a revision that the answer has to be as new as; a member that is behind waits a moment, then says 503"
+        revision = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+        return [{"name": "X-Aware-Min-Revision", "in": "header", "description": said, "schema": revision}]
+    if dry:
+        said = "a key of your own for this write: sent again with it, it changes nothing a second time"
+        key = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[ -~]+$"}
+        return [{"name": "Idempotency-Key", "in": "header", "description": said, "schema": key}]
+    return []
+
+
+def takes_dry_run(method: str, path: str, role: Role | None) -> bool:
+    """Whether a write takes ``dry_run``: all but those that prove themselves by what they carry, which holds once."""
+    return role is not None and method in _WRITES and not path.startswith(WITHOUT)
 
 
 def _usual_problems(method: str, path: str, role: Role | None, body: type | None) -> set[int]:
@@ -124,6 +155,26 @@ def _gate(role: Role) -> Callable[[Request], Awaitable[None]]:
         request.state.principal = principal
 
     return gate
+
+
+async def _known_query(request: Request) -> None:
+    """Dependency: a parameter that nobody reads, or twice one that is read once, is no success."""
+    if not request.scope["query_string"]:
+        return
+    known = _parameters(request)
+    for name, values in parse_qs(request.scope["query_string"].decode("latin-1"), keep_blank_values=True).items():
+        if name not in known:
+            takes = f"this takes {', '.join(known)}" if known else "this takes none"
+            raise InvalidInput(f"unknown query parameter {name[:80]!r}", field=name[:80], hint=takes)
+        if len(values) > 1 and not known[name]:
+            raise InvalidInput(f"query parameter {name} is given {len(values)} times", field=name)
+
+
+def _parameters(request: Request) -> dict[str, bool]:
+    """Names of the query parameters of a route as they are described, and whether one may be repeated."""
+    described = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    taken = [one for one in described.get("parameters", ()) if one["in"] == "query"]
+    return {one["name"]: one["schema"].get("type") == "array" for one in taken}
 
 
 async def read_bytes(request: Request) -> bytes:
@@ -160,6 +211,11 @@ def answer(
     if revision is not None:
         response.headers["etag"] = (tag or preconditions.etag(revision, body)).decode()
     return response
+
+
+def listing(gateway: Gateway, page: Page, document: msgspec.Struct, member: str, item: type) -> Response:
+    """The answer of a list: ``document``, or only the fields of its items that were asked for."""
+    return answer(gateway, document if page.fields is None else select(document, member, item, page.fields))
 
 
 class Hot(Response):

@@ -15,6 +15,7 @@ from aware_agent.colony.names import Kind, check_name
 from aware_agent.colony.quota import require_room
 from aware_agent.queen.certificates import neighbours
 from aware_agent.queen.commands import NewToken
+from aware_agent.queen.rehearsal import about_to
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written
 from aware_agent.security.pki import ca_pin
@@ -62,6 +63,7 @@ class AccessCommands:
         ca = self._writer.reader.vital("ca", CaRecord)
         if ca is None:
             raise Conflict("this colony has no CA", hint="found it: aware colony found")
+        about_to(f"{actor} makes a join token")  # a rehearsal makes no secret
         token = make_token(ca_pin(ca.certificate.encode()), os.urandom(RANDOM_BYTES))
         key = self._writer.key("tokens", token.id)
         now = time.time()
@@ -141,6 +143,7 @@ class AccessCommands:
         """Refuse what ``jti`` names from now on; remembered until it would have expired anyway."""
         ttl = max(1, int(expires_at - time.time()) + 60)
         async with self._writer.writing():
+            about_to(f"{actor} revokes a token or signed URL")
             lease = await self._client.grant(ttl)
             key = self._writer.key("revoked", jti)
             line = EventDraft("token.revoked", actor, f"{actor} revoked a token or signed URL")

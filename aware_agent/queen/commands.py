@@ -116,6 +116,14 @@ class PutConfig(Command[Written], frozen=True, kw_only=True, tag="put-config"):
     if_revision: int | None = None
 
 
+class RollBackConfig(Command[Written], frozen=True, kw_only=True, tag="roll-back-config"):
+    """Put the configuration again that was in force at ``revision``."""
+
+    node: str
+    revision: int
+    if_revision: int | None = None
+
+
 class RemoveNode(Command[Written], frozen=True, kw_only=True, tag="remove-node"):
     """Forget a node; one that lives needs ``force``."""
 
@@ -146,6 +154,13 @@ class PutSpec(Command[Written], frozen=True, kw_only=True, tag="put-spec"):
     """Want something else."""
 
     spec: Spec
+    if_revision: int | None = None
+
+
+class RollBackSpec(Command[Written], frozen=True, kw_only=True, tag="roll-back-spec"):
+    """Want again what was wanted at ``revision``."""
+
+    revision: int
     if_revision: int | None = None
 
 
@@ -318,11 +333,13 @@ class EndCheck(Command[Written], frozen=True, kw_only=True, tag="end-check"):
 AnyCommand = (
     ChangeNode
     | PutConfig
+    | RollBackConfig
     | RemoveNode
     | AllowKey
     | OrderNode
     | ReadChannel
     | PutSpec
+    | RollBackSpec
     | StepDown
     | Transfer
     | MoveSeat

@@ -18,9 +18,11 @@ from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.check import CheckCommands
 from aware_agent.queen.council_commands import CouncilCommands
 from aware_agent.queen.hooks import HookCommands
+from aware_agent.queen.node_config import ConfigCommands
 from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.once import CHECKS, Answer, OnceBook
 from aware_agent.queen.orders import NodeOrders
+from aware_agent.queen.rehearsal import Rehearsal, WouldAct, rehearsing
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.wishes import WishCommands
@@ -46,6 +48,7 @@ class Verbs(NamedTuple):
     """Who knows how to do things."""
 
     nodes: NodeCommands
+    configs: ConfigCommands
     orders: NodeOrders
     wishes: WishCommands
     council: CouncilCommands
@@ -89,6 +92,7 @@ class CommandTable:
         self._quotas = quotas
         self._handlers = {
             **_nodes(verbs.nodes),
+            **_configs(verbs.configs),
             **_channels(verbs.orders),
             **_wishes(verbs.wishes, verbs.council),
             **_access(verbs.access),
@@ -103,6 +107,15 @@ class CommandTable:
         # A renewal writes history only and takes each request once: repeated, it would refuse itself.
         again = self._first if isinstance(command, do.Renew) else self._writer.repeated(self._first)
         return await again(command, caller)
+
+    async def rehearse(self, command: do.AnyCommand, caller: Caller) -> Rehearsal:
+        """Carry ``command`` out up to its first effect, and say what would come of it. Raises as :meth:`run` does."""
+        with rehearsing():
+            try:
+                await self._handlers[type(command)](command, caller)
+            except WouldAct as would:
+                return Rehearsal(changed=True, sentences=would.sentences)
+        return Rehearsal(changed=False)
 
     async def _first(self, command: do.AnyCommand, caller: Caller) -> Outcome:
         handler = self._handlers[type(command)]
@@ -146,9 +159,17 @@ def _nodes(nodes: NodeCommands) -> dict[type, Handler]:
             if_revision=c.if_revision,
             actor=by.actor,
         ),
-        do.PutConfig: lambda c, by: nodes.put_config(c.node, c.config, if_revision=c.if_revision, actor=by.actor),
         do.AllowKey: lambda c, by: nodes.allow_key(c.key, actor=by.actor),
         do.RemoveNode: lambda c, by: nodes.remove_node(c.node, force=c.force, actor=by.actor),
+    }
+
+
+def _configs(configs: ConfigCommands) -> dict[type, Handler]:
+    return {
+        do.PutConfig: lambda c, by: configs.put_config(c.node, c.config, if_revision=c.if_revision, actor=by.actor),
+        do.RollBackConfig: lambda c, by: configs.roll_back_config(
+            c.node, c.revision, if_revision=c.if_revision, actor=by.actor
+        ),
     }
 
 
@@ -162,6 +183,7 @@ def _channels(orders: NodeOrders) -> dict[type, Handler]:
 def _wishes(wishes: WishCommands, council: CouncilCommands) -> dict[type, Handler]:
     return {
         do.PutSpec: lambda c, by: wishes.put_spec(c.spec, if_revision=c.if_revision, actor=by.actor),
+        do.RollBackSpec: lambda c, by: wishes.roll_back_spec(c.revision, if_revision=c.if_revision, actor=by.actor),
         do.StepDown: lambda _, by: wishes.step_down(actor=by.actor),
         do.Transfer: lambda c, by: wishes.transfer(c.node, actor=by.actor),
         do.MoveSeat: lambda c, by: council.move_seat(c.source, c.target, actor=by.actor),

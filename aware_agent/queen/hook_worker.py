@@ -23,6 +23,7 @@ from aware_agent.queen.hooks import describe
 from aware_agent.queen.loop import Loop
 from aware_agent.queen.overview import HOOKS
 from aware_agent.queen.runner import Outcome
+from aware_agent.queen.wishes import spec_change
 from aware_agent.queen.writer import EventDraft, FencedWriter
 from aware_agent.store import ops
 from aware_agent.store.errors import StoreError
@@ -98,17 +99,15 @@ class HookWorker:
             data = self._writer.reader.data()
             if data.spec is None:
                 raise Conflict("the colony has no spec yet")
-            key = self._writer.key("spec")
             try:
                 after = scaled(data.spec, record.order)
             except AwareError as error:  # it was possible when it was accepted
                 await self._close(record.id, Outcome(ok=False, message=str(error)))
                 return
             message = f"size {data.spec.size} became {after.size}"
-            line = EventDraft("spec.changed", after.colony, f"{message}: {describe(record.order)}", Severity.NOTICE)
-            change = ops.put(key, msgspec.json.encode(after))
-            guard = ops.modified(key, data.spec_revision)
-            await self._close(record.id, Outcome(ok=True, message=message), ([change], [line], [guard]))
+            said = f"{message}: {describe(record.order)}"
+            changes, line, guard = spec_change(self._writer, after, record.actor, said)
+            await self._close(record.id, Outcome(ok=True, message=message), (changes, [line], [guard]))
 
     async def _play(self, record: HookRecord) -> None:
         """Wait if the order says so, then run the operation's playbook."""

@@ -1,4 +1,4 @@
-"""What operators change about nodes: labels, cordon, configuration, removal."""
+"""What operators change about nodes: labels, cordon, removal."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from aware_agent.colony.addresses import check_pinned
 from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.event import Severity
 from aware_agent.colony.names import MAX_LABELS, check_labels
-from aware_agent.colony.node import Config, Record, Status, check_config
+from aware_agent.colony.node import Record, Status
+from aware_agent.queen import versions
 from aware_agent.queen.certificates import neighbours
 from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written, require_revision
 from aware_agent.security.records import DeniedRecord
 from aware_agent.store import ops
-
-MAX_CONFIG_BYTES = 64 * 1024
 
 
 class NodeCommands:
@@ -63,26 +62,6 @@ class NodeCommands:
                 [ops.put(key, msgspec.json.encode(after))], [line], actor, [ops.modified(key, revision)]
             )
 
-    async def put_config(self, node_id: str, config: Config, *, if_revision: int | None, actor: str) -> Written:
-        """Replace a node's configuration. ``if_revision`` 0 means: only if it has none yet."""
-        raw = msgspec.json.encode(config)
-        if len(raw) > MAX_CONFIG_BYTES:
-            raise InvalidInput(
-                f"the configuration has {len(raw)} bytes", field="config", hint=f"at most {MAX_CONFIG_BYTES}"
-            )
-        check_config(config)
-        async with self._writer.writing():
-            record, _ = node_record(self._writer, node_id)
-            key = self._writer.key("config", record.id)
-            stored = self._writer.projection.get(key)
-            current = stored.mod_revision if stored else 0
-            require_revision(current, if_revision)
-            if stored is not None and stored.value == raw:
-                return self._writer.unchanged(current)
-            line = EventDraft("config.changed", record.id, f"configuration of {record.name} changed")
-            guard = ops.modified(key, current) if stored else ops.absent(key)
-            return await self._writer.commit([ops.put(key, raw)], [line], actor, [guard])
-
     async def remove_node(self, node_id: str, *, force: bool, actor: str) -> Written:
         """Forget a node: its agent stops, its certificate is not renewed and opens nothing in etcd, its key is denied.
 
@@ -111,6 +90,7 @@ class NodeCommands:
 
     async def _forget(self, node: str, revision: int, line: EventDraft, more: list[ops.Op], actor: str) -> Written:
         changes = [ops.delete(self._writer.key(kind, node)) for kind in ("nodes", "config", "presence")]
+        changes.append(versions.forget(self._writer, versions.config(node)))
         guard = ops.modified(self._writer.key("nodes", node), revision)
         written = await self._writer.commit([*changes, *more], [line], actor, [guard])
         await self._users.dismiss(node)

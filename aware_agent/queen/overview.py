@@ -9,10 +9,12 @@ import msgspec
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.colony import plan as planning
 from aware_agent.colony.backup import BackupLog, BackupPolicy, due_at
-from aware_agent.colony.errors import InvalidInput, NotFound
+from aware_agent.colony.decoding import UNDECODABLE, from_plain
+from aware_agent.colony.errors import AwareError, Conflict, InvalidInput, NotFound
 from aware_agent.colony.hook import HookRecord
 from aware_agent.colony.plan import Plan
 from aware_agent.colony.spec import Spec, check_apart, check_spec
+from aware_agent.queen import versions
 from aware_agent.security.records import DeniedRecord
 from aware_agent.security.token import TokenRecord
 
@@ -74,3 +76,21 @@ def plan_spec(reader: ColonyReader, spec: Spec) -> Plan:
         raise InvalidInput(f"spec: it is for colony {spec.colony!r}, this is {reader.keys.colony!r}", field="colony")
     data = reader.data()
     return planning.plan(data.spec, spec, records, data.castes, data.queen_record.id if data.queen_record else "")
+
+
+def spec_to_return_to(reader: ColonyReader, revision: int) -> Spec:
+    """The spec that was in force at ``revision``, if this colony can have it now.
+
+    Raises NotFound, VersionForgotten, and Conflict that says why it is not possible any more.
+    """
+    kept = versions.wanted(versions.history(reader, versions.SPEC), revision, "spec")
+    try:
+        spec = from_plain(kept.version.value, Spec)
+        plan_spec(reader, spec)
+    except UNDECODABLE as error:
+        raise Conflict(f"the spec of revision {kept.revision} cannot be read: {error}") from error
+    except AwareError as error:
+        raise Conflict(
+            f"the spec of revision {kept.revision} is not possible any more: {error.message}", hint=error.hint
+        ) from error
+    return spec

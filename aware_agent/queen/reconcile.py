@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from aware_agent.colony.castes import assign
+from aware_agent.colony.castes import assign, moves
 from aware_agent.colony.event import Severity
 from aware_agent.colony.liveness import Verdict, judge
 from aware_agent.colony.node import Status
@@ -157,7 +157,12 @@ class Reconciler:
         outcome = assign(data.spec, records, data.castes, self._me, spare_queen=spare_queen)
         if outcome.castes == {name: list(members) for name, members in data.castes.items()}:
             return bool(outcome.missing)
-        lines = [EventDraft("caste.assigned", data.colony, sentence) for sentence in outcome.sentences[:CHUNK]]
+        told = {"castes": moves(data.castes, outcome.castes)}  # the first event tells all, however many follow
+        first, *others = outcome.sentences[:CHUNK] or ("nobody changes castes, which are others now",)
+        lines = [
+            EventDraft("caste.assigned", data.colony, first, payload=told),
+            *(EventDraft("caste.assigned", data.colony, sentence) for sentence in others),
+        ]
         await self._writer.commit(
             [ops.put(self._writer.key("castes"), msgspec.json.encode(outcome.castes))], lines, ACTOR
         )

@@ -33,6 +33,7 @@ from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.history import History
 from aware_agent.queen.hook_worker import HookWorker
 from aware_agent.queen.hooks import HookCommands
+from aware_agent.queen.node_config import ConfigCommands
 from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.once import OnceBook
 from aware_agent.queen.orders import NodeOrders
@@ -75,6 +76,7 @@ class Reign:
         self._drain = Drain(writer, node.id, wishes, council)
         verbs = Verbs(
             nodes=NodeCommands(writer, node.id, self._users),
+            configs=ConfigCommands(writer),
             orders=NodeOrders(writer, node.member, present),
             wishes=wishes,
             council=council,
@@ -130,7 +132,11 @@ class Reign:
         except UNDECODABLE as error:
             raise InvalidInput(f"this is no command: {error}") from error
         log.debug("%s asks for %s", do.actor, type(command).__name__, extra={"fields": {"request": do.request}})
-        outcome = await self._commands.run(command, Caller(do.actor, do.source, do.once))
+        caller = Caller(do.actor, do.source, do.once)
+        if do.dry:
+            rehearsal = msgspec.Raw(msgspec.msgpack.encode(await self._commands.rehearse(command, caller)))
+            return Done(id=do.id, revision=self._writer.last_written, result=rehearsal, replayed=False)
+        outcome = await self._commands.run(command, caller)
         result = msgspec.Raw(msgspec.msgpack.encode(outcome.result))
         return Done(id=do.id, revision=self._writer.last_written, result=result, replayed=outcome.replayed)
 

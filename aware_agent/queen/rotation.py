@@ -36,6 +36,7 @@ from aware_agent.colony.verification import Evidence, RotationReport, verify
 from aware_agent.queen.certificates import CA, COUNCIL_CA, OTHER_SECRET, Certificates, encode_ca, other
 from aware_agent.queen.etcd_probe import EtcdProbe
 from aware_agent.queen.loop import Loop
+from aware_agent.queen.rehearsal import about_to
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written
 from aware_agent.security import pki
 from aware_agent.security.keyring import fingerprint, proof, share
@@ -134,6 +135,7 @@ class Rotation:
         decision = decide(before, event, time.time())
         if decision.trust == before:
             return self._writer.unchanged(self._writer.revision(self._key("pki")))
+        about_to(decision.message)  # a rehearsal makes no CA and no secret
         trust, changes = decision.trust, []
         for effect in decision.effects:
             match effect:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import msgspec
 
+from aware_agent.colony.difference import differences, plain
 from aware_agent.colony.election import Resign
-from aware_agent.colony.errors import Conflict, NotFound
+from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.event import Severity
 from aware_agent.colony.node import Status
-from aware_agent.colony.spec import Spec
-from aware_agent.queen import overview
+from aware_agent.colony.spec import MAX_SPEC_BYTES, Spec
+from aware_agent.colony.version import SPEC_BOUNDS
+from aware_agent.queen import overview, versions
+from aware_agent.queen.rehearsal import about_to
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written, require_revision
 from aware_agent.store import ops
 
@@ -28,15 +31,26 @@ class WishCommands:
         """Want something else. Castes follow by themselves."""
         overview.plan_spec(self._writer.reader, spec)  # what cannot be is refused before the write lock is waited for
         async with self._writer.writing():
-            data = self._writer.reader.data()
-            require_revision(data.spec_revision, if_revision)
-            if data.spec == spec:
-                return self._writer.unchanged(data.spec_revision)
-            key = self._writer.key("spec")
-            steps = overview.plan_spec(self._writer.reader, spec).steps
-            line = EventDraft("spec.changed", spec.colony, "; ".join(steps[:3]) or "spec changed", Severity.NOTICE)
-            guard = ops.modified(key, data.spec_revision) if data.spec_revision else ops.absent(key)
-            return await self._writer.commit([ops.put(key, msgspec.json.encode(spec))], [line], actor, [guard])
+            return await self._put(spec, if_revision, actor, "")
+
+    async def roll_back_spec(self, revision: int, *, if_revision: int | None, actor: str) -> Written:
+        """Want again what was wanted at ``revision``, by a new write.
+
+        Raises NotFound and VersionForgotten when that is not known, Conflict when it is not possible any more.
+        """
+        async with self._writer.writing():
+            spec = overview.spec_to_return_to(self._writer.reader, revision)
+            return await self._put(spec, if_revision, actor, f"back to the spec of revision {revision}: ")
+
+    async def _put(self, spec: Spec, if_revision: int | None, actor: str, lead: str) -> Written:
+        data = self._writer.reader.data()
+        require_revision(data.spec_revision, if_revision)
+        if data.spec == spec:
+            return self._writer.unchanged(data.spec_revision)
+        steps = overview.plan_spec(self._writer.reader, spec).steps
+        said = lead + ("; ".join(steps[:3]) or "spec changed")
+        changes, line, guard = spec_change(self._writer, spec, actor, said)
+        return await self._writer.commit(changes, [line], actor, [guard])
 
     async def step_down(self, *, actor: str) -> Written:
         """Hand over to the heir. Refused when nobody could take over."""
@@ -63,6 +77,25 @@ class WishCommands:
 
     async def _resign(self, to: str, actor: str) -> Written:
         written = Written(self._writer.reader.view().revision, self._writer.term, True)
+        about_to(f"{actor} hands the reign over")
         await self._writer.remember(written)  # a moment later this reign writes nothing any more
         self._tell(Resign(to, f"asked by {actor}"))
         return written
+
+
+def spec_change(
+    writer: FencedWriter, spec: Spec, actor: str, said: str
+) -> tuple[list[ops.Op], EventDraft, ops.Compare]:
+    """What puts ``spec``: the writes, the event that tells from what to what, and what has to hold.
+
+    Raises InvalidInput for one that is too large to be kept in every version.
+    """
+    raw = msgspec.json.encode(spec)
+    if len(raw) > MAX_SPEC_BYTES:
+        raise InvalidInput(f"spec: it has {len(raw)} bytes", hint=f"at most {MAX_SPEC_BYTES}")
+    data, key = writer.reader.data(), writer.key(versions.SPEC)
+    told = {"changes": msgspec.to_builtins(differences(plain(data.spec), plain(spec)))}
+    line = EventDraft("spec.changed", spec.colony, said, Severity.NOTICE, told)
+    kept = versions.keep(writer, versions.SPEC, spec, SPEC_BOUNDS, actor=actor, message=said)
+    guard = ops.modified(key, data.spec_revision) if data.spec_revision else ops.absent(key)
+    return [ops.put(key, raw), *kept], line, guard

@@ -11,6 +11,7 @@ from aware_agent.agent.history import put_event
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.colony.errors import AwareError, Conflict, Deposed
 from aware_agent.colony.event import EventDraft
+from aware_agent.queen import rehearsal
 from aware_agent.queen.commands import Written
 from aware_agent.queen.once import pending
 from aware_agent.store import ops
@@ -101,6 +102,7 @@ class FencedWriter:
         """
         if self._closed:
             raise Deposed(self.term)
+        rehearsal.about_to(*(line.message for line in lines))
         history = [put_event(self.reader.keys, line, term=self.term, actor=actor) for line in lines]
         run = pending()
         kept, absent = run.begin(answer) if run else ([], [])

@@ -37,6 +37,8 @@ key                 value                                       written by
 ``tokens/<id>``     join token, verifiers only                  queen
 ``users/<name>``    password hash, role                         queen
 ``revoked/<jti>``   revoked token or signed URL, on a lease     queen
+``versions/...``    ``spec/<n>``, ``config/<id>/<n>``:          queen; founder
+                    :class:`colony.version.Version`
 ==================  ==========================================  ============================
 
 A council member watches one range, :meth:`Keys.member_range`: ``nodes/`` to ``queen-handover`` are neighbours on

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.link import Facts
 from aware_agent.colony.event import Event, EventDraft
@@ -13,7 +15,9 @@ from aware_agent.colony.spec import CasteSpec
 from aware_agent.gateway.errors import AgentHangs, NoQueen
 from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.mirror import Mirror
+from aware_agent.gateway.rehearsed import Rehearsed, is_rehearsed
 from aware_agent.queen import commands as do
+from aware_agent.queen.rehearsal import Rehearsal
 from aware_agent.queen.reign import Reign
 from aware_agent.security.jwt import token_key
 from aware_agent.security.password import hash_password
@@ -181,10 +185,12 @@ class MemoryCommands:
         memory = self._context.memory
         if self._reign is None or self._reign.term != memory.term:
             self._reign = memory.reign(resign=self.wishes.append)
-        request_key = keyed()
-        done = await memory.execute(
-            self._reign, command, actor=actor, source=source, once=request_key.take(command) if request_key else None
-        )
+        dry = is_rehearsed(command)
+        request_key = None if dry else keyed()
+        once = request_key.take(command) if request_key else None
+        done = await memory.execute(self._reign, command, actor=actor, source=source, once=once, dry=dry)
+        if dry:
+            raise Rehearsed(msgspec.msgpack.decode(done.result, type=Rehearsal))
         if request_key and done.replayed:
             request_key.replayed = True
         return memory.answer(command, done)

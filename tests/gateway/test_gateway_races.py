@@ -71,6 +71,8 @@ WRITES: dict[str, tuple[str, Any]] = {
     "PUT /v1/nodes/{node}/config": (f"/v1/nodes/{NODE}/config", CONFIG),
     "DELETE /v1/nodes/{node}": (f"/v1/nodes/{NODE}?force=true", None),
     "PUT /v1/spec": ("/v1/spec", {"colony": "demo", "size": 4}),
+    "POST /v1/spec/rollback": ("/v1/spec/rollback", {}),
+    "POST /v1/nodes/{node}/config/rollback": (f"/v1/nodes/{NODE}/config/rollback", {}),
     "PUT /v1/users/{name}": ("/v1/users/vera", {"role": "operator"}),
     "DELETE /v1/users/{name}": ("/v1/users/vera", None),
     "POST /v1/tokens": ("/v1/tokens", {"uses": 2}),
@@ -250,6 +252,8 @@ class Queen:
             body = msgspec.json.decode(msgspec.json.encode(body).replace(b"{refresh}", self.refresh.encode()))
         if route == "PUT /v1/spec":
             body["colony"] = self.keys.colony
+        if route.endswith("/rollback"):
+            body = {"revision": await self._left(http, path.removesuffix("/rollback"))}
         path = path.replace("{token}", self.material.token.id).replace("{session}", SESSION)
         if "{denied}" in path:
             pin = "p" * 43
@@ -258,6 +262,15 @@ class Queen:
             await self.projection.wait_revision(put, 20.0)
             path = path.replace("{denied}", pin)
         return {"method": route.split(" ", maxsplit=1)[0], "url": path, "json": body}
+
+    async def _left(self, http: httpx.AsyncClient, path: str) -> int:
+        """A revision at which something else was put than what is in force now."""
+        puts: list[Any] = [{"config": {"vars": {"a": number}}} for number in (5, 6)]
+        if path == "/v1/spec":
+            puts = [{"colony": self.keys.colony, "size": size} for size in (5, 6)]
+        revisions = [(await http.put(path, json=put)).json()["revision"] for put in puts]
+        await self.projection.wait_revision(revisions[-1], 20.0)
+        return int(revisions[0])
 
 
 @pytest.fixture

@@ -20,12 +20,20 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/v1/cluster", VIEW, None),
     ("GET", "/v1/spec", VIEW, None),
     ("PUT", "/v1/spec", CHANGE, SPEC),
+    ("GET", "/v1/spec/history", VIEW, None),
+    ("GET", "/v1/spec/diff", VIEW, None),
+    ("POST", "/v1/spec/rollback", CHANGE, {"revision": 1}),
+    ("GET", "/v1/castes", VIEW, None),
+    ("GET", "/v1/castes/{name}", VIEW, None),
     ("GET", "/v1/nodes", VIEW, None),
     ("GET", "/v1/nodes/{node}", VIEW, None),
     ("PATCH", "/v1/nodes/{node}", CHANGE, {"cordoned": True}),
     ("DELETE", "/v1/nodes/{node}", GOVERN, None),
     ("GET", "/v1/nodes/{node}/config", VIEW, None),
     ("PUT", "/v1/nodes/{node}/config", CHANGE, {"config": {"vars": {"a": 1}}}),
+    ("GET", "/v1/nodes/{node}/config/history", VIEW, None),
+    ("GET", "/v1/nodes/{node}/config/diff", VIEW, None),
+    ("POST", "/v1/nodes/{node}/config/rollback", CHANGE, {"revision": 1}),
     ("GET", "/v1/denied-keys", GOVERN, None),
     ("DELETE", "/v1/denied-keys/{key}", GOVERN, None),
     ("POST", "/v1/nodes/{node}/commands", CHANGE, {"command": {"type": "log-level", "level": "debug"}}),
@@ -143,6 +151,11 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
         "/v1/hooks/{hook_id}": (404,),
         "/v1/council/move": (409,),
         "/v1/check/{run}": (200, 404),
+        "/v1/castes/{name}": (404,),  # the name is a user's
+        "/v1/spec/diff": (422,),  # from which revision?
+        "/v1/nodes/{node}/config/diff": (422,),
+        "/v1/spec/rollback": (404, 410),  # there was nothing at revision 1
+        "/v1/nodes/{node}/config/rollback": (404,),
     }.get(path, (200, 201, 202))
     assert response.status_code in expected
 

@@ -53,7 +53,7 @@ def test_a_drained_node_serves_until_another_that_fits_is_free() -> None:
     before = {"web": ["n1", "n2"], "store": ["n3"]}
     drained = {**FIVE, "n1": a_record("n1", vcpus=8, cordoned=True, drained=True)}
     outcome = assign(spec(web=want(2), store=want(1)), drained, before)
-    assert outcome.castes == {"web": ["n4", "n2"], "store": ["n3"]}
+    assert outcome.castes == {"web": ["n2", "n4"], "store": ["n3"]}
     assert outcome.sentences == ("n4 joins caste web", "n1 leaves caste web")
     nobody = assign(spec(web=want(2, vcpus=8)), drained, {"web": ["n1"]})
     assert nobody.castes == {"web": ["n1"]}

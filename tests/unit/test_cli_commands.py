@@ -115,9 +115,67 @@ def test_reads_as_json(queen: FakeGateway, aware: Run, arguments: tuple[str, ...
     assert isinstance(json.loads(result.stdout), dict)
 
 
-def test_nodes_can_be_chosen(queen: FakeGateway, aware: Run) -> None:
-    shown = json.loads(aware("nodes", "list", "--caste", "web", "--json").stdout)
+def test_nodes_can_be_chosen(demo: Colony, queen: FakeGateway, aware: Run) -> None:
+    """By the gateway: what is wrong with a filter is said there."""
+    queen.say("GET /v1/nodes", {"revision": 42, "term": 7, "nodes": [node("demo-2", caste="web")]})
+    shown = json.loads(aware("nodes", "list", "--caste", "web", "--label", "disk=ssd", "--zone", "a", "--json").stdout)
     assert [one["name"] for one in shown["nodes"]] == ["demo-2"]
+    assert queen.asked[-1].query == {"caste": "web", "label": "disk=ssd", "zone": "a"}
+    assert not (demo.directory / "context.members.json").exists(), "some of the nodes are not all the members"
+
+
+VERSION = {
+    "revision": 6, "version": 2, "at": 1.8e9, "actor": "ada", "term": 7, "message": "size 2 -> 3", "current": True,
+}  # fmt: skip
+OLDER = {**VERSION, "revision": 5, "version": 1, "at": 0.0, "actor": "", "message": "past\x1b[2J", "current": False}
+DIFF = {"from": 5, "to": 6, "steps": [], "changes": [{"path": ["size"], "from": 2, "to": 3}]}
+
+
+@pytest.mark.parametrize(
+    ("noun", "path"),
+    [(("spec",), "/v1/spec"), (("nodes", "config"), "/v1/nodes/demo-2/config")],
+    ids=["spec", "config"],
+)
+def test_versions_are_listed_compared_and_put_again(
+    queen: FakeGateway, aware: Run, noun: tuple[str, ...], path: str
+) -> None:
+    which = ["demo-2"] if len(noun) > 1 else []
+    queen.say(f"GET {path}/history", {"oldest": 5, "versions": [VERSION, OLDER]})
+    table = aware(*noun, "history", *which).stdout
+    assert "6 *" in table
+    assert "size 2 -> 3" in table
+    assert "what was before revision 5 is not kept any more" in table
+    assert "\x1b" not in table
+    queen.say(f"GET {path}/diff", DIFF)
+    assert aware(*noun, "diff", *which, "5").stdout == "size: 2 -> 3\n"
+    assert queen.asked[-1].query == {"from": "5"}
+    outcome = {"changed": True, "revision": 6, "steps": ["size 3 -> 2"], "changes": DIFF["changes"]}
+    queen.say(f"POST {path}/rollback", outcome)
+    done = aware(*noun, "rollback", *which, "5")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("size: 2 -> 3\n")
+    dry, real = [ask for ask in queen.asked if ask.method == "POST"]
+    assert (dry.query, dry.body) == ({"dry_run": "true"}, {"revision": 5})
+    assert (real.query, real.body, real.headers["If-Match"]) == ({}, {"revision": 5}, '"6"')
+    assert aware(*noun, "rollback", *which, "5", "--dry-run").exit_code == 0
+    assert queen.asked[-1].query == {"dry_run": "true"}
+    assert aware(*noun, *(("get", "demo-2") if which else ("show",)), "--at", "5").exit_code == 0
+    assert queen.asked[-1].query == {"at": "5"}
+    assert aware(*noun, "rollback", *which, "x").exit_code == 2
+
+
+def test_castes_say_why_they_are_short(queen: FakeGateway, aware: Run) -> None:
+    caste = {
+        "name": "web", "wanted": 2, "requires": {"vcpus": 4}, "members": [{"id": "1", "name": "demo-2"}], "missing": 1,
+        "could": [], "reason": "1 of 2 are missing: of the other nodes 1 cordoned",
+    }  # fmt: skip
+    queen.say("GET /v1/castes", {"revision": 42, "castes": [caste]})
+    queen.say("GET /v1/castes/web", caste)
+    for shown in (aware("castes", "list"), aware("castes", "show", "web")):
+        assert shown.exit_code == 0
+        for words in ("web", "demo-2", "of the other nodes 1 cordoned"):
+            assert words in shown.stdout
+    assert aware("castes", "show", "nobody").exit_code == 4
 
 
 def test_inventory_speaks_the_script_protocol(queen: FakeGateway, aware: Run) -> None:

@@ -100,7 +100,8 @@ async def test_founding_writes_all_in_one_revision_and_a_second_time_nothing(etc
     event = next(name for name in kept if name.startswith("events/"))
     founder = f"nodes/{base.founder_id}"
     assert set(kept) == {
-        "colony", "ca", "council-ca", "spec", "users/admin", f"tokens/{base.token.id}", founder, event,
+        "colony", "ca", "council-ca", "spec", "versions/spec/0000000001", "users/admin", f"tokens/{base.token.id}",
+        founder, event,
     }  # fmt: skip
     check_values(keys, base, {name: value for name, (value, _) in kept.items()}, event)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aware_agent.cli.nodes import node_path
+from aware_agent.cli.node_argument import node_path
 
 TEXT = "Zürich 東"
 LOCALES = {
@@ -88,7 +88,8 @@ def test_the_agent_reads_its_settings(locale: str, tmp_path: Path) -> None:
 def test_arguments_are_asked_for_as_they_were_meant() -> None:
     program = (
         "from aware_agent.utf8 import ensure_utf8\nensure_utf8()\nimport sys\n"
-        "from aware_agent.cli.nodes import node_path, parse_labels\n"
+        "from aware_agent.cli.node_argument import node_path\n"
+        "from aware_agent.cli.nodes import parse_labels\n"
         "sys.stdout.write(ascii([node_path(sys.argv[1]), parse_labels([sys.argv[2]])]))"
     )
     done = run([sys.executable, "-c", program, TEXT, f"ort={TEXT}"], "C")

@@ -99,6 +99,7 @@ class Do(msgspec.Struct, frozen=True, kw_only=True, tag="do"):
     source: str = ""  # address of the client
     request: str = ""  # id of the request, for the log
     once: Asked | None = None
+    dry: bool = False  # rehearse it: the answer is a Rehearsal
     command: msgspec.Raw
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from fastapi import APIRouter, Response
 
 from aware_agent.colony.backup import Backup, BackupPolicy
 from aware_agent.gateway.documents import Document
-from aware_agent.gateway.routing import Here, Who, answer, endpoint
+from aware_agent.gateway.paging import Paged, cut
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen import overview
 from aware_agent.queen.commands import RequestBackup
@@ -29,7 +31,7 @@ class BackupDocument(Document, frozen=True, kw_only=True):
     actor: str
 
 
-class BackupsDocument(Document, frozen=True, kw_only=True):
+class BackupsDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     """How backups stand. Times in Unix seconds; ``next_at`` 0 means at once, null that the spec wants none."""
 
     policy: BackupPolicy | None
@@ -39,12 +41,22 @@ class BackupsDocument(Document, frozen=True, kw_only=True):
     failure: str
     failures: int
     backups: list[BackupDocument]
+    next: str | None = None
 
 
-@endpoint(router, "GET", "/v1/backups", role=Role.VIEWER, answer=BackupsDocument)
-async def list_backups(gateway: Here) -> Response:
+@endpoint(router, "GET", "/v1/backups", role=Role.VIEWER, answer=BackupsDocument, lists=("backups", BackupDocument))
+async def list_backups(gateway: Here, page: Paged) -> Response:
     """Backups on record, newest first, and why the last attempt failed if it did."""
-    return answer(gateway, _document(gateway))
+    whole = _document(gateway)
+    found, following = cut(
+        page,
+        whole.backups,
+        lambda one: (-one.created_at, -one.revision, one.name),
+        tuple[float, int, str],
+        ("backups",),
+    )
+    document = msgspec.structs.replace(whole, backups=found, next=following)
+    return listing(gateway, page, document, "backups", BackupDocument)
 
 
 @endpoint(router, "POST", "/v1/backups", role=Role.OPERATOR, answer=BackupsDocument, status=202)

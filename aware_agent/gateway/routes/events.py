@@ -8,9 +8,10 @@ from fastapi import APIRouter, Header, Query, Response, WebSocket
 
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.numbers import whole
-from aware_agent.gateway import hub
+from aware_agent.gateway import hub, paging
 from aware_agent.gateway.documents import EventDocument, EventsDocument
-from aware_agent.gateway.routing import STRICT, Here, Who, answer, endpoint
+from aware_agent.gateway.numbers import STRICT
+from aware_agent.gateway.routing import Here, Who, endpoint, listing
 from aware_agent.gateway.sse import EventStream
 from aware_agent.gateway.websocket import serve_events
 from aware_agent.security.roles import Role
@@ -21,16 +22,25 @@ Since = Annotated[int, STRICT, Query(ge=0, le=2**63 - 1, description="only event
 Prefix = Annotated[str, Query(alias="type", max_length=100, description="only types that start like this")]
 
 
-@endpoint(router, "GET", "/v1/events", role=Role.VIEWER, answer=EventsDocument, also=[410, 422])
+@endpoint(
+    router, "GET", "/v1/events", role=Role.VIEWER, answer=EventsDocument, also=[410], lists=("events", EventDocument)
+)
 async def list_events(
     gateway: Here,
+    *,
     since: Since = 0,
     limit: Annotated[
         int, STRICT, Query(ge=1, le=MAX_LIMIT, description="about so many; a revision is never cut")
     ] = 200,
     prefix: Prefix = "",
+    cursor: paging.Cursor = None,
+    fields: paging.Fields = None,
 ) -> Response:
     """Events after a revision, oldest first. 410 when they are no longer all kept, or were never there."""
+    if cursor is not None:
+        if since:
+            raise InvalidInput("since or cursor?", field="cursor", hint="the cursor says since when")
+        since = paging.after(cursor, int, ("events", prefix))
     await gateway.hub.check_history(since)
     found: list[EventDocument] = []
     last, more = since, True
@@ -43,8 +53,9 @@ async def list_events(
         oldest=gateway.context.oldest_event_revision,
         more=more,
         events=found,
+        next=paging.cursor(last, ("events", prefix)) if more else None,
     )
-    return answer(gateway, document)
+    return listing(gateway, paging.Page(fields=fields), document, "events", EventDocument)
 
 
 @endpoint(

@@ -13,7 +13,9 @@ from aware_agent.colony.errors import InvalidInput, NotFound
 from aware_agent.colony.hook import HookRecord, HookState, Operation, Order, check_order, narrowed
 from aware_agent.colony.plain_words import in_words
 from aware_agent.gateway.documents import Body, Document
-from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, read_bytes
+from aware_agent.gateway.paging import Paged, cut
+from aware_agent.gateway.rehearsed import dry_run
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, read, read_bytes
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen import overview
 from aware_agent.queen.commands import AcceptHook, RecordSigned
@@ -46,10 +48,11 @@ class HookDocument(Document, frozen=True, kw_only=True):
     message: str = ""
 
 
-class HooksDocument(Document, frozen=True, kw_only=True):
+class HooksDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     """All orders that are remembered, oldest first."""
 
     hooks: list[HookDocument]
+    next: str | None = None
 
 
 class SignBody(Body, frozen=True, kw_only=True):
@@ -113,19 +116,32 @@ async def sign(request: Request, gateway: Here, who: Who) -> Response:
 
 
 @endpoint(
-    router, "POST", HEAT, role=None, body=HookCall, answer=HookDocument, status=202, also=[401, 403, 404, 409, 501]
+    router,
+    "POST",
+    HEAT,
+    role=None,
+    body=HookCall,
+    answer=HookDocument,
+    status=202,
+    also=[401, 403, 404, 409, 501],
+    free_query=True,
 )
 async def call(request: Request, gateway: Here, cluster: str) -> Response:
-    """Give an order: by a signed URL (a query and no token needed), or as operator with a token and no query."""
+    """Give an order: by a signed URL (a query and no token needed), or as operator with a token and no query.
+
+    As operator the query may be ``dry_run=true``.
+    """
     query: bytes = request.scope["query_string"]
-    permit = _permit(request, gateway, query) if query else None
+    dry = query == b"dry_run=true"  # which is no signature
+    permit = _permit(request, gateway, query) if query and not dry else None
     actor = permit.actor if permit else _operator(request, gateway)
     if cluster != gateway.context.view().colony:
         raise NotFound(f"this is not colony {cluster[:64]!r}", hint="the name in the path is the colony's")
     body = await _body(request, by_alarm=permit is not None)
     order = _granted(body, permit) if permit else _ordered(body)
     check_order(order)
-    accepted = await gateway.context.commands.run(AcceptHook(order=order, permit=permit), actor=actor)
+    with dry_run(dry):
+        accepted = await gateway.context.commands.run(AcceptHook(order=order, permit=permit), actor=actor)
     response = answer(gateway, _document(accepted.record), status=202)
     response.headers["location"] = f"/v1/hooks/{accepted.record.id}"
     if not accepted.new:
@@ -133,10 +149,12 @@ async def call(request: Request, gateway: Here, cluster: str) -> Response:
     return response
 
 
-@endpoint(router, "GET", "/v1/hooks", role=Role.VIEWER, answer=HooksDocument)
-async def list_hooks(gateway: Here) -> Response:
+@endpoint(router, "GET", "/v1/hooks", role=Role.VIEWER, answer=HooksDocument, lists=("hooks", HookDocument))
+async def list_hooks(gateway: Here, page: Paged) -> Response:
     """All orders that are remembered: those that wait or run, and the last two hundred that ended."""
-    return answer(gateway, HooksDocument(hooks=[_document(r) for r in overview.hooks(gateway.context.reader)]))
+    orders = [_document(record) for record in overview.hooks(gateway.context.reader)]
+    found, following = cut(page, orders, lambda order: order.id, str, ("hooks",))
+    return listing(gateway, page, HooksDocument(hooks=found, next=following), "hooks", HookDocument)
 
 
 @endpoint(router, "GET", "/v1/hooks/{hook_id}", role=Role.VIEWER, answer=HookDocument)

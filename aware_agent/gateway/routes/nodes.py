@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from aware_agent.colony.view import NodeView
 from aware_agent.gateway.documents import (
@@ -16,7 +16,9 @@ from aware_agent.gateway.documents import (
     NodesDocument,
 )
 from aware_agent.gateway.idempotency import keyed
-from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, read, write
+from aware_agent.gateway.node_filter import Filter, filter_of
+from aware_agent.gateway.paging import Page, Paged, cut
+from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, listing, read, write
 from aware_agent.queen import overview
 from aware_agent.queen.commands import AllowKey, ChangeNode, RemoveNode
 from aware_agent.security.roles import Role, require
@@ -25,10 +27,16 @@ router = APIRouter(tags=["nodes"])
 IfMatch = Annotated[str | None, Header(description="revision or ETag that was read")]
 
 
-@endpoint(router, "GET", "/v1/nodes", role=Role.VIEWER, answer=NodesDocument)
-async def list_nodes(gateway: Here) -> Response:
-    """All nodes, sorted by name."""
-    return Hot(gateway, "/v1/nodes")
+@endpoint(router, "GET", "/v1/nodes", role=Role.VIEWER, answer=NodesDocument, lists=("nodes", NodeView))
+async def list_nodes(gateway: Here, page: Paged, which: Annotated[Filter, Depends(filter_of)]) -> Response:
+    """All nodes, sorted by name, or those that every filter lets through; in pages they are in the order of ids."""
+    if page == Page() and which == Filter():
+        return Hot(gateway, "/v1/nodes")
+    view = gateway.reads.view()
+    found = [node for node in view.nodes if which.lets_through(node)]
+    nodes, following = cut(page, found, lambda node: node.id, str, ("nodes", which))
+    document = NodesDocument(revision=view.revision, term=view.term, nodes=tuple(nodes), next=following)
+    return listing(gateway, page, document, "nodes", NodeView)
 
 
 @endpoint(router, "GET", "/v1/nodes/{node}", role=Role.VIEWER, answer=NodeView)
@@ -82,8 +90,8 @@ async def remove_node(
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
-@endpoint(router, "GET", "/v1/denied-keys", role=Role.ADMIN, answer=DeniedKeysDocument)
-async def list_denied(gateway: Here) -> Response:
+@endpoint(router, "GET", "/v1/denied-keys", role=Role.ADMIN, answer=DeniedKeysDocument, lists=("keys", DeniedKey))
+async def list_denied(gateway: Here, page: Paged) -> Response:
     """Keys of nodes that were removed: no join token lets them in."""
     keys = [
         DeniedKey(
@@ -95,7 +103,8 @@ async def list_denied(gateway: Here) -> Response:
         )
         for record in overview.denied(gateway.context.reader)
     ]
-    return answer(gateway, DeniedKeysDocument(keys=keys))
+    found, following = cut(page, keys, lambda one: (-one.removed_at, one.key), tuple[float, str], ("denied-keys",))
+    return listing(gateway, page, DeniedKeysDocument(keys=found, next=following), "keys", DeniedKey)
 
 
 @endpoint(router, "DELETE", "/v1/denied-keys/{key}", role=Role.ADMIN, answer=Change)

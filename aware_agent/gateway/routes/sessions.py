@@ -8,7 +8,8 @@ from aware_agent.colony.errors import NotFound
 from aware_agent.colony.session import Session, ends_at
 from aware_agent.colony.spec import Policies
 from aware_agent.gateway.documents import Change, SessionDocument, SessionsDocument
-from aware_agent.gateway.routing import Here, Who, answer, endpoint
+from aware_agent.gateway.paging import Paged, cut
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen.commands import EndSession, EndSessions
 from aware_agent.queen.writer import Written
@@ -18,15 +19,17 @@ from aware_agent.security.roles import Role, allows, require
 router = APIRouter(tags=["sessions"])
 
 
-@endpoint(router, "GET", "/v1/sessions", role=Role.VIEWER, answer=SessionsDocument)
-async def list_sessions(gateway: Here, who: Who) -> Response:
+@endpoint(router, "GET", "/v1/sessions", role=Role.VIEWER, answer=SessionsDocument, lists=("sessions", SessionDocument))
+async def list_sessions(gateway: Here, who: Who, page: Paged) -> Response:
     """Your own sessions; for an admin those of everybody."""
     spec = gateway.context.reader.data().spec
     lifetime_s = (spec.policies if spec else Policies()).session_lifetime_s
     found = [(key, session) for key, session in gateway.authority.sessions().items() if _may(who, session.user)]
     found.sort(key=lambda item: (-item[1].begun_at, item[0]))
     documents = [_document(key, session, who, lifetime_s) for key, session in found]
-    return answer(gateway, SessionsDocument(revision=gateway.context.projection.revision, sessions=documents))
+    shown, following = cut(page, documents, lambda one: (-one.begun_at, one.id), tuple[float, str], ("sessions",))
+    document = SessionsDocument(revision=gateway.context.projection.revision, sessions=shown, next=following)
+    return listing(gateway, page, document, "sessions", SessionDocument)
 
 
 @endpoint(router, "DELETE", "/v1/sessions/{session_id}", role=Role.VIEWER, answer=Change)

@@ -12,7 +12,8 @@ from aware_agent.gateway.documents import (
     JoinTokensDocument,
     NewJoinToken,
 )
-from aware_agent.gateway.routing import Here, Who, answer, endpoint, read
+from aware_agent.gateway.paging import Paged, cut
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, read
 from aware_agent.queen import overview
 from aware_agent.queen.commands import CreateToken, RevokeToken
 from aware_agent.security.roles import Role
@@ -21,11 +22,12 @@ from aware_agent.security.token import TokenRecord
 router = APIRouter(tags=["tokens"])
 
 
-@endpoint(router, "GET", "/v1/tokens", role=Role.ADMIN, answer=JoinTokensDocument)
-async def list_tokens(gateway: Here) -> Response:
-    """All join tokens, without what would let anybody join."""
+@endpoint(router, "GET", "/v1/tokens", role=Role.ADMIN, answer=JoinTokensDocument, lists=("tokens", JoinTokenDocument))
+async def list_tokens(gateway: Here, page: Paged) -> Response:
+    """All join tokens, without what would let anybody join; the newest is the last."""
     tokens = [_document(record) for record in overview.tokens(gateway.context.reader)]
-    return answer(gateway, JoinTokensDocument(tokens=tokens))
+    found, following = cut(page, tokens, lambda token: (token.created_at, token.id), tuple[float, str], ("tokens",))
+    return listing(gateway, page, JoinTokensDocument(tokens=found, next=following), "tokens", JoinTokenDocument)
 
 
 @endpoint(router, "POST", "/v1/tokens", role=Role.ADMIN, body=JoinTokenBody, answer=NewJoinToken, status=201)

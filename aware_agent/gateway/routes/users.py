@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request, Response
 from aware_agent.colony.errors import InvalidInput, NotFound
 from aware_agent.colony.names import Kind, check_name
 from aware_agent.gateway.documents import Change, UserBody, UserDocument, UsersDocument
-from aware_agent.gateway.routing import Here, Who, answer, endpoint, read
+from aware_agent.gateway.paging import Paged, cut
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, read
 from aware_agent.queen.commands import DeleteUser, PutUser
 from aware_agent.security.password import hash_password
 from aware_agent.security.roles import HUMAN_ROLES, Role
@@ -17,11 +18,13 @@ from aware_agent.security.roles import HUMAN_ROLES, Role
 router = APIRouter(tags=["users"])
 
 
-@endpoint(router, "GET", "/v1/users", role=Role.ADMIN, answer=UsersDocument)
-async def list_users(gateway: Here) -> Response:
-    """All users."""
+@endpoint(router, "GET", "/v1/users", role=Role.ADMIN, answer=UsersDocument, lists=("users", UserDocument))
+async def list_users(gateway: Here, page: Paged) -> Response:
+    """All users, by name."""
     users = [UserDocument(name=user.name, role=user.role) for _, user in sorted(gateway.authority.users().items())]
-    return answer(gateway, UsersDocument(revision=gateway.context.projection.revision, users=users))
+    found, following = cut(page, users, lambda user: user.name, str, ("users",))
+    document = UsersDocument(revision=gateway.context.projection.revision, users=found, next=following)
+    return listing(gateway, page, document, "users", UserDocument)
 
 
 @endpoint(router, "GET", "/v1/users/{name}", role=Role.ADMIN, answer=UserDocument)
