@@ -16,7 +16,7 @@ from aware_agent.cli.human import moment
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import print_json, print_table, say
 from aware_agent.colony.decoding import UNDECODABLE, from_plain
-from aware_agent.colony.errors import AwareError, NotFound, one_line
+from aware_agent.colony.errors import AwareError, InvalidInput, NotFound, one_line
 from aware_agent.colony.transcript import in_name_of
 from aware_agent.colony.urls import origin
 
@@ -46,13 +46,27 @@ def explain(
         Path | None,
         typer.Option("--to-file", metavar="FILE", help="Also write what can be replayed; FILE must not exist."),
     ] = None,
+    founder: Annotated[
+        Path | None,
+        typer.Option(
+            "--founder", metavar="DIR", help="The founding of a node on this host instead: DIR is its state directory."
+        ),
+    ] = None,
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Explain the election: what each member is doing, whom it suspects, what it decided last and why.
 
-    Each member is asked by itself, so that it works while nobody reigns. Members that do not answer are named.
+    Each member is asked by itself, so that it works while nobody reigns. Members that do not answer are named. Before
+    there is a colony, --founder tells on a founder's own host whom it sees and what it waits for.
     """
+    if founder is not None:
+        if node:
+            raise InvalidInput("--founder and --node exclude each other", field="founder", hint="give one of them")
+        from aware_agent.cli.explain_founding import explain_founder
+
+        explain_founder(founder, to_file, as_json=as_json)
+        return
     with gateway(context) as client:
         members, more = _members(client, node)
         told = [_ask(client, one) for one in members]

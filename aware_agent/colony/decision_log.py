@@ -71,3 +71,12 @@ def is_telling(entry: Entry) -> bool:
 def keeper_tells(entry: Entry) -> bool:
     """The same for the council's keeper, who looks every two seconds: whether it said or did anything."""
     return bool(entry.decision.message) or entry.before.phase is not entry.decision.state.phase
+
+
+def founder_tells(entry: Entry) -> bool:
+    """The same for a founder, who hears the others twice a second: whether it decided anything, or another one did."""
+    before, after = entry.before, entry.decision.state
+    if entry.decision.message or entry.decision.effects or before.phase is not after.phase:
+        return True
+    levels = [{node: said.level for node, said in state.heard.items()} for state in (before, after)]
+    return levels[0] != levels[1]

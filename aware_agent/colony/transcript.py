@@ -40,7 +40,7 @@ class Unfit(ValueError):
 
 
 def election_told(decision: Any) -> list[str]:
-    """What an election decided: the phase in any case."""
+    """What an election, or a founding, decided: the phase in any case."""
     head = f"{INDENT}{decision.state.phase}" + (f": {one_line(decision.message)}" if decision.message else "")
     return [head, *effects_told(decision)]
 
@@ -70,7 +70,12 @@ def effect_line(effect: msgspec.Struct) -> str:
     return " ".join([type(effect).__name__, *parts])
 
 
-TOLD: dict[str, Told] = {"election": election_told, "suspicion": suspicion_told, "council": council_told}
+TOLD: dict[str, Told] = {
+    "election": election_told,
+    "suspicion": suspicion_told,
+    "council": council_told,
+    "founding": election_told,
+}
 
 
 # Writing ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ As in :mod:`transcript`: lines that start in the first column are what happened,
 from __future__ import annotations
 
 import difflib
-from typing import Any, get_args
+from typing import Any
 
 from aware_agent.colony.council import decide
 from aware_agent.colony.errors import IllegalTransition
@@ -41,12 +41,10 @@ from aware_agent.colony.seats import (
     TakeSeat,
 )
 from aware_agent.colony.spec import CouncilSpec
-from aware_agent.colony.transcript import council_told, decoded
-from aware_agent.simulator.transcript import Play, replay_lines
+from aware_agent.simulator.transcript import replay_lines
 
 _INDENT = "    "
 _NO_STEP = AddLearner("")
-_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 class _Stage:
@@ -150,22 +148,6 @@ class _Stage:
         )
 
 
-def player() -> Play:
-    """Plays what a live queen told of her keeper: whole states, and events with all their fields."""
-    state = Council()
-
-    def play(words: list[str]) -> list[str]:
-        nonlocal state
-        if words[0] == "state":
-            state = decoded(words[1], Council, "state of the council's keeper")
-            return []
-        decision = decide(state, decoded(words[2], _KINDS[words[1]], words[1]), float(words[0]))
-        state = decision.state
-        return council_told(decision)
-
-    return play
-
-
 def replay(text: str) -> str:
     """The transcript as it is with today's decisions. Raises :class:`InvalidInput` that names the line."""
     stage = _Stage()
@@ -198,4 +180,4 @@ def _values(words: list[str]) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
-__all__ = ["difference", "player", "replay"]
+__all__ = ["difference", "replay"]

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
+from aware_agent.colony import council, founders, founding, seats
 from aware_agent.colony.errors import InvalidInput
-from aware_agent.colony.transcript import heading
-from aware_agent.simulator import council_transcript, suspicion_transcript, transcript
+from aware_agent.colony.founders import Founding
+from aware_agent.colony.seats import Council
+from aware_agent.colony.transcript import council_told, election_told, heading
+from aware_agent.simulator import suspicion_transcript, transcript
+from aware_agent.simulator.live_player import live_player
 from aware_agent.simulator.transcript import Play, compared, replay_lines
 
 MAX_FILE = 64 * 1024 * 1024  # of sixteen members, far more than they tell
-_PLAYERS = {
+_PLAYERS: dict[str, Callable[[], Play]] = {
     "election": transcript.player,
     "suspicion": suspicion_transcript.player,
-    "council": council_transcript.player,
+    "council": lambda: live_player(Council, get_args(seats.Event), council.decide, council_told),
+    "founding": lambda: live_player(Founding, get_args(founders.Event), founding.decide, election_told),
 }
 
 

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from aware_agent.agent.member.founding_disk import FoundingDisk
 from aware_agent.agent.member.founding_line import FoundingLine
+from aware_agent.agent.member.founding_told import FoundingNote
+from aware_agent.colony.decision_log import DecisionLog, founder_tells
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.founders import (
     Admitted,
@@ -42,7 +44,7 @@ _PAUSE_S = 1.0
 class Founder:
     """One node's part. ``make`` founds the colony, ``join`` joins the one that was founded; both raise AwareError.
 
-    ``make`` may be called again after a failure or a crash, and goes on then.
+    ``make`` may be called again after a failure or a crash, and goes on then. ``note`` tells people of it meanwhile.
     """
 
     def __init__(
@@ -51,12 +53,15 @@ class Founder:
         disk: FoundingDisk,
         make: Callable[[Founders], Awaitable[None]],
         join: Callable[[], Awaitable[None]],
+        note: FoundingNote | None = None,
     ) -> None:
         kept = disk.load()
         self.state = begin(state, kept.confirmed, made=kept.made)
         self._disk = disk
         self._make = make
         self._join = join
+        self._note = note
+        self.decisions = DecisionLog(founder_tells)
         self._line: FoundingLine | None = None
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
         self._work: asyncio.Future[None] | None = None
@@ -78,6 +83,8 @@ class Founder:
             await self._loop(end, joined)
         finally:
             line.close()
+            if self._note is not None:
+                self._note.end()
             if self._work is not None:
                 self._work.cancel()
                 await asyncio.gather(self._work, return_exceptions=True)
@@ -95,6 +102,8 @@ class Founder:
                     self._feed(Joined(node))
             self._feed(Tick())
             self._leave_off()
+            if self._note is not None:
+                self._note.keep(self.state, self.decisions, time.monotonic())
             await self._drain(TICK_S, end)
 
     async def _drain(self, seconds: float, end: set[Phase]) -> None:
@@ -107,7 +116,9 @@ class Founder:
                 return
 
     def _feed(self, event: Event) -> None:
-        decision = decide(self.state, event, time.monotonic())
+        now = time.monotonic()
+        decision = decide(self.state, event, now)
+        self.decisions.add(now, self.state, event, decision)
         self.state = decision.state
         if decision.message:
             log.info("%s", decision.message)

@@ -12,6 +12,7 @@ from aware_agent.agent.member.founding_disk import FoundingDisk
 from aware_agent.agent.member.founding_line import FoundingLine
 from aware_agent.agent.member.founding_live import delete_founding_key
 from aware_agent.agent.member.founding_make import Maker, founders_token
+from aware_agent.agent.member.founding_told import FoundingNote
 from aware_agent.agent.settings import Settings
 from aware_agent.agent.state import StateDir
 from aware_agent.colony.founders import Founders, Founding, Phase
@@ -39,7 +40,7 @@ async def found_or_join(settings: Settings, state_dir: StateDir, join: Callable[
         nonlocal origin
         origin = await join(founders_token(key))
 
-    founder = Founder(_blank(settings, me), disk, make, joining)
+    founder = Founder(_blank(settings, me), disk, make, joining, FoundingNote(Path(settings.state_dir)))
     phase = await founder.run(_line(settings, key, me, founder))
     if phase is Phase.JOINED:
         delete_founding_key(Path(settings.founding_key_file))
@@ -50,7 +51,8 @@ async def call_the_others(settings: Settings, me: str, joined: Callable[[], Iter
     """Say that the colony is founded until a majority of the founders has joined; then the key has done its work."""
     key = read_founding_key(Path(settings.founding_key_file), settings.colony)
     disk = FoundingDisk(Path(settings.state_dir), key.id, settings.council.size)
-    founder = Founder(_blank(settings, me), disk, _nothing_to_make, _nothing_to_join)
+    note = FoundingNote(Path(settings.state_dir))
+    founder = Founder(_blank(settings, me), disk, _nothing_to_make, _nothing_to_join, note)
     await founder.run(_line(settings, key, me, founder), joined)
     Maker(settings, key).clear()
 

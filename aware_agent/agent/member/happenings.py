@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from aware_agent.colony import ballot, seats, suspicion
+from aware_agent.colony import ballot, founders, seats, suspicion
 from aware_agent.colony.errors import one_line
 
 Name = Callable[[str], str]
@@ -24,13 +24,18 @@ _PLAIN: dict[type, str] = {
     ballot.Tick: "the time it waited for came",
     ballot.GatewayServes: "its gateway answers",
     ballot.Quit: "its agent stops",
+    founders.Tick: "time passed",
+    founders.Made: "it made the colony",
+    founders.Admitted: "it was let in",
 }
 
 
-def happened(event: ballot.Event | suspicion.Event | seats.Event, name_of: Name) -> str:
+def happened(event: ballot.Event | suspicion.Event | seats.Event | founders.Event, name_of: Name) -> str:
     """One event as a clause."""
     said = _PLAIN.get(type(event)) or _of_queens(event, name_of) or _of_itself(event, name_of)
-    said = said or _of_the_suspicion(event, name_of) or _of_the_council(event, name_of)
+    said = (
+        said or _of_the_suspicion(event, name_of) or _of_the_council(event, name_of) or _of_the_founding(event, name_of)
+    )
     return one_line(said or type(event).__name__)
 
 
@@ -87,6 +92,19 @@ def _of_the_council(event: object, name_of: Name) -> str:
             return f"this was done: {_step(step, name_of)}"
         case seats.Failed(step, reason):
             return f"this came to no result: {_step(step, name_of)}: {reason}"
+    return ""
+
+
+def _of_the_founding(event: object, name_of: Name) -> str:
+    match event:
+        case founders.Heard(word):
+            return f"{word.name} was heard: it {word.level.name.lower()} {_names(word.founders, name_of)}"
+        case founders.Persisted(set_):
+            return f"it is on its disk that it founds with {_names(set_, name_of)}"
+        case founders.Joined(node):
+            return f"{name_of(node)} joined"
+        case founders.Missed(reason):
+            return reason
     return ""
 
 
