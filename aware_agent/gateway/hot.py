@@ -45,8 +45,11 @@ class HotReads:
         if resource is None:
             return None
         authorization = if_none_match = encoding = None
+        hosts = 0
         for name, value in headers:
-            if name == b"authorization":
+            if name == b"host":
+                hosts += 1
+            elif name == b"authorization":
                 authorization = value
             elif name == b"accept-encoding":
                 encoding = value
@@ -56,7 +59,7 @@ class HotReads:
                 return None
         gateway = self._gateway
         principal = gateway.authority.recall(authorization) if authorization is not None else None
-        if principal is None:
+        if principal is None or hosts != 1:
             return None
         try:
             prepared = gateway.reads.get(path)

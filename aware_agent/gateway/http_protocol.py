@@ -78,10 +78,10 @@ class GatewayHttp(HttpToolsProtocol):
         if self.limits is not None and self._head > self.limits.head_bytes:  # what came at once with it counts too
             check_size(self.url, self.headers, self.limits.head_bytes)
         self._in_head, self._head = False, 0
-        check_head(self.url, self.parser.get_http_version(), self.headers)
         self._answered = self.at_once is not None and self._answer_at_once(self.at_once)
-        if self._answered:
+        if self._answered:  # which it is only if it has no body, one host and a path that is known
             return
+        check_head(self.url, self.parser.get_http_version(), self.headers)
         if self.limits is not None:
             self.due = self.loop.time() + self.limits.body_s
         super().on_headers_complete()

@@ -31,7 +31,7 @@ from tests.memory_colony import join_request
 
 FILTER = Path(__file__).parents[2] / "deploy/fail2ban/filter.d/aware-gateway.conf"
 EVIL, GOOD = "203.0.113.9", "192.0.2.1"
-BREAKING = ('x","sign":"login-failed","source":"10.9.9.9', "x  sign=login-failed  source=10.9.9.9")
+BREAKING = ('x","aware.sign":"login-failed","source.ip":"10.9.9.9', "x  sign=login-failed  source=10.9.9.9")
 FORGED = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ."
 
 
@@ -124,13 +124,18 @@ async def test_each_sign_is_counted_and_said_with_its_source(
             assert (await good.get("/healthz")).status_code == 200
             assert (await good.get("/v1/cluster")).status_code == 401, "no token is no sign"
     said = [line for line in lines.read() if line["message"] == "refused"]
-    assert {line["source"] for line in said} == {EVIL}
-    signs = [line["sign"] for line in said]
+    assert {line["source.ip"] for line in said} == {EVIL}
+    signs = [line["aware.sign"] for line in said]
     assert signs.count("login-failed") == 4
     assert {
         "login-slowed", "token-forged", "token-stale", "token-reused", "join-refused", "rate-limited",
     } <= set(signs)  # fmt: skip
-    assert [line.get("user") for line in said if line["sign"] == "login-failed"] == ["ada", None, None, "otto"]
+    assert [line.get("user.name") for line in said if line["aware.sign"] == "login-failed"] == [
+        "ada",
+        None,
+        None,
+        "otto",
+    ]
     text = "".join(path.read_text() for path in lines.paths.values())
     assert "10.9.9.9" not in text
     assert FORGED not in text
@@ -153,7 +158,7 @@ async def test_what_is_no_request_and_no_handshake_is_a_sign_too(
                 await eventually(lambda sign=sign: app.gateway.signals.counts[sign])
         finally:
             await server.stop()
-    assert {(line["sign"], line["source"]) for line in lines.read() if line["message"] == "refused"} == {
+    assert {(line["aware.sign"], line["source.ip"]) for line in lines.read() if line["message"] == "refused"} == {
         ("malformed", "127.0.0.1"),
         ("handshake-failed", "127.0.0.1"),
     }
@@ -186,7 +191,7 @@ async def test_fail2ban_finds_who_it_was_and_nobody_else(app: GatewayApp, contex
         pytest.skip("fail2ban is not installed: apt-get install fail2ban")
     await attack(app, context)
     counted = {"login-failed", "login-slowed", "token-forged", "token-reused", "join-refused"}
-    expected = sum(line.get("sign") in counted for line in lines.read())
+    expected = sum(line.get("aware.sign") in counted for line in lines.read())
     assert expected >= 7
     for path in lines.paths.values():
         done = subprocess.run(
