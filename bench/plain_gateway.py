@@ -12,13 +12,14 @@ from pathlib import Path
 
 from aware_agent.agent.member.etcd_access import council_access
 from aware_agent.agent.member.link import VERSION, Facts, Material, Start
-from aware_agent.agent.settings import GatewaySettings, LogSettings
+from aware_agent.agent.settings import GatewaySettings, LogSettings, PasswordSettings
 from aware_agent.agent.state import StateDir
 from aware_agent.gateway.agent_link import AgentLink
 from aware_agent.gateway.app import create_gateway
 from aware_agent.gateway.member import Member, credentials
 from aware_agent.gateway.server import GatewayServer
 from aware_agent.security.jwt import token_key
+from aware_agent.security.providers import provider_keys
 from aware_agent.security.signed_url import signing_keys
 from aware_agent.store.client import EtcdClient
 from bench.lab import ADDRESS, ROOT, UNLIMITED, Lab
@@ -55,6 +56,7 @@ async def _serve(state_dir: Path, port: int) -> None:
         endpoints=state.membership.etcd,
         gateway=GatewaySettings(**UNLIMITED),
         log=LogSettings(),
+        passwords=PasswordSettings(),
         material=Material(
             ca=state.ca,
             council_ca=council_access(state).ca,
@@ -64,6 +66,7 @@ async def _serve(state_dir: Path, port: int) -> None:
             etcd_key=state.key,
             token_keys=(token_key(colony, secret),),
             url_keys=(dict(signing_keys(secret)),),
+            provider_keys=provider_keys(secret),
         ),
     )
     async with EtcdClient(start.endpoints, credentials(start.material)) as client:

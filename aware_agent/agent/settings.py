@@ -146,6 +146,13 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     swift_prefix: str = ""
 
 
+class PasswordSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What passwords of users have to be when they are set; the same on every node that may reign."""
+
+    min_length: int = 8  # characters
+    refused_file: str = ""  # list of passwords that are refused, or a directory of such lists
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
@@ -168,6 +175,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log: LogSettings = LogSettings()
     quota: QuotaSettings = QuotaSettings()
     backup: BackupSettings = BackupSettings()
+    passwords: PasswordSettings = PasswordSettings()
 
     @property
     def runs_etcd(self) -> bool:

@@ -26,6 +26,7 @@ from aware_agent.colony.urls import gateway_url
 if TYPE_CHECKING:
     from aware_agent.agent.settings import Settings
 
+PASSWORD_LENGTH = (8, 128)  # NIST SP 800-63B knows no shorter one
 QUOTA_MIB = (16, 32768)  # etcd warns from 8192 on; less than 16 a founding may fill
 _WAIT_S = (0.1, 86400.0)
 _PER_MINUTE = (1.0, 60_000_000.0)
@@ -109,6 +110,7 @@ def _check_numbers(settings: Settings) -> None:
         ("quota.creations_per_minute", settings.quota.creations_per_minute, _PER_MINUTE),
         ("quota.sessions_per_minute", settings.quota.sessions_per_minute, _PER_MINUTE),
         ("quota.burst_minutes", settings.quota.burst_minutes, (0.1, 1440.0)),
+        ("passwords.min_length", settings.passwords.min_length, PASSWORD_LENGTH),
         ("priority", settings.priority, PRIORITY),
         ("discovery.interval_s", settings.discovery.interval_s, BEACON_INTERVAL_S),
         ("discovery.find_timeout_s", settings.discovery.find_timeout_s, _WAIT_S),
@@ -177,12 +179,15 @@ def _check_urls(settings: Settings) -> None:
 
 def _check_paths(settings: Settings) -> None:
     _require(os.path.isabs(settings.state_dir), "state_dir", f"{_shown(settings.state_dir)} is not an absolute path")
-    # A service has no working directory anybody thinks of, and a backup below it would not be found again.
+    # A service has no working directory anybody thinks of, and what lies below it would not be found again.
     metrics = settings.gateway.metrics_token_file
     _require(not metrics or os.path.isabs(metrics), "gateway.metrics_token_file", "is not an absolute path")
-    files = {name: text for name, text in msgspec.structs.asdict(settings.backup).items() if _is_path(name)}
-    for name, text in files.items():
-        _require(not text or os.path.isabs(text), f"backup.{name}", f"{_shown(text)} is not an absolute path")
+    for section in ("backup", "passwords"):
+        values = msgspec.structs.asdict(getattr(settings, section))
+        for name, text in values.items():
+            if _is_path(name):
+                field = f"{section}.{name}"
+                _require(not text or os.path.isabs(text), field, f"{_shown(text)} is not an absolute path")
 
 
 def _is_path(name: str) -> bool:

@@ -21,6 +21,7 @@ from aware_agent.cli import (
     events,
     explain,
     hooks,
+    identity_providers,
     inventory,
     login,
     nodes,
@@ -119,6 +120,7 @@ app.add_typer(rotation.app, name="rotation")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(backup.app, name="backup")
 app.add_typer(users.app, name="users")
+app.add_typer(identity_providers.app, name="identity-providers")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(colony.app, name="colony")
 app.add_typer(etcd.app, name="etcd")

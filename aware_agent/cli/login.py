@@ -23,6 +23,18 @@ def login(
     password_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Read the password here; otherwise it is asked for.")
     ] = None,
+    *,
+    provider: Annotated[
+        str, typer.Option("--provider", metavar="NAME", help="Log in at this identity provider instead.")
+    ] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --provider: show the token in this file; no browser.")
+    ] = None,
+    keystone: Annotated[
+        bool, typer.Option("--keystone", help="Show a token of the OpenStack in OS_* or clouds.yaml.")
+    ] = False,
+    cloud: Annotated[str | None, typer.Option("--os-cloud", help="With --keystone: which one of clouds.yaml.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser, or only say where to go.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Even when the present token is good.")] = False,
     context: ContextOption = None,
     as_json: JsonOption = False,
@@ -35,6 +47,11 @@ def login(
 
     with gateway(context) as client:
         client.check_keeps_tokens()
+        if provider or keystone:
+            role = _elsewhere(client, provider, keystone=keystone, cloud=cloud, token_file=token_file, browser=browser)
+            name = client.get("/v1/auth/me").data["name"]
+            _told(as_json, True, f"logged in as {name} with role {role}")
+            return
         if not force and _still_good(client, username):
             _told(as_json, False, f"already logged in as {username}")
             return
@@ -70,6 +87,23 @@ def whoami(context: ContextOption = None, as_json: JsonOption = False) -> None:
     else:
         left = max(0.0, float(data.get("expires_at", 0.0)) - time.time())
         print_fields((("name", data["name"]), ("role", data["role"]), ("expires in", f"{left / 60:.0f} min")))
+
+
+def _elsewhere(
+    client: Gateway, provider: str, *, keystone: bool, cloud: str | None, token_file: Path | None, browser: bool
+) -> str:
+    """Log in by what somebody else says; the role that is worth."""
+    from aware_agent.cli import login_provider
+    from aware_agent.cli.files import read_secret_text
+
+    if keystone:
+        data = login_provider.by_keystone(client, provider, cloud)
+    elif token_file:
+        token = read_secret_text(token_file, "token file")
+        data = login_provider.exchange(client, {"provider": provider, "token": token})
+    else:
+        data = login_provider.by_browser(client, provider, open_browser=browser)
+    return str(data.get("role", "?"))
 
 
 def _still_good(client: Gateway, username: str) -> bool:

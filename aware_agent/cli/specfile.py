@@ -38,6 +38,18 @@ def read_spec(path: Path) -> Spec:
         raise InvalidInput(f"spec {path}: {_once(error)}", field=error.field, hint=_hint(error)) from error
 
 
+def read_document(path: Path, what: str) -> dict[str, Any]:
+    """The mapping in ``path``, as JSON knows it. Raises :class:`InvalidInput` that names the file."""
+    text = read_text(path, what)
+    try:
+        document = _decode(text, path)
+        if not isinstance(document, dict):
+            raise InvalidInput("it is not a mapping")
+        return _Plain().mapping(document)
+    except InvalidInput as error:
+        raise InvalidInput(f"{what} {path}: {error.message}", field=error.field, hint=_hint(error)) from error
+
+
 def _once(error: InvalidInput) -> str:
     return error.message.removeprefix("spec: ").removeprefix("spec ")
 

@@ -34,6 +34,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     source: Word = ""  # address of the login or of the last refresh
     client: Word = ""  # what the client said it is
     turn: Count = 0  # of the refresh token that is good now
+    lifetime_s: Moment | None = None  # shorter than everybody's, where who vouches for the user is to be asked again
 
 
 class Refresh(Enum):
@@ -65,7 +66,7 @@ def judge(session: Session, turn: int, source: str, *, now: float, lifetime_s: f
 
 def ends_at(session: Session, lifetime_s: float) -> float:
     """When it ends, however busy it is, in Unix seconds."""
-    return session.begun_at + lifetime_s
+    return session.begun_at + (lifetime_s if session.lifetime_s is None else min(lifetime_s, session.lifetime_s))
 
 
 def idle_at(session: Session, lifetime_s: float) -> float:

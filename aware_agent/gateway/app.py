@@ -38,8 +38,10 @@ from aware_agent.gateway.routes import (
     dashboard,
     election,
     events,
+    federated,
     health,
     hooks,
+    identity_providers,
     inventory,
     join,
     monitoring,
@@ -59,8 +61,8 @@ from aware_agent.gateway.warm import warm_up
 UNTIMED = frozenset({"/v1/events/stream"})  # they last as long as their reader likes
 
 ROUTERS = (
-    cluster, castes, council, election, spec, nodes, config, commands, queen, events, inventory, auth, users,
-    sessions, tokens, join, renew, rotation, hooks, backups, check, monitoring, health, dashboard,
+    cluster, castes, council, election, spec, nodes, config, commands, queen, events, inventory, auth, federated, users,
+    identity_providers, sessions, tokens, join, renew, rotation, hooks, backups, check, monitoring, health, dashboard,
 )  # fmt: skip
 
 
@@ -80,6 +82,7 @@ class GatewayApp:
     async def close(self, reason: str) -> None:
         """End all live streams."""
         await self.gateway.hub.close(reason)
+        await self.gateway.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""

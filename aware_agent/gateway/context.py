@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aware_agent.colony.event import Event
     from aware_agent.colony.view import ColonyView
     from aware_agent.gateway.queen_client import Commands
+    from aware_agent.security.password_rules import PasswordRules
     from aware_agent.store.projection import Projection
 
 EventBatch: TypeAlias = "Sequence[tuple[int, Event]]"
@@ -80,6 +81,14 @@ class GatewayContext(Protocol):
     @property
     def url_keys(self) -> tuple[dict[str, bytes], ...]:
         """Keys of signed URLs by id, the set that signs first."""
+
+    @property
+    def provider_keys(self) -> tuple[tuple[str, bytes], ...]:
+        """Keys of sealed client secrets by id, the one that seals first; the same object until they change."""
+
+    @property
+    def password_rules(self) -> PasswordRules:
+        """What passwords have to be when they are set here."""
 
     @property
     def commands(self) -> Commands:

@@ -305,10 +305,12 @@ class Ticket(Document, frozen=True, kw_only=True):
 
 
 class UserDocument(Document, frozen=True, kw_only=True):
-    """A user, without anything secret."""
+    """A user, without anything secret. ``provider``: the identity provider it comes by, empty for a local user."""
 
     name: str
     role: Role
+    provider: str = ""
+    display: str = ""  # what the provider calls it
 
 
 class UsersDocument(Document, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,6 +7,7 @@ from aware_agent.agent.member.link import Facts, Material, Start
 from aware_agent.gateway.agent_link import AgentLink
 from aware_agent.gateway.mirror import Mirror
 from aware_agent.gateway.queen_client import QueenClient
+from aware_agent.security.password_rules import PasswordRules
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import Credentials
 from aware_agent.store.keys import Keys
@@ -22,6 +23,9 @@ class Member(Mirror):
         self._use(start.material)
         self.me = start.node
         self.colony = start.colony
+        self.password_rules = PasswordRules(
+            min_length=start.passwords.min_length, refused_file=start.passwords.refused_file
+        )
         self.commands = QueenClient(start.node, self, link)
 
     def adopt(self, material: Material) -> None:
@@ -42,6 +46,7 @@ class Member(Mirror):
         self.council_ca_pem = material.council_ca
         self.token_keys = material.token_keys
         self.url_keys = material.url_keys
+        self.provider_keys = material.provider_keys
 
 
 def credentials(material: Material) -> Credentials:

@@ -82,7 +82,9 @@ def endpoint(
     if answer and lists:
         schema = {"anyOf": [schema, part(answer, *lists)]}
     dry = takes_dry_run(method, path, role)
-    responses: dict[int | str, dict[str, Any]] = {status: {"content": {media: {"schema": schema}}}}
+    redirects = 300 <= status < 400
+    told_so: dict[str, Any] = {"Location": {"schema": schema}} if redirects else {media: {"schema": schema}}
+    responses: dict[int | str, dict[str, Any]] = {status: {"headers" if redirects else "content": told_so}}
     if dry:
         told = reference(DryRunDocument)
         both = told if status != 200 else {"anyOf": [schema, told]}

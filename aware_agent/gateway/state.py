@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.errors import AwareError
@@ -27,6 +28,10 @@ from aware_agent.gateway.throttle import Throttle
 from aware_agent.store.keys import Keys
 from aware_agent.telemetry import Family, gauge
 
+if TYPE_CHECKING:
+    from aware_agent.gateway.identity.registry import Identities
+
+FREE_EXCHANGES = 20  # what fails here guesses no password: a whole network of programs may share an address
 LOGINS_AT_ONCE = 2  # each takes tens of milliseconds of a processor and 16 MiB
 JOINS_AT_ONCE = 4  # joins and renewals: each is a transaction of the queen
 STRANGERS_A_TURN = 4  # requests without a known token, at each turn of the event loop
@@ -48,6 +53,8 @@ class Gateway:
         self.signals = Signals(time.monotonic, self.authority.now)
         self.guesses = Guesses(secrets.randbits(32))
         self.joins, self.renewals = Lockout(), Lockout()
+        self.exchanges = Lockout(free=FREE_EXCHANGES)
+        self._identities: Identities | None = None
         self.login_queue = FairQueue(LOGINS_AT_ONCE, each=16, most=128)
         self.join_queue = FairQueue(JOINS_AT_ONCE, each=8, most=128)
         self.turnstile = Turnstile(STRANGERS_A_TURN, each=512, most=4096)
@@ -56,6 +63,20 @@ class Gateway:
     def refused(self, scope: Scope, error: AwareError) -> None:
         """A request is answered with ``error``: was that an intruder?"""
         self.signals.refused(scope, error, self.authority.signer)
+
+    @property
+    def identities(self) -> Identities:
+        """The identity providers; loaded when somebody first asks for one."""
+        if self._identities is None:
+            from aware_agent.gateway.identity.registry import Identities
+
+            self._identities = Identities(self.context, self.authority.now)
+        return self._identities
+
+    async def close(self) -> None:
+        """End what is open towards others."""
+        if self._identities is not None:
+            await self._identities.close()
 
     def stamp(self) -> Headers:
         """What every answer carries: which node this is, what it is at this moment, of a queen what to believe."""

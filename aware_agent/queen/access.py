@@ -114,7 +114,8 @@ class AccessCommands:
             key = self._writer.key("users", name)
             before = self._writer.reader.one(f"users/{name}", UserRecord)
             if before is None:
-                there = len(self._writer.reader.many("users/", UserRecord))
+                users = self._writer.reader.many("users/", UserRecord).values()
+                there = sum(not user.provider for user in users)  # those have a bound of their own
                 require_room("users", there, MAX_USERS, "delete some: aware users list, aware users delete")
             if before is None and password_hash is None:
                 raise InvalidInput(f"new user {name!r} needs a password", field="password")
@@ -160,7 +161,8 @@ class AccessCommands:
 
     def _keep_an_admin(self, but: str) -> None:
         users = self._writer.reader.many("users/", UserRecord)
-        admins = {name for name, user in users.items() if user.role is Role.ADMIN}
+        # One who comes by a provider is none to rely on: where that is away or removed, nobody would be left.
+        admins = {name for name, user in users.items() if user.role is Role.ADMIN and not user.provider}
         if admins == {but}:
             raise Conflict(f"{but} is the last admin", hint="make another admin first")
 

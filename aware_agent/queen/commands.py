@@ -17,6 +17,7 @@ from aware_agent.colony.node import Config
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.verification import RotationReport
 from aware_agent.security.joining import JoinAnswer, JoinRequest
+from aware_agent.security.providers import Provider
 from aware_agent.security.renewing import RenewRequest
 from aware_agent.security.roles import Role
 from aware_agent.security.rotating import NewTrust
@@ -253,6 +254,35 @@ class BeginSession(Command[Turn], frozen=True, kw_only=True, tag="begin-session"
     client: str = ""
 
 
+class PutProvider(Command[Written], frozen=True, kw_only=True, tag="put-provider"):
+    """Create or change an identity provider, and end the sessions of its users when that changes something.
+
+    ``keep_secret``: the client secret stays; else it is what ``provider`` says, sealed by the gateway.
+    """
+
+    name: str
+    provider: Provider
+    keep_secret: bool = False
+    if_revision: int | None = None
+
+
+class DeleteProvider(Command[Written], frozen=True, kw_only=True, tag="delete-provider"):
+    """Remove an identity provider, its users and their sessions."""
+
+    name: str
+
+
+class BeginFederated(Command[Turn], frozen=True, kw_only=True, tag="begin-federated"):
+    """Begin a session of whom an identity provider named, as its record of ``revision`` says."""
+
+    provider: str
+    revision: int
+    subject: str
+    role: Role
+    display: str = ""
+    client: str = ""
+
+
 class RefreshSession(Command[Turn], frozen=True, kw_only=True, tag="refresh-session"):
     """Use up the refresh token of a turn."""
 
@@ -354,6 +384,9 @@ AnyCommand = (
     | PutUser
     | DeleteUser
     | BeginSession
+    | PutProvider
+    | DeleteProvider
+    | BeginFederated
     | RefreshSession
     | EndSession
     | EndSessions
@@ -374,6 +407,7 @@ ANSWERS: dict[type, type] = {
     ReportRotation: RotationReport,
     CreateToken: NewToken,
     BeginSession: Turn,
+    BeginFederated: Turn,
     RefreshSession: Turn,
     AcceptHook: Accepted,
     RecordSigned: Permit,

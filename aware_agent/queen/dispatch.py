@@ -22,6 +22,7 @@ from aware_agent.queen.node_config import ConfigCommands
 from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.once import CHECKS, Answer, OnceBook
 from aware_agent.queen.orders import NodeOrders
+from aware_agent.queen.providers import ProviderCommands
 from aware_agent.queen.rehearsal import Rehearsal, WouldAct, rehearsing
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.sessions import SessionCommands
@@ -54,6 +55,7 @@ class Verbs(NamedTuple):
     council: CouncilCommands
     access: AccessCommands
     sessions: SessionCommands
+    providers: ProviderCommands
     hooks: HookCommands
     backups: BackupCommands
     admission: Admission
@@ -63,9 +65,10 @@ class Verbs(NamedTuple):
 
 
 KINDS: dict[type, WriteKind] = {
-    **dict.fromkeys((do.BeginSession, do.RefreshSession), WriteKind.SESSION),
+    **dict.fromkeys((do.BeginSession, do.BeginFederated, do.RefreshSession), WriteKind.SESSION),
     **dict.fromkeys(
-        (do.CreateToken, do.PutUser, do.AcceptHook, do.RecordSigned, do.RequestBackup, do.BeginCheck), WriteKind.CREATE
+        (do.CreateToken, do.PutUser, do.PutProvider, do.AcceptHook, do.RecordSigned, do.RequestBackup, do.BeginCheck),
+        WriteKind.CREATE,
     ),
     **dict.fromkeys(
         (do.ChangeNode, do.PutConfig, do.AllowKey, do.OrderNode, do.PutSpec, do.StepDown, do.Transfer, do.MoveSeat),
@@ -97,6 +100,7 @@ class CommandTable:
             **_wishes(verbs.wishes, verbs.council),
             **_access(verbs.access),
             **_sessions(verbs.sessions),
+            **_providers(verbs.providers),
             **_trust(verbs),
             **_orders(verbs),
             **_check(verbs.check),
@@ -215,6 +219,14 @@ def _sessions(sessions: SessionCommands) -> dict[type, Handler]:
         do.RefreshSession: lambda c, by: sessions.refresh(c, by.source),
         do.EndSession: lambda c, by: sessions.end(c.session, actor=by.actor),
         do.EndSessions: lambda c, by: sessions.end_all(c.user, actor=by.actor),
+    }
+
+
+def _providers(providers: ProviderCommands) -> dict[type, Handler]:
+    return {
+        do.PutProvider: lambda c, by: providers.put(c, actor=by.actor),
+        do.DeleteProvider: lambda c, by: providers.delete(c.name, actor=by.actor),
+        do.BeginFederated: lambda c, by: providers.begin(c, by.source),
     }
 
 

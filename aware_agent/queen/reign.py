@@ -38,6 +38,7 @@ from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.once import OnceBook
 from aware_agent.queen.orders import NodeOrders
 from aware_agent.queen.present import Present
+from aware_agent.queen.providers import ProviderCommands
 from aware_agent.queen.reconcile import Reconciler
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.runner import PlaybookRunner, require_runner
@@ -82,6 +83,7 @@ class Reign:
             council=council,
             access=AccessCommands(writer, node.client, sealer, sessions),
             sessions=sessions,
+            providers=ProviderCommands(writer, sessions),
             hooks=HookCommands(writer, node.client, require_runner, self._orders.refresh),
             backups=BackupCommands(writer, self._backups.refresh),
             admission=Admission(writer, certificates, self._users, present.reports),

@@ -36,10 +36,13 @@ from aware_agent.colony.verification import Evidence, RotationReport, verify
 from aware_agent.queen.certificates import CA, COUNCIL_CA, OTHER_SECRET, Certificates, encode_ca, other
 from aware_agent.queen.etcd_probe import EtcdProbe
 from aware_agent.queen.loop import Loop
+from aware_agent.queen.providers import sealed_anew, stale_providers
 from aware_agent.queen.rehearsal import about_to
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written
 from aware_agent.security import pki
 from aware_agent.security.keyring import fingerprint, proof, share
+from aware_agent.security.providers import KIND as PROVIDERS
+from aware_agent.security.providers import provider_sealer
 from aware_agent.security.records import ColonyRecord
 from aware_agent.security.rotating import SECRET_BYTES, NewTrust, check_new
 from aware_agent.security.sealed import Sealer, colony_sealer, seal_key_id, sealed_with
@@ -104,7 +107,9 @@ class Rotation:
             self._evidence(trust, secrets, record, present.get(record.id))
             for record in self._writer.reader.records().values()
         ]
-        unsealed = len(list(self._stale_tokens(secrets[trust.generation]))) if trust.other else 0
+        secret = secrets[trust.generation]
+        stale = [*self._stale_tokens(secret), *stale_providers(self._writer.reader, secret)]
+        unsealed = len(stale) if trust.other else 0
         problems = await self._probe.problems(trust)
         return RotationReport(trust, verify(trust, evidence, time.time()), problems, unsealed)
 
@@ -217,6 +222,14 @@ class Rotation:
             fresh = sealer.seal(sealer.open(token.beacon_key, key), key)
             changes.append(ops.put(key, msgspec.json.encode(msgspec.structs.replace(token, beacon_key=fresh))))
             compares.append(ops.modified(key, stored.mod_revision))
+        secrets = self._certificates.secrets()
+        stale = stale_providers(self._writer.reader, secrets[trust.generation])
+        others = [secret for number, secret in secrets.items() if number != trust.generation]
+        secrets_sealer = provider_sealer(secrets[trust.generation], *others)
+        for name, record in stale.items():
+            key = self._key(PROVIDERS, name)
+            compares.append(self._writer.guard(key))
+            changes.append(ops.put(key, msgspec.json.encode(sealed_anew(record, key, secrets_sealer))))
         await self._writer.commit(changes, [], ACTOR, compares)
 
     # Reading ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 KIND = "sessions"
 REUSE_TOLD_S = 60.0  # of one user's sessions that end by reuse, so often at most the history tells
+KEEP_USER_S = 86400.0  # so long a user of a provider without a session is remembered at least
 _AT_ONCE = 64  # keys that go in one transaction; etcd takes 128 operations by default
 _AGAIN = "log in again: aware login"
 
@@ -46,20 +47,36 @@ class SessionCommands:
             user = self._writer.reader.one(f"users/{command.user}", UserRecord)
             if user is None or (user.id, user.password_at) != (command.user_id, command.password_at):
                 raise Unauthenticated("user name or password is wrong")
-            now = self._wall()
-            session = Session(
-                user=user.name,
-                user_id=user.id,
-                begun_at=now,
-                refreshed_at=now,
-                source=one_line(source, 255),
-                client=harmless(command.client),
-            )
-            key = secrets.token_hex(16)
-            gone = [self._delete(old) for old in surplus(self._all(), user.name)[:_AT_ONCE]]
-            guards = [ops.absent(self._key(key)), self._writer.guard(self._writer.key("users", user.name))]
-            await self._writer.commit([self._put(key, session), *gone], [], user.name, guards)
-            return self._turn(key, session, user)
+            guard = self._writer.guard(self._writer.key("users", user.name))
+            return await self.begin_for(user, source=source, client=command.client, guards=[guard])
+
+    async def begin_for(
+        self,
+        user: UserRecord,
+        *,
+        source: str,
+        client: str,
+        guards: Sequence[ops.Compare],
+        lifetime_s: float | None = None,
+        changes: Sequence[ops.Op] = (),
+        lines: Sequence[EventDraft] = (),
+    ) -> Turn:
+        """A session of ``user`` together with ``changes``; inside of the writer's lock."""
+        now = self._wall()
+        session = Session(
+            user=user.name,
+            user_id=user.id,
+            begun_at=now,
+            refreshed_at=now,
+            source=one_line(source, 255),
+            client=harmless(client),
+            lifetime_s=lifetime_s,
+        )
+        key = secrets.token_hex(16)
+        gone = [self._delete(old) for old in surplus(self._all(), user.name)[:_AT_ONCE]]
+        compares = [ops.absent(self._key(key)), *guards]
+        await self._writer.commit([self._put(key, session), *gone, *changes], lines, user.name, compares)
+        return self._turn(key, session, user)
 
     async def refresh(self, command: RefreshSession, source: str) -> Turn:
         """The next turn of a session. Raises Unauthenticated; a token that was used before ends its session."""
@@ -118,16 +135,30 @@ class SessionCommands:
         return [self._delete(key) for key in self.of(user)]
 
     def old(self, now: float) -> list[ops.Op]:
-        """Removes sessions that are over, and what is none; some of them at a time."""
+        """Removes sessions that are over or of nobody, what is none, and users of providers who have none; some of
+        them at a time.
+        """
         lifetime_s, found = self._policies().session_lifetime_s, self._all()
         start = self._writer.key(KIND, "")
         names = [kv.key[len(start) :].decode(errors="replace") for kv in self._writer.projection.items(start)]
         over = [
             ops.delete(start + name.encode())
             for name in names
-            if name not in found or is_over(found[name], now=now, lifetime_s=lifetime_s)
+            if name not in found
+            or is_over(found[name], now=now, lifetime_s=lifetime_s)
+            or self._writer.projection.get(self._writer.key("users", found[name].user)) is None
         ]
-        return over[:_AT_ONCE]
+        return (over or self._idle_users(found, now))[:_AT_ONCE]
+
+    def _idle_users(self, sessions: dict[str, Session], now: float) -> list[ops.Op]:
+        """Users of providers are made when they come; programs come under many names, and stay for minutes."""
+        there = {session.user for session in sessions.values()}
+        users = self._writer.reader.many("users/", UserRecord)
+        return [
+            ops.delete(self._writer.key("users", name))
+            for name, user in users.items()
+            if user.provider and name not in there and now - user.changed_at > KEEP_USER_S
+        ]
 
     async def _reused(self, key: str, session: Session, source: str, now: float) -> None:
         told = self._told.get(session.user)

@@ -61,6 +61,8 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: float = 0.0
     password_at: float = 0.0  # when the password was changed. 0: never
     id: str = ""  # random: a user who is deleted and made anew is another one
+    provider: str = ""  # identity provider that names this user; empty: a local one, with a password
+    display: str = ""  # what the provider calls it; decides nothing
 
     @property
     def account(self) -> str:

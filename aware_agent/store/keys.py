@@ -23,6 +23,8 @@ key                 value                                       written by
 ``idempotency/``    ``<user>/<hash>``:                          queen
                     :class:`queen.once.KeptRecord`, what a
                     request with an Idempotency-Key did
+``identity-          :class:`security.providers.        queen
+providers/<name>``  ProviderRecord`
 ``nodes/<id>``      :class:`colony.node.Record`                 queen
 ``pki``             :class:`colony.rotation.Trust`, public       queen
 ``presence/<id>``   :class:`colony.node.Report`, on a lease     the node

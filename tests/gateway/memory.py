@@ -21,6 +21,8 @@ from aware_agent.queen.rehearsal import Rehearsal
 from aware_agent.queen.reign import Reign
 from aware_agent.security.jwt import token_key
 from aware_agent.security.password import hash_password
+from aware_agent.security.password_rules import PasswordRules
+from aware_agent.security.providers import provider_keys
 from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.rotating import NewTrust
@@ -51,6 +53,8 @@ class MemoryContext(Mirror):
         self.colony = COLONY
         self.token_keys: tuple[bytes, ...] = (token_key(COLONY, SECRET),)
         self.url_keys: tuple[dict[str, bytes], ...] = (dict(signing_keys(SECRET)),)
+        self.provider_keys = provider_keys(SECRET)
+        self.password_rules = PasswordRules()
         self.store_state = StoreState(looked=True, reachable=True, quorum=True)
         self.patience_s = 0.0  # a test that waits for a queen says so
         self.is_ready = True

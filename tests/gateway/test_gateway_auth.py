@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -13,6 +14,7 @@ from aware_agent.gateway import authority as authority_module
 from aware_agent.gateway.app import GatewayApp
 from aware_agent.queen.commands import PutUser
 from aware_agent.security.jwt import TokenSigner, Unauthenticated
+from aware_agent.security.password_rules import PasswordRules
 from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Role
 from tests.gateway.conftest import As
@@ -228,3 +230,23 @@ def _change(context: MemoryContext, name: str, role: Role) -> None:
     assert stored
     record = msgspec.json.decode(stored.value, type=UserRecord)
     context.put(key, msgspec.structs.replace(record, role=role))
+
+
+async def test_a_password_has_to_follow_the_rules_when_it_is_set(
+    admin: httpx.AsyncClient, context: MemoryContext, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = tmp_path / "refused.txt"
+    refused.write_text("everybody's first\n")
+    context.password_rules = PasswordRules(min_length=10, refused_file=str(refused))
+    for password, status, code in (
+        ("too short", 422, "invalid-input"),
+        ("everybody's first", 422, "password-refused"),
+        ("quite another", 200, ""),
+    ):
+        answer = await admin.put("/v1/users/nina", json={"role": "viewer", "password": password})
+        assert (answer.status_code, answer.json().get("code", "")) == (status, code)
+        assert password not in answer.text + caplog.text
+    refused.unlink()
+    answer = await admin.put("/v1/users/nina", json={"role": "viewer", "password": "yet another one"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "password-list-unreadable")
+    assert (await admin.put("/v1/users/nina", json={"role": "operator"})).status_code == 200

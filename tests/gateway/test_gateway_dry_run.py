@@ -27,7 +27,8 @@ async def test_every_write_takes_it_but_those_that_prove_themselves(anonymous: h
     }
     assert taking == {(method, path) for method, path, _, _ in TAKING}
     assert {path for _, path, _, _ in WRITES} - {path for _, path in taking} == {
-        "/v1/auth/token", "/v1/auth/refresh", "/v1/auth/ticket", "/v1/join", "/v1/renew", "/v1/hooks/heat/{cluster}",
+        "/v1/auth/token", "/v1/auth/exchange", "/v1/auth/refresh", "/v1/auth/ticket", "/v1/join", "/v1/renew",
+            "/v1/hooks/heat/{cluster}",
     }  # fmt: skip
 
 

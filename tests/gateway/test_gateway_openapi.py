@@ -61,7 +61,9 @@ def test_every_operation_is_described(description: dict[str, Any]) -> None:
             assert declared == {part[1:-1] for part in path.split("/") if part.startswith("{")}, where
             for status, response in operation["responses"].items():
                 assert response["description"], where
-                if not status.startswith("2"):
+                if status.startswith("3"):
+                    assert "Location" in response["headers"], where
+                elif not status.startswith("2"):
                     assert list(response["content"]) == ["application/problem+json"], where
             identifiers.add(operation["operationId"])
     assert len(identifiers) == sum(len(methods) for methods in description["paths"].values())

@@ -40,6 +40,8 @@ from aware_agent.security import pki
 from aware_agent.security.joining import JOIN_CONTEXT, JoinRequest
 from aware_agent.security.jwt import token_key
 from aware_agent.security.keyring import Keyring
+from aware_agent.security.password_rules import PasswordRules
+from aware_agent.security.providers import provider_keys
 from aware_agent.security.records import DeniedRecord, UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.sealing import Opener
@@ -66,6 +68,7 @@ PASSWORD = "correct horse battery"
 CONFIG = {"config": {"vars": {"a": 2}}}
 
 # Every route that writes to etcd, and a request that changes something.
+CORP = {"kind": "keystone", "url": "https://cloud:5000/v3", "rules": [{"role": "viewer", "values": ["a"]}]}
 WRITES: dict[str, tuple[str, Any]] = {
     "PATCH /v1/nodes/{node}": (f"/v1/nodes/{NODE}", {"labels": {"rack": "r2"}}),
     "PUT /v1/nodes/{node}/config": (f"/v1/nodes/{NODE}/config", CONFIG),
@@ -75,6 +78,8 @@ WRITES: dict[str, tuple[str, Any]] = {
     "POST /v1/nodes/{node}/config/rollback": (f"/v1/nodes/{NODE}/config/rollback", {}),
     "PUT /v1/users/{name}": ("/v1/users/vera", {"role": "operator"}),
     "DELETE /v1/users/{name}": ("/v1/users/vera", None),
+    "PUT /v1/identity-providers/{name}": ("/v1/identity-providers/corp", CORP),
+    "DELETE /v1/identity-providers/{name}": ("/v1/identity-providers/corp", None),
     "POST /v1/tokens": ("/v1/tokens", {"uses": 2}),
     "DELETE /v1/tokens/{token_id}": ("/v1/tokens/{token}", None),
     "DELETE /v1/denied-keys/{key}": ("/v1/denied-keys/{denied}", None),
@@ -95,6 +100,7 @@ WRITES: dict[str, tuple[str, Any]] = {
 }
 NO_WRITES = {
     "POST /v1/auth/ticket",
+    "POST /v1/auth/exchange",  # begins nothing when its provider changes at that moment: test_queen_providers
     "POST /v1/queen/step-down",
     "POST /v1/queen/transfer",
     "POST /v1/council/move",  # of two at once the second is told what is under way
@@ -138,6 +144,7 @@ class Member(Mirror):
         self.council_ca_pem = b""
         self.token_keys = (token_key(keys.colony, secret),)
         self.url_keys = (dict(signing_keys(secret)),)
+        self.provider_keys, self.password_rules = provider_keys(secret), PasswordRules()
         self._reign = reign
 
     async def run(self, command: Any = None, *, actor: str = "", source: str = "", request: str = "") -> Any:
@@ -295,6 +302,8 @@ async def test_a_write_without_a_precondition_is_not_refused_for_a_race(queen: Q
             await http.put("/v1/users/vera", json={"role": "viewer", "password": "correct horse battery"})
         if "/check/" in route:
             await http.post("/v1/check", json={"run": CHECK})
+        if route.startswith("DELETE /v1/identity-providers"):
+            await http.put("/v1/identity-providers/corp", json=CORP)
         request = await queen.request(http, route)
         queen.client.races = 2
         answer = await http.request(**request)

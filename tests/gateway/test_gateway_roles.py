@@ -15,6 +15,7 @@ from tests.gateway.memory import MemoryContext
 
 VIEW, CHANGE, GOVERN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 SPEC = {"colony": "demo", "size": 4}
+PROVIDER = {"kind": "keystone", "url": "https://cloud:5000/v3", "rules": [{"role": "viewer", "values": ["a"]}]}
 # method, path, least role (None: everybody), body
 TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/v1/cluster", VIEW, None),
@@ -49,6 +50,14 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("DELETE", "/v1/auth/token", VIEW, None),
     ("GET", "/v1/auth/me", VIEW, None),
     ("POST", "/v1/auth/ticket", VIEW, None),
+    ("GET", "/v1/auth/providers", None, None),
+    ("GET", "/v1/auth/oidc/{name}/login", None, None),
+    ("GET", "/v1/auth/oidc/{name}/callback", None, None),
+    ("POST", "/v1/auth/exchange", None, {"provider": "vera", "token": "x"}),
+    ("GET", "/v1/identity-providers", GOVERN, None),
+    ("GET", "/v1/identity-providers/{name}", GOVERN, None),
+    ("PUT", "/v1/identity-providers/{name}", GOVERN, PROVIDER),
+    ("DELETE", "/v1/identity-providers/{name}", GOVERN, None),
     ("GET", "/v1/users", GOVERN, None),
     ("GET", "/v1/users/{name}", GOVERN, None),
     ("PUT", "/v1/users/{name}", GOVERN, {"role": "viewer", "password": "long enough"}),
@@ -156,6 +165,7 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
         "/v1/nodes/{node}/config/diff": (422,),
         "/v1/spec/rollback": (404, 410),  # there was nothing at revision 1
         "/v1/nodes/{node}/config/rollback": (404,),
+        "/v1/identity-providers/{name}": (200, 404),
     }.get(path, (200, 201, 202))
     assert response.status_code in expected
 
@@ -169,6 +179,9 @@ async def test_open_routes_ask_for_no_token(anonymous: httpx.AsyncClient, row: A
         "/v1/renew": 422,
         "/v1/auth/token": 401,
         "/v1/auth/refresh": 401,
+        "/v1/auth/exchange": 404,
+        "/v1/auth/oidc/{name}/login": 422,
+        "/v1/auth/oidc/{name}/callback": 422,
         "/v1/hooks/heat/{cluster}": 401,
     }
     assert response.status_code == expected.get(path, 200)

@@ -263,7 +263,12 @@ async def test_an_idempotency_key_needs_a_token_too(anonymous: httpx.AsyncClient
 async def test_users_and_join_tokens(admin: httpx.AsyncClient) -> None:
     put = await admin.put("/v1/users/nina", json={"role": "operator", "password": "long enough"})
     assert put.status_code == 200
-    assert (await admin.get("/v1/users/nina")).json() == {"name": "nina", "role": "operator"}
+    assert (await admin.get("/v1/users/nina")).json() == {
+        "name": "nina",
+        "role": "operator",
+        "provider": "",
+        "display": "",
+    }
     assert "scrypt" not in (await admin.get("/v1/users")).text
     assert (await admin.delete("/v1/users/nina")).status_code == 200
     assert (await admin.get("/v1/users/nina")).status_code == 404

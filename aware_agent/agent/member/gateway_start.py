@@ -10,6 +10,7 @@ from aware_agent.agent.member.link import VERSION, Facts, Material, Start
 from aware_agent.agent.node import Node
 from aware_agent.agent.state import StateDir
 from aware_agent.security.jwt import token_key
+from aware_agent.security.providers import provider_keys
 from aware_agent.security.signed_url import signing_keys
 
 SOCKET = "gateway.sock"
@@ -36,6 +37,7 @@ class GatewayStart:
             endpoints=self._node.etcd,
             gateway=settings.gateway,
             log=settings.log,
+            passwords=settings.passwords,
             material=self.material(),
         )
 
@@ -57,4 +59,5 @@ class GatewayStart:
             etcd_key=pairs.etcd_key,
             token_keys=tuple(token_key(colony, secret) for secret in secrets),
             url_keys=tuple(dict(signing_keys(secret)) for secret in secrets),
+            provider_keys=provider_keys(*secrets),
         )

@@ -16,7 +16,7 @@ import msgspec
 
 from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.remote_error import RemoteError
-from aware_agent.agent.settings import GatewaySettings, LogSettings
+from aware_agent.agent.settings import GatewaySettings, LogSettings, PasswordSettings
 from aware_agent.telemetry import Family
 
 VERSION = 1  # of these messages; both sides are of one installation, except while it is being upgraded
@@ -35,6 +35,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True, tag="material"):
     etcd_key: bytes
     token_keys: tuple[bytes, ...]  # of access tokens; the first signs
     url_keys: tuple[dict[str, bytes], ...]  # of signed URLs; the first signs
+    provider_keys: tuple[tuple[str, bytes], ...]  # of identity providers' client secrets, by id; the first seals
 
     def __repr__(self) -> str:
         """Without keys."""
@@ -53,6 +54,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
     endpoints: tuple[str, ...]  # of etcd
     gateway: GatewaySettings
     log: LogSettings
+    passwords: PasswordSettings
     material: Material
 
 

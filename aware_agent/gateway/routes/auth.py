@@ -32,7 +32,7 @@ async def log_in(request: Request, gateway: Here) -> Response:
     """
     login = await read(request, Login)
     request.scope["aware.user"] = login.username  # for the log, should it be refused
-    source = source_of(_host(request))
+    source = source_of(host_of(request))
     user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
     who = Client(login.username, source, _earlier(request, gateway, login.username), _lives(gateway, user, source))
     async with gateway.login_queue.turn(source):
@@ -41,12 +41,12 @@ async def log_in(request: Request, gateway: Here) -> Response:
         if not await asyncio.to_thread(verify_password, login.password, stored) or user is None:
             raise Unauthenticated("user name or password is wrong")
     succeeded()
-    begin = BeginSession(user=user.name, user_id=user.id, password_at=user.password_at, client=_client(request))
+    begin = BeginSession(user=user.name, user_id=user.id, password_at=user.password_at, client=client_of(request))
     try:
-        turn = await gateway.context.commands.run(begin, actor=user.name, source=_host(request))
+        turn = await gateway.context.commands.run(begin, actor=user.name, source=host_of(request))
     except NoQueen:
         return _meanwhile(gateway, user)
-    return _issue(gateway, user.name, turn)
+    return issue(gateway, user.name, turn)
 
 
 @endpoint(router, "POST", "/v1/auth/refresh", role=None, body=Refresh, answer=Tokens, also=[401])
@@ -60,13 +60,13 @@ async def refresh(request: Request, gateway: Here) -> Response:
     shown = gateway.authority.signer.verify(body.refresh_token, now=gateway.authority.now(), kind="refresh")
     command = RefreshSession(session=shown.session, user=shown.name, turn=shown.turn)
     try:
-        turn = await gateway.context.commands.run(command, actor=shown.name, source=_host(request))
+        turn = await gateway.context.commands.run(command, actor=shown.name, source=host_of(request))
     except NoQueen:
-        user, turn = gateway.authority.lasts(shown, _host(request))
+        user, turn = gateway.authority.lasts(shown, host_of(request))
         # She wrote the next turn and died before she answered: what was shown would soon count as used twice.
         token = body.refresh_token if shown.turn == turn.turn else _refresh_token(gateway, user.name, turn)
         return _meanwhile(gateway, user, session=shown.session, refresh_token=token)
-    return _issue(gateway, shown.name, turn)
+    return issue(gateway, shown.name, turn)
 
 
 @endpoint(router, "DELETE", "/v1/auth/token", role=Role.VIEWER, answer=Change)
@@ -104,11 +104,13 @@ def _lives(gateway: Gateway, user: UserRecord | None, source: str) -> bool:
     return any(one.user_id == user.id and one.user == user.name and source_of(one.source) == source for one in sessions)
 
 
-def _host(request: Request) -> str:
+def host_of(request: Request) -> str:
+    """The address a request came from."""
     return request.client.host if request.client else ""
 
 
-def _client(request: Request) -> str:
+def client_of(request: Request) -> str:
+    """What the client says it is."""
     return harmless(request.headers.get("user-agent", ""))
 
 
@@ -137,7 +139,7 @@ def _refresh_token(gateway: Gateway, name: str, turn: Turn) -> str:
     ).token
 
 
-def _issue(gateway: Gateway, name: str, turn: Turn) -> Response:
+def issue(gateway: Gateway, name: str, turn: Turn) -> Response:
     """Tokens of that turn; none outlives the session."""
     now, signer = gateway.authority.now(), gateway.authority.signer
     access_s = max(0.0, min(ACCESS_TTL_S, turn.ends_at - now))

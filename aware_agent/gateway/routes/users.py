@@ -13,6 +13,7 @@ from aware_agent.gateway.paging import Paged, cut
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, read
 from aware_agent.queen.commands import DeleteUser, PutUser
 from aware_agent.security.password import hash_password
+from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import HUMAN_ROLES, Role
 
 router = APIRouter(tags=["users"])
@@ -21,7 +22,7 @@ router = APIRouter(tags=["users"])
 @endpoint(router, "GET", "/v1/users", role=Role.ADMIN, answer=UsersDocument, lists=("users", UserDocument))
 async def list_users(gateway: Here, page: Paged) -> Response:
     """All users, by name."""
-    users = [UserDocument(name=user.name, role=user.role) for _, user in sorted(gateway.authority.users().items())]
+    users = [_document(user) for _, user in sorted(gateway.authority.users().items())]
     found, following = cut(page, users, lambda user: user.name, str, ("users",))
     document = UsersDocument(revision=gateway.context.projection.revision, users=found, next=following)
     return listing(gateway, page, document, "users", UserDocument)
@@ -33,7 +34,7 @@ async def read_user(gateway: Here, name: str) -> Response:
     user = gateway.authority.user(name)
     if user is None:
         raise NotFound(f"there is no user {name[:80]!r}")
-    return answer(gateway, UserDocument(name=user.name, role=user.role))
+    return answer(gateway, _document(user))
 
 
 @endpoint(router, "PUT", "/v1/users/{name}", role=Role.ADMIN, body=UserBody, answer=Change)
@@ -44,7 +45,10 @@ async def put_user(request: Request, gateway: Here, who: Who, name: str) -> Resp
     body = await read(request, UserBody)
     if body.role not in HUMAN_ROLES:
         raise InvalidInput("nodes are no users", field="role", hint="viewer, operator or admin")
-    hashed = await asyncio.to_thread(hash_password, body.password) if body.password is not None else None
+    hashed = None
+    if body.password is not None:
+        await asyncio.to_thread(gateway.context.password_rules.check, body.password, name)
+        hashed = await asyncio.to_thread(hash_password, body.password)
     command = PutUser(name=name, password_hash=hashed, role=body.role, keep_sessions=body.keep_sessions)
     written = await gateway.context.commands.run(command, actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
@@ -55,3 +59,7 @@ async def delete_user(gateway: Here, who: Who, name: str) -> Response:
     """Delete a user; its sessions end at once."""
     written = await gateway.context.commands.run(DeleteUser(name=name), actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
+
+
+def _document(user: UserRecord) -> UserDocument:
+    return UserDocument(name=user.name, role=user.role, provider=user.provider, display=user.display)
