@@ -12,7 +12,7 @@ export LC_ALL := C.UTF-8
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-deep test-founding test-council check lint format test-collection test-molecule test-heat simulate simulate-mutations chaos bench clean distclean
+.PHONY: help setup demo demo-down test test-deep test-schema test-founding test-council check lint format test-collection test-molecule test-heat simulate simulate-mutations chaos bench clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,9 @@ simulate-mutations: setup ## deliberate defects in the drivers, each of which th
 FAULTS ?= 100
 chaos: setup ## FAULTS=100 faults in a row under clients whose history has to be linearizable; REPORT=file.json; needs root
 	$(BIN)/python -m bench chaos --faults $(FAULTS) --seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT))
+
+test-schema: setup ## every operation of the OpenAPI document, EXAMPLES=100 times: with what it allows and what not
+	AWARE_SCHEMA_EXAMPLES=$(or $(EXAMPLES),100) $(PYTEST) tests/hostile/test_hostile_schema.py
 
 test-founding: setup ## 20 foundings of 3, 5 and 7 founders as real processes, killed in between
 	AWARE_FOUNDING_ROUNDS=20 $(PYTEST) tests/e2e/test_founding.py -k any_order

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from aware_agent import __version__
-from aware_agent.gateway import problems
+from aware_agent.gateway import examples, problems
 
 _TEMPLATE = "#/components/schemas/{name}"
 _types: dict[str, type] = {}
@@ -34,6 +34,11 @@ def reference(kind: type) -> dict[str, Any]:
     """Schema reference to ``kind``; remembers it for :func:`complete`."""
     _types[kind.__name__] = kind
     return {"$ref": _TEMPLATE.format(name=kind.__name__)}
+
+
+def request_body(kind: type) -> dict[str, Any]:
+    """What a body of ``kind`` has to be, and an example."""
+    return {"schema": reference(kind), "example": examples.BODIES[kind.__name__]}
 
 
 def part(kind: type, member: str, item: type) -> dict[str, Any]:
@@ -74,12 +79,14 @@ def _anything(kind: type) -> dict[str, Any]:
 _BOUNDS = {"ge": "minimum", "le": "maximum"}  # a number that is read strictly keeps pydantic's words for its bounds
 
 
-def _parameter(described: dict[str, Any]) -> dict[str, Any]:
+def _parameter(path: str, described: dict[str, Any]) -> dict[str, Any]:
     """A parameter as it is read: one that may be left out is not null then, it is not there."""
     schema = dict(described["schema"])
     given = [kind for kind in schema.pop("anyOf", ()) if kind.get("type") != "null"]
     schema.update(given[0] if given else {})
     schema = {_BOUNDS.get(name, name): value for name, value in schema.items() if name not in ("title", "description")}
+    if described["in"] == "path":
+        return {**described, "schema": schema, "example": examples.of_path(path, described["name"])}
     return {**described, "schema": schema}
 
 
@@ -87,9 +94,9 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add the schemas, the security scheme and the general part to what the routes say of themselves."""
     _, components = msgspec.json.schema_components(list(_types.values()), ref_template=_TEMPLATE, schema_hook=_anything)
     components.update(_of_parts(components))
-    for methods in document["paths"].values():
+    for path, methods in document["paths"].items():
         for operation in methods.values():
-            operation["parameters"] = [_parameter(one) for one in operation.get("parameters", ())]
+            operation["parameters"] = [_parameter(path, one) for one in operation.get("parameters", ())]
     document["info"] = {
         "title": "AWARE gateway",
         "version": __version__,

@@ -21,7 +21,7 @@ from aware_agent.gateway import preconditions
 from aware_agent.gateway.dry_run import DryRunDocument, as_asked
 from aware_agent.gateway.errors import PreconditionFailed, TooLarge
 from aware_agent.gateway.idempotency import WITHOUT, keyed
-from aware_agent.gateway.openapi import part, problem_response, reference
+from aware_agent.gateway.openapi import part, problem_response, reference, request_body
 from aware_agent.gateway.paging import Page, select
 from aware_agent.gateway.reads import accepts_gzip
 from aware_agent.gateway.state import Gateway
@@ -98,7 +98,7 @@ def endpoint(
     if role:
         extra["x-aware-role"] = str(role)
     if body:
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference(body)}}}
+        extra["requestBody"] = {"required": True, "content": {"application/json": request_body(body)}}
     return router.api_route(
         path,
         methods=[method],

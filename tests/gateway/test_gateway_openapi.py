@@ -103,6 +103,27 @@ async def test_static_pages_fetch_nothing_elsewhere(anonymous: httpx.AsyncClient
         assert again.status_code == 304
 
 
+def test_every_operation_has_examples_of_what_it_takes(description: dict[str, Any]) -> None:
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            for parameter in operation["parameters"]:
+                if parameter["in"] == "path":
+                    _check(description, parameter["schema"], parameter["example"])
+            if "requestBody" in operation:
+                body = operation["requestBody"]["content"]["application/json"]
+                _check(description, body["schema"], body["example"])
+                assert body["example"], f"{method} {path}"
+
+
+def test_headers_that_are_read_before_a_route_are_told(description: dict[str, Any]) -> None:
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            told = {one["name"] for one in operation["parameters"] if one["in"] == "header"}
+            takes = method != "get" and bool(operation["security"]) and not path.startswith(WITHOUT)
+            assert ("Idempotency-Key" in told) == takes, f"{method} {path}"
+            assert ("X-Aware-Min-Revision" in told) == (method == "get" and bool(operation["security"]))
+
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 
 

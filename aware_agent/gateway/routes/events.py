@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Response, WebSocket
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.numbers import whole
 from aware_agent.gateway import hub, paging
-from aware_agent.gateway.documents import EventDocument, EventsDocument
+from aware_agent.gateway.documents import Document, EventDocument, EventsDocument
 from aware_agent.gateway.numbers import STRICT
 from aware_agent.gateway.routing import Here, Who, endpoint, listing
 from aware_agent.gateway.sse import EventStream
@@ -18,6 +18,16 @@ from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["events"])
 MAX_LIMIT = 1000
+
+
+class SentEvent(Document, frozen=True, kw_only=True):
+    """One event of the stream, as the standard of server-sent events has it. ``data`` is an EventDocument as JSON."""
+
+    id: str = ""  # the revision
+    event: str = ""  # the type
+    data: str = ""
+
+
 Since = Annotated[int, STRICT, Query(ge=0, le=2**63 - 1, description="only events after this revision")]
 Prefix = Annotated[str, Query(alias="type", max_length=100, description="only types that start like this")]
 
@@ -63,7 +73,7 @@ async def list_events(
     "GET",
     "/v1/events/stream",
     role=Role.VIEWER,
-    answer=None,
+    answer=SentEvent,
     media="text/event-stream",
     also=[410, 422],
 )
