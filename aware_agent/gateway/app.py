@@ -18,7 +18,7 @@ from aware_agent import __version__
 from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.decoding import plain_reason
 from aware_agent.colony.errors import AwareError, InvalidInput
-from aware_agent.gateway import freshness, openapi, problems, standing
+from aware_agent.gateway import openapi, problems, standing
 from aware_agent.gateway.asgi import App, Headers, Message, Receive, Scope, Send, client_of, cut, deny, refuse
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.dry_run import DryRunDocument
@@ -160,7 +160,6 @@ class GatewayApp:
             return
         if await self.gateway.public.serve(scope, send):
             return
-        await freshness.catch_up(self.gateway.context, scope)
         queens = standing.needs_queen(scope["method"], scope["path"])
         if queens and await standing.send_to_queen(self.gateway.context, scope, send):
             return

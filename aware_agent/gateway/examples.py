@@ -33,6 +33,13 @@ BODIES: dict[str, Any] = {
     "MoveBody": {"from": "demo-3", "to": "demo-4"},
     "Login": {"username": "vera", "password": "not the right one"},
     "Refresh": {"refresh_token": "what a login answered"},
+    "Exchange": {"provider": "corp", "token": "an ID token of it"},
+    "ProviderBody": {
+        "kind": "oidc",
+        "issuer": "https://id.example.org",
+        "client_id": "aware",
+        "rules": [{"role": "operator", "values": ["ops"]}],
+    },
     "UserBody": {"role": "viewer", "password": "a long enough one"},
     "JoinTokenBody": {"ttl_s": 3600.0, "uses": 1, "node_name": "demo-6"},
     "RotationBody": {"action": "start", "hold": True},

@@ -20,6 +20,7 @@ from aware_agent.colony.view import NodeView
 from aware_agent.gateway import preconditions
 from aware_agent.gateway.dry_run import DryRunDocument, as_asked
 from aware_agent.gateway.errors import PreconditionFailed, TooLarge
+from aware_agent.gateway.freshness import catch_up
 from aware_agent.gateway.idempotency import WITHOUT, keyed
 from aware_agent.gateway.openapi import part, problem_response, reference, request_body
 from aware_agent.gateway.paging import Page, select
@@ -155,6 +156,7 @@ def _gate(role: Role) -> Callable[[Request], Awaitable[None]]:
         principal = gateway.authority.authenticate(raw)
         require(principal.role, role)
         request.state.principal = principal
+        await catch_up(gateway.context, request.scope)  # not before: a stranger has nobody wait, and nobody ask etcd
 
     return gate
 

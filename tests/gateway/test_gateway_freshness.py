@@ -50,6 +50,19 @@ async def test_one_that_stays_behind_says_so(
     assert refused.headers["retry-after"] == "1"
 
 
+async def test_a_stranger_has_nobody_wait(
+    anonymous: httpx.AsyncClient, context: MemoryContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def has_been(revision: int) -> bool:
+        raise AssertionError("etcd was asked")
+
+    monkeypatch.setattr(context, "has_been", has_been)
+    for path in ("/v1/nodes", "/v1/users"):
+        answer = await anonymous.get(path, headers={HEADER: str(context.projection.revision + 1000)})
+        assert answer.status_code == 401
+    assert (await anonymous.get("/healthz", headers={HEADER: "99999999"})).status_code == 200
+
+
 async def test_what_is_there_is_answered_and_what_cannot_come_refused(
     admin: httpx.AsyncClient, context: MemoryContext
 ) -> None:
