@@ -13,14 +13,13 @@ from aware_agent.cli.paths import at
 
 app = typer.Typer(help="Identity providers: OpenID Connect and Keystone.", no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the provider; its users are NAME:...")]
-_PATH = ("v1", "identity-providers")
 
 
 @app.command("list")
 def list_providers(context: ContextOption = None, as_json: JsonOption = False) -> None:
     """List identity providers."""
     with gateway(context) as client:
-        data: dict[str, Any] = client.get(at(*_PATH)).data
+        data: dict[str, Any] = client.get(at("v1", "identity-providers")).data
     if as_json:
         print_json(data)
         return
@@ -35,7 +34,7 @@ def list_providers(context: ContextOption = None, as_json: JsonOption = False) -
 def show(name: NameArgument, context: ContextOption = None, as_json: JsonOption = False) -> None:
     """Show one, without its secret."""
     with gateway(context) as client:
-        data: dict[str, Any] = client.get(at(*_PATH, name)).data
+        data: dict[str, Any] = client.get(at("v1", "identity-providers", name)).data
     if as_json:
         print_json(data)
         return
@@ -68,7 +67,7 @@ def set_provider(
     if client_secret_file:
         body["client_secret"] = read_secret_text(client_secret_file, "client secret file")
     with gateway(context) as client:
-        answer = client.request("PUT", at(*_PATH, name), body=body)
+        answer = client.request("PUT", at("v1", "identity-providers", name), body=body)
     if as_json:
         print_json(answer.data)
     else:
@@ -79,7 +78,7 @@ def set_provider(
 def delete(name: NameArgument, context: ContextOption = None, as_json: JsonOption = False) -> None:
     """Remove a provider; its users are logged out."""
     with gateway(context) as client:
-        answer = client.request("DELETE", at(*_PATH, name))
+        answer = client.request("DELETE", at("v1", "identity-providers", name))
     if as_json:
         print_json(answer.data)
     else:

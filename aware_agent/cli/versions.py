@@ -28,11 +28,10 @@ def print_versions(data: dict[str, Any]) -> None:
 
 def print_changes(changes: list[dict[str, Any]]) -> None:
     """One line a change."""
-    import msgspec
-
+    from aware_agent.colony.decoding import from_plain
     from aware_agent.colony.difference import Difference, in_words
 
     if not changes:
         say("nothing changed")
     for change in changes:
-        say(in_words(msgspec.convert(change, Difference)))
+        say(in_words(from_plain(change, Difference)))

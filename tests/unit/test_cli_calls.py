@@ -17,7 +17,7 @@ from tests.gateway.memory import MemoryContext
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*(ROOT / "aware_agent" / "cli").glob("*.py"), *(ROOT / "aware_agent" / "check").glob("*.py")])
 _CLIENTS = ("get", "request", "stream", "ask")
-_OPTIONS = {"body", "if_match", "authenticate", "params", "anyhow"}
+_OPTIONS = {"body", "if_match", "authenticate", "params", "anyhow", "headers"}
 
 
 class Call(NamedTuple):
