@@ -81,9 +81,16 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
 async def _measure_ours(run: Run, lab: Lab, how: str, count: int) -> None:
     samples = []
     await _settled(lab)
-    for number in range(1, count + 1):
+    changed_before = 0
+    while len(samples) < count:
         sample = await _fail_over(lab, how)
+        if sample is None:
+            changed_before += 1
+            if changed_before > count:
+                raise LabError(f"{how}: the queen changed before the blow {changed_before} times")
+            continue
         samples.append(sample)
+        number = len(samples)
         run.say(f"{how} {number}/{count}: write {sample.write:.3f} s, gap {sample.gap:.3f} s")
     what = WAYS[how].what
     settings = f"{NODES} nodes, queen TTL {TTL_S} s, defaults"
@@ -104,6 +111,7 @@ async def _measure_ours(run: Run, lab: Lab, how: str, count: int) -> None:
             against=against,
             refused_requests=errors,
             reigns_ended=sum(sample.ended for sample in samples),
+            changed_before_the_blow=changed_before,
         )
 
 
@@ -126,7 +134,8 @@ async def _settled(lab: Lab) -> None:
         await lab.wait_whole()
 
 
-async def _fail_over(lab: Lab, how: str) -> _Sample:
+async def _fail_over(lab: Lab, how: str) -> _Sample | None:
+    """One round; None when the queen changed by herself before the blow, and nothing was done."""
     way = WAYS[how]
     queen = await lab.queen()
     victim = lab.agent(queen["name"])
@@ -142,6 +151,8 @@ async def _fail_over(lab: Lab, how: str) -> _Sample:
         try:
             blow = await way.aim(lab, victim)
             await asyncio.sleep(1.0 + random.uniform(0, TTL_S / 3))
+            if (await lab.queen())["term"] != queen["term"]:
+                return None
             start = time.monotonic()
             struck.set()
             await blow()

@@ -93,7 +93,9 @@ class _Router:
     def __init__(self, net: Net, number: int, binary: str, directory: Path, advert_s: float) -> None:
         config = directory / f"{number}.conf"
         config.write_text(_CONFIG.format(priority=150 - 10 * number, vip=_VIP, advert_s=f"{advert_s:g}"))
-        pids = [f"--{kind}={directory}/{number}.{kind}" for kind in ("pid", "vrrp_pid", "checkers_pid")]
+        kinds = ("pid", "vrrp_pid", "checkers_pid")
+        self._pid_files = [directory / f"{number}.{kind}" for kind in kinds]
+        pids = [f"--{kind}={file}" for kind, file in zip(kinds, self._pid_files, strict=True)]
         argv = [binary, "--dont-fork", "--vrrp", "--log-console", f"--use-file={config}", *pids]
         self._server = _helper(net, number, directory, str(number))
         self._service = Process(argv, directory / f"{number}.log", prefix=net.prefix(number))
@@ -104,7 +106,9 @@ class _Router:
         self.start_service()
 
     def start_service(self) -> None:
-        """keepalived."""
+        """keepalived. What was killed left its files, and may not be buried yet: it would not start beside that."""
+        for file in self._pid_files:
+            file.unlink(missing_ok=True)
         self._service.start()
 
     def kill_service(self) -> None:
