@@ -157,11 +157,10 @@ class CouncilKeeper:
         if step is None or isinstance(step, Wait | Refuse):
             await self._colony.publish(record)
             return LOOK_S
-        await self._make(step, decision.message, record, entries)
-        return 0.1
+        return 0.1 if await self._make(step, decision.message, record, entries) else LOOK_S
 
-    async def _make(self, step: Step, sentence: str, record: CouncilRecord, entries: tuple[PeerEntry, ...]) -> None:
-        """Whatever is said to it, the step is over afterwards: else nothing would be looked at again."""
+    async def _make(self, step: Step, sentence: str, record: CouncilRecord, entries: tuple[PeerEntry, ...]) -> bool:
+        """Whether it was made. Whatever is said to it, it is over afterwards: else nothing would be looked at again."""
         try:
             await self._colony.publish(record)
             await self._colony.announce(step, sentence)
@@ -170,8 +169,9 @@ class CouncilKeeper:
             raise
         except AwareError as error:
             self._take(self._decide(Failed(step, error.message)))
-        else:
-            self._take(self._decide(Done(step)))
+            return False
+        self._take(self._decide(Done(step)))
+        return True
 
     def _decide(self, event: Event) -> Decision:
         now = self._clock()

@@ -16,6 +16,7 @@ from store_support import until
 
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.seats import Phase, SeatMove
+from aware_agent.queen.council_keeper import LOOK_S, CouncilKeeper
 from aware_agent.queen.writer import Contended
 from aware_agent.store.errors import StoreError
 from aware_agent.store.members import newest
@@ -60,6 +61,16 @@ async def test_a_step_that_cannot_be_told_is_over_and_tried_again(
 ) -> None:
     """The keeper waited for it, for the rest of the reign."""
     failures: list[AwareError] = [StoreError("etcd's database is full"), Contended()]
+    after_failures: list[float] = []
+    work = CouncilKeeper.work
+
+    async def watched(keeper: CouncilKeeper) -> float:
+        before = len(failures)
+        pause = await work(keeper)
+        after_failures.extend([pause] if len(failures) < before else [])
+        return pause
+
+    monkeypatch.setattr(CouncilKeeper, "work", watched)
     async with a_scene(tmp_path, hosts=3, size=3) as scene:
         for where in ("publish", "announce"):
             write = getattr(scene.colony, where)
@@ -73,6 +84,7 @@ async def test_a_step_that_cannot_be_told_is_over_and_tried_again(
             monkeypatch.setattr(scene.colony, where, fails_at_first)
         await scene.keep("the council is full: 3 seats")
     assert failures == [], "they were met"
+    assert after_failures == [LOOK_S, LOOK_S], "it does not try again at once, and again"
 
 
 async def test_it_grows_replaces_shrinks_and_keeps_every_write(tmp_path: Path) -> None:
