@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -69,14 +70,16 @@ ROUTERS = (
 class GatewayApp:
     """ASGI application of one council member, for as long as its process lives."""
 
-    def __init__(self, gateway: Gateway, inner: App) -> None:
+    def __init__(self, gateway: Gateway, inner: App, describe: Callable[[], bytes]) -> None:
         self.gateway = gateway
+        self._describe = describe
         self._inner = Once(gateway, inner)
         self._hot = HotReads(gateway)
         self.at_once = self._hot.at_once  # for a server that can answer while it parses
 
     async def warm_up(self) -> None:
         """Load and build now what the first request would wait for."""
+        self._describe()  # what every parameter of a query is looked up in
         await warm_up(self._inner, self.gateway.authority)
 
     async def close(self, reason: str) -> None:
@@ -210,7 +213,7 @@ def create_gateway(context: GatewayContext, settings: GatewaySettings | None = N
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _bug)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    return GatewayApp(gateway, app)
+    return GatewayApp(gateway, app, described)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import re
 import signal
 import socket
 import time
@@ -105,7 +106,8 @@ async def test_a_queen_whose_gateway_does_not_come_up_hands_over() -> None:
         events = (await asker.get("/v1/events?since=0&limit=500")).json()["events"]
         asker.close()
         (handed,) = [e for e in events if e["type"] == "queen.stepped-down"]
-        assert "its gateway ended" in handed["message"]
+        # Which one is told depends on whether the heir was well when it ended for the first time.
+        assert re.search(r"its gateway (ended|does not come up)", handed["message"])
         await lab.wait_ready(2)
 
 

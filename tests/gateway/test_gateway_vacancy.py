@@ -101,8 +101,10 @@ async def test_warming_up_goes_all_the_way_and_changes_nothing(context: MemoryCo
     inner = app._inner._inner
     assert isinstance(inner, FastAPI)
     assert inner.middleware_stack is None
+    assert inner.openapi_schema is None
     await app.warm_up()
     assert inner.middleware_stack is not None, "built before anybody asks"
+    assert inner.openapi_schema is not None, "so is what parameters are looked up in"
     assert await warm_up(app._inner, app.gateway.authority) == 401, "nobody has the name of its token"
     assert context.commands.ran == []
     assert context.memory.etcd.revision == before
