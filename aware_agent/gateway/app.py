@@ -111,7 +111,7 @@ class GatewayApp:
         """Answer a hot read whose token was verified before. Everything unusual is left to the routes."""
         began = time.perf_counter()
         hot = self._hot.find(scope["path"], scope["headers"])
-        if hot is None:
+        if hot is None or not self._hot.passes(hot):
             return False
         status = await hot.prepared.send(send, if_none_match=hot.if_none_match, gzipped=hot.gzipped)
         self.gateway.public.requests.counts[hot.resource, status] += 1

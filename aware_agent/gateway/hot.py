@@ -26,6 +26,7 @@ class Hot(NamedTuple):
     """A hot read that can be answered, and how the client wants it."""
 
     resource: str  # what is counted as one
+    name: str  # of who asks
     prepared: Prepared
     if_none_match: bytes | None
     gzipped: bool
@@ -65,9 +66,13 @@ class HotReads:
             prepared = gateway.reads.get(path)
         except AwareError:
             return None
-        if prepared is None or not gateway.throttle.passes(principal.name):
+        if prepared is None:
             return None
-        return Hot(resource, prepared, if_none_match, encoding is not None and accepts_gzip(encoding))
+        return Hot(resource, principal.name, prepared, if_none_match, encoding is not None and accepts_gzip(encoding))
+
+    def passes(self, hot: Hot) -> bool:
+        """Whether who asks may ask once more; this counts as having asked."""
+        return self._gateway.throttle.passes(hot.name)
 
     def at_once(self, url: bytes, headers: Pairs) -> tuple[bytes, bytes] | None:
         """As :data:`aware_agent.gateway.asgi.AtOnce` has it; None for what takes longer or is not to be answered."""
@@ -81,7 +86,8 @@ class HotReads:
         if hot is None:
             return None
         ready = hot.prepared.ready(if_none_match=hot.if_none_match, gzipped=hot.gzipped)
-        if ready is None:
+        # Charged only now: what is not ready comes again by way of the application.
+        if ready is None or not self.passes(hot):
             return None
         public = self._gateway.public
         public.requests.counts[hot.resource, ready.status] += 1
