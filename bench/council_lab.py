@@ -37,7 +37,7 @@ class CouncilLab(Lab):
         key = self.directory / "founding.key"
         key.touch(mode=0o600)
         key.write_text(make_founding_key(self.colony, os.urandom(32)).text())
-        ports = free_ports(2 * self._nodes, taken=self._taken() + self._ports)
+        ports = free_ports(2 * self._nodes)
         for number in range(self._nodes):
             listening = {"client_port": ports[2 * number], "peer_port": ports[2 * number + 1]}
             council = {"size": self.seats, **listening, **self._quota}

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from aware_agent.colony.spec import Spec
-from aware_agent.store.embedded import free_ports
+from aware_agent.store.embedded import free_port
 from bench.cloud import cloud, move_in
 from bench.harness import Run, Unavailable
 from bench.lab import ROOT, Document, Lab, LabError
@@ -142,7 +142,7 @@ class _Bench:
 
     async def _openstack(self, name: str, hosts: int) -> None:
         path = await asyncio.to_thread(openstack_cloud.collections)
-        port = free_ports(1)[0]
+        port = free_port()
         with ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=self._directory)))
             cloud = openstack_cloud.fake_cloud(port, hosts, directory / "cloud.log")

@@ -84,7 +84,7 @@ class Lab:
             etcd_members, directory=self.directory / "etcd", tls=files, extra=list(etcd_extra), fsync=fsync
         )
         self._settings = dict(settings or {})
-        self._ports = free_ports(2 * nodes + 1, taken=[member.client_port for member in self.etcd.members])
+        self._ports = free_ports(2 * nodes + 1)
         self.discovery_port = self._ports.pop()
         self.agents: dict[str, Agent] = {}
         self._material: Material | None = None
@@ -169,7 +169,7 @@ class Lab:
     def add_agent(self, name: str, **settings: Any) -> Agent:
         """An agent that will join by token (the first one is the founder's); start it with ``start()``."""
         if len(self._ports) < 2:
-            self._ports = free_ports(2, taken=self._taken())
+            self._ports = free_ports(2)
         port, channel = self._ports.pop(), self._ports.pop()
         document: dict[str, Any] = {
             "colony": self.colony,
@@ -338,10 +338,6 @@ class Lab:
     def tails(self, lines: int = 3) -> str:
         """The ends of all agents' logs."""
         return "\n".join(f"--- {agent.name}:\n{agent.tail(lines)}" for agent in list(self.agents.values())[:8])
-
-    def _taken(self) -> list[int]:
-        ports = [agent.settings[part]["port"] for agent in self.agents.values() for part in ("gateway", "channel")]
-        return [*ports, self.discovery_port, *(member.client_port for member in self.etcd.members)]
 
 
 _ETCD_FILES = {"ca": "council-ca.crt", "cert": "etcd.crt", "key": "etcd.key"}

@@ -108,9 +108,10 @@ class Acceptor:
         except NoHeader:
             self._tell_unproxied(str(peer[0]))
             self._give_up(connection, ticket, "proxy")
-        except (OSError, ValueError, TimeoutError, EOFError):
+        except (OSError, ValueError, TimeoutError, EOFError) as error:
             self._give_up(connection, ticket, "handshake")
-            self._connections.heard("handshake", str(peer[0]) if source is None else source.address)
+            if _is_wrong(error):
+                self._connections.heard("handshake", str(peer[0]) if source is None else source.address)
 
     def _tell_unproxied(self, host: str) -> None:
         """Say once for each host why it gets no answer: it can be told nothing, for it may speak anything."""
@@ -158,6 +159,13 @@ class Acceptor:
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         return any(address in network for network in self._proxies)
+
+
+def _is_wrong(error: Exception) -> bool:
+    """Whether a handshake failed by what the client sent, or by its silence. One who just went is a port check, a load
+    balancer that looks whether somebody listens, or a client in a hurry: nothing to warn of."""
+    gone = isinstance(error, (ConnectionError, EOFError, ssl.SSLEOFError))
+    return isinstance(error, (ssl.SSLError, TimeoutError, ValueError)) and not gone
 
 
 def _refuse(connection: socket.socket) -> None:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -20,9 +20,12 @@ from aware_agent.store.connections import Credentials
 from aware_agent.store.errors import StoreError
 from aware_agent.store.etcd_binary import EtcdBinary, TlsFiles, etcd_argv, find_etcd
 
-__all__ = ["EmbeddedEtcd", "EtcdBinary", "EtcdMember", "TlsFiles", "etcd_argv", "find_etcd", "free_ports"]
+__all__ = ["EmbeddedEtcd", "EtcdBinary", "EtcdMember", "TlsFiles", "etcd_argv", "find_etcd", "free_port", "free_ports"]
 
-_FIRST_PORT, _LAST_PORT = 15000, 31999  # below the range from which the kernel takes ports for connections
+# Below the range from which the kernel takes ports for connections, and below that of a colony on one machine
+# (aware.cluster.local_ports), which cannot see what is only reserved here.
+_FIRST_PORT, _LAST_PORT = 10_000, 19_999
+_BLOCK = 40
 
 
 class EtcdMember:
@@ -177,30 +180,60 @@ class EmbeddedEtcd:
         raise StoreError("no etcd member leads")
 
 
-def free_ports(count: int, *, taken: Iterable[int] = ()) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now, all different."""
-    avoid = set(taken)
-    found: list[int] = []
-    sockets: list[socket.socket] = []
+class _Ports:
+    """Ports of 127.0.0.1 for the programs this process starts, none given twice.
+
+    To bind a port and close it again reserves nothing: of two test runs that choose at random, one takes the port the
+    other has written into a configuration but not bound yet. So a process owns whole blocks: it listens on the first
+    port of each for as long as it lives, which is how others see that the block is taken.
+    """
+
+    def __init__(self) -> None:
+        self._left: list[int] = []
+
+    def take(self) -> int:
+        """The next port nobody listens on. :raises StoreError: there is none."""
+        while True:
+            while self._left:
+                port = self._left.pop()
+                if (sock := _bound(port)) is not None:
+                    sock.close()
+                    return port
+            self._next_block()
+
+    def _next_block(self) -> None:
+        starts = list(range(_FIRST_PORT, _LAST_PORT - _BLOCK, _BLOCK))
+        random.shuffle(starts)
+        for start in starts:
+            if (guard := _bound(start)) is not None:
+                guard.listen()
+                guard.detach()  # stays open until the process ends
+                self._left = list(range(start + _BLOCK - 1, start, -1))
+                return
+        raise StoreError(f"no free port was found between {_FIRST_PORT} and {_LAST_PORT}")
+
+
+_ports = _Ports()
+
+
+def free_ports(count: int) -> list[int]:
+    """So many ports of 127.0.0.1 that nobody listens on; see :class:`_Ports`. :raises StoreError: there are none."""
+    return [_ports.take() for _ in range(count)]
+
+
+def free_port() -> int:
+    """One of :func:`free_ports`."""
+    return _ports.take()
+
+
+def _bound(port: int) -> socket.socket | None:
+    sock = socket.socket()
     try:
-        for _ in range(10_000):
-            if len(found) == count:
-                return found
-            port = random.randint(_FIRST_PORT, _LAST_PORT)  # noqa: S311
-            sock = socket.socket()
-            sockets.append(sock)
-            if port in avoid:
-                continue
-            try:
-                sock.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            avoid.add(port)
-            found.append(port)
-    finally:
-        for sock in sockets:
-            sock.close()
-    raise StoreError("no free port was found")
+        sock.bind(("127.0.0.1", port))
+    except OSError:
+        sock.close()
+        return None
+    return sock
 
 
 def _last_line(log: Path) -> str:

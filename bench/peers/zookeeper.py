@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aware_agent.store.embedded import free_ports
+from aware_agent.store.embedded import free_port
 from bench.harness import Unavailable
 from bench.peers.tools import program
 from bench.processes import Process, clean_environment
@@ -43,7 +43,7 @@ async def measure(run: Run, what: str, count: int) -> None:
 def _measure(run: Run, what: str, java: str, count: int) -> list[float]:
     with tempfile.TemporaryDirectory(prefix="aware-bench-zk-") as name:
         directory = Path(name)
-        (port,) = free_ports(1)
+        port = free_port()
         config = directory / "zoo.cfg"
         address = f"clientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
         config.write_text(f"tickTime=2000\ndataDir={directory / 'data'}\n{address}")

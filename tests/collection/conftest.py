@@ -6,9 +6,7 @@ import datetime
 import ipaddress
 import json
 import os
-import random
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from aware_agent.store.embedded import free_port
+
 from .real_gateway import THERE, takes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,18 +31,6 @@ ROOT = Path(__file__).resolve().parents[2]
 init_plugin_loader([str(ROOT / "collections")])
 TOKEN = "access-token-of-a-test"
 COLONY = "demo"
-
-
-def free_port() -> int:
-    """A loopback port below the ephemeral range that nobody listens on."""
-    for port in random.SystemRandom().sample(range(20000, 32000), 200):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port")
 
 
 def make_authority() -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from aware_agent.store.embedded import free_ports
+from aware_agent.store.embedded import free_port
 from bench.lab import ROOT, Lab
 from bench.processes import Process, clean_environment
 
@@ -123,7 +123,7 @@ def prometheus(lab: Lab, directory: Path, token: str) -> Iterator[str]:
     template = jinja2.Environment(undefined=jinja2.StrictUndefined)
     template.filters["to_json"] = json.dumps
     template.filters["bool"] = bool
-    port = free_ports(1)[0]
+    port = free_port()
     variables: dict[str, Any] = {
         **yaml.safe_load((ROLE / "defaults" / "main.yml").read_text()),
         "monitoring_mark": "",

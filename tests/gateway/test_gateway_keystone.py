@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from aware_agent.gateway.app import GatewayApp
 from aware_agent.security.records import UserRecord
-from aware_agent.store.embedded import free_ports
+from aware_agent.store.embedded import free_port
 from tests.gateway.memory import MemoryContext
 
 PASSWORD = "hush hush"
@@ -44,7 +44,7 @@ class Keystone:
         manage, serve = shutil.which("keystone-manage"), shutil.which("keystone-wsgi-public")
         if not manage or not serve:
             pytest.skip("Keystone is not installed: apt install keystone")
-        (port,) = free_ports(1)
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}/v3"
         config = directory / "keystone.conf"
         config.write_text(CONFIG.format(directory=directory))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import shutil
 import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +164,29 @@ async def test_what_is_no_request_and_no_handshake_is_a_sign_too(
         ("malformed", "127.0.0.1"),
         ("handshake-failed", "127.0.0.1"),
     }
+
+
+HELLO = bytes.fromhex("1603010200010001fc0303")  # the first bytes of a handshake
+
+
+@pytest.mark.parametrize("sent", [b"", HELLO], ids=["connects", "begins a handshake"])
+@pytest.mark.parametrize("linger", [None, struct.pack("ii", 1, 0)], ids=["and closes", "and resets"])
+async def test_who_looks_whether_somebody_listens_is_no_sign(
+    app: GatewayApp, lines: Lines, certificate: tuple[Path, Path], sent: bytes, linger: bytes | None
+) -> None:
+    server = GatewayServer(app, "127.0.0.1", 0, certificate, grace_s=0.5)
+    server.limits.connections.heard = app.gateway.signals.connection
+    await server.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.port)) as checker:
+            checker.sendall(sent)
+            await asyncio.sleep(0.05)
+            if linger is not None:
+                checker.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        await eventually(lambda: server.limits.connections.refused["handshake"])
+    finally:
+        await server.stop()
+    assert [line for line in lines.read() if line["message"] == "refused"] == []
 
 
 async def test_a_flood_is_a_few_lines_and_one_event(app: GatewayApp, context: MemoryContext, lines: Lines) -> None:

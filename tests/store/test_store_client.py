@@ -12,7 +12,7 @@ from aware_agent.colony.errors import InvalidInput
 from aware_agent.store import ops
 from aware_agent.store import watch as watching
 from aware_agent.store.client import EtcdClient
-from aware_agent.store.embedded import EmbeddedEtcd, free_ports
+from aware_agent.store.embedded import EmbeddedEtcd, free_port, free_ports
 from aware_agent.store.errors import Compacted, LeaseGone, StoreError, StoreUnreachable
 from aware_agent.store.model import DeleteResult, PutResult, RangeResult
 from aware_agent.store.watch import watch
@@ -134,7 +134,7 @@ async def test_a_dead_endpoint_is_passed_over(shared_etcd: EmbeddedEtcd, prefix:
 
 
 async def test_when_nobody_listens_surely_nothing_was_written() -> None:
-    endpoint = f"127.0.0.1:{free_ports(1)[0]}"
+    endpoint = f"127.0.0.1:{free_port()}"
     async with EtcdClient([endpoint], deadline_s=0.5) as client:
         for attempt in (client.put(b"k", b"v"), client.txn([], [ops.put(b"k", b"v")]), client.grant(5)):
             with pytest.raises(StoreUnreachable, match=endpoint) as error:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
-import socket
 import ssl
 import threading
 import time
@@ -16,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from aware_agent.security import pki
+from aware_agent.store.embedded import free_port
 
 COLONY = "demo"
 
@@ -74,7 +73,7 @@ class FakeGateway:
         self.routes: dict[str, Route] = {}
         self.asked: list[Ask] = []
         self.redirect_to = ""
-        self._server = _bind(_handler(self))
+        self._server = _Server(("127.0.0.1", free_port()), _handler(self))
         self.certify(authority, worker=worker)
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -112,22 +111,6 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that refuses our certificate is what some tests are about."""
-
-
-def _bind(handler: type[BaseHTTPRequestHandler]) -> _Server:
-    for _ in range(100):
-        with contextlib.suppress(OSError):
-            return _Server(("127.0.0.1", random.randint(20_000, 31_999)), handler)
-    raise RuntimeError("no free port")
-
-
-def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    for _ in range(100):
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", random.randint(20_000, 31_999)))
-            return int(probe.getsockname()[1])
-    raise RuntimeError("no free port")
 
 
 def _handler(fake: FakeGateway) -> type[BaseHTTPRequestHandler]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
-import socket
 from collections.abc import Callable
 from typing import Any
 
 from aware_agent.colony.ids import ulid
 from aware_agent.discovery.beacon import announce_key
-from aware_agent.discovery.interfaces import LOOPBACK_BROADCAST, choose_links
+from aware_agent.discovery.interfaces import choose_links
 from aware_agent.discovery.seek import SeekSettings
 from aware_agent.discovery.service import AnnounceKeys, BeaconService, NodeAnnouncement
 from aware_agent.security.token import JoinToken, beacon_key, make_token
@@ -19,20 +17,6 @@ from aware_agent.security.token import JoinToken, beacon_key, make_token
 SECRET = bytes(range(32))
 ANNOUNCE_KEYS = AnnounceKeys(current="1", keys={"1": announce_key(SECRET)})
 LOOPBACK_LINKS = choose_links("127.0.0.1")
-
-
-def free_port() -> int:
-    """A UDP port below the ephemeral range that nobody beacons on."""
-    for _ in range(1000):
-        port = random.randint(20_000, 32_000)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            try:
-                probe.bind((LOOPBACK_BROADCAST, port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free UDP port")
 
 
 def node_id(number: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.server
 import os
-import random
 import shutil
 import socket
 import ssl
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from aware_agent.security import pki
 from aware_agent.security.token import RANDOM_BYTES, JoinToken, make_token
+from aware_agent.store.embedded import free_port
 
 NOW = 1_800_000_000.0
 COLONY = "demo"
@@ -49,16 +49,6 @@ class Authority:
         sans = pki.node_sans(colony, "demo-1", ["127.0.0.1"], eligible=True)
         server = pki.issue(ca, pki.make_key(), common_name="demo-1", sans=sans, now=now)
         return cls(ca, server, make_token(pki.ca_pin(ca.certificate), os.urandom(RANDOM_BYTES)))
-
-
-def free_port() -> int:
-    """A port that can be bound now, below the range the kernel hands out by itself."""
-    for _ in range(200):
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("no free port")
 
 
 def server_context(pair: pki.Pair, directory: Path) -> ssl.SSLContext:

@@ -12,7 +12,6 @@ import pytest
 from discovery_support import (
     LOOPBACK_LINKS,
     eventually,
-    free_port,
     new_token,
     newcomer,
     node_announcement,
@@ -27,6 +26,7 @@ from aware_agent.discovery.reach import reachable, seed_url
 from aware_agent.discovery.seek import find_colony, search
 from aware_agent.discovery.udp import BroadcastSocket
 from aware_agent.security.token import beacon_key
+from aware_agent.store.embedded import free_port
 
 
 @pytest.fixture

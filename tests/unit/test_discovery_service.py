@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from discovery_support import LOOPBACK_LINKS, SECRET, eventually, free_port, node_announcement, node_id, service
+from discovery_support import LOOPBACK_LINKS, SECRET, eventually, node_announcement, node_id, service
 
 from aware_agent.discovery.beacon import Beacon, Kind, announce_key, encode
 from aware_agent.discovery.errors import PortInUse
@@ -20,6 +20,7 @@ from aware_agent.discovery.interfaces import LOOPBACK_BROADCAST
 from aware_agent.discovery.pace import Pace
 from aware_agent.discovery.peers import Peer
 from aware_agent.discovery.service import AnnounceKeys, NodeAnnouncement
+from aware_agent.store.embedded import free_port
 
 SOURCE = ("127.0.0.1", 9)
 

@@ -36,7 +36,7 @@ from aware_agent.colony.founding import decide
 from aware_agent.colony.transcript import recorded
 from aware_agent.security.founding_key import make_founding_key
 from aware_agent.simulator.replay import difference
-from aware_agent.store.embedded import free_ports
+from aware_agent.store.embedded import free_port
 from tests.memory_colony import node_id
 
 ABC = ("a", "b", "c")
@@ -162,7 +162,7 @@ async def test_a_founder_keeps_the_file_and_takes_it_away(tmp_path: Path) -> Non
         """Founding needs no etcd to be told of."""
 
     def line(founder: Founder) -> FoundingLine:
-        (port,) = free_ports(1)
+        port = free_port()
         where = {"address": "127.0.0.1", "url": "https://127.0.0.1:1"}
         return FoundingLine(key, me=me, name="host-a", links=(), port=port, seeds=(), hear=founder.hear, **where)
 

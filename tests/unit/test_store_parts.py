@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,6 +154,19 @@ def test_tls_is_demanded_of_clients_and_peers() -> None:
     argv = etcd_argv(find_etcd(), Path("/data"), 1, 2, tls=tls)
     assert {"--client-cert-auth=true", "--peer-client-cert-auth=true"} <= set(argv)
     assert not any("http://" in part for part in argv)
+
+
+def test_two_processes_are_never_given_the_same_port() -> None:
+    script = "from aware_agent.store.embedded import free_ports; print(*free_ports(100), flush=True); input()"
+    others = [
+        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    given = [port for other in others for port in other.stdout.readline().split()]  # type: ignore[union-attr]
+    for other in others:
+        other.communicate("\n", timeout=60)
+    assert len(given) == 400
+    assert len(set(given)) == 400
 
 
 def test_free_ports_are_different_and_can_be_bound() -> None:
