@@ -33,6 +33,7 @@ from aware_agent.queen.history import History
 from aware_agent.queen.reign import Reign
 from aware_agent.queen.writer import FencedWriter
 from aware_agent.security import pki
+from aware_agent.security.grant import Grant
 from aware_agent.security.joining import JOIN_CONTEXT, JoinRequest
 from aware_agent.security.keyring import Keyring
 from aware_agent.security.records import CaRecord
@@ -202,9 +203,9 @@ class MemoryColony:
         )
         return Reign(node, self.reader, self.history, self.term)
 
-    async def carry_out(self, reign: Reign, command: Any, *, actor: str = "ada", source: str = "127.0.0.1") -> Any:
-        """As over the gateway's socket: encoded, carried out, decoded."""
-        return self.answer(command, await self.execute(reign, command, actor=actor, source=source))
+    async def carry_out(self, reign: Reign, command: Any, **caller: Any) -> Any:
+        """As over the gateway's socket: encoded, carried out, decoded. ``caller``: as of :meth:`execute`."""
+        return self.answer(command, await self.execute(reign, command, **caller))
 
     async def execute(
         self,
@@ -215,10 +216,11 @@ class MemoryColony:
         source: str = "127.0.0.1",
         once: Asked | None = None,
         dry: bool = False,
+        grant: Grant | None = None,
     ) -> Done:
         """Its outcome, still encoded."""
         raw = msgspec.Raw(msgspec.msgpack.encode(command))
-        do = Do(id=1, term=reign.term, actor=actor, source=source, once=once, dry=dry, command=raw)
+        do = Do(id=1, term=reign.term, actor=actor, source=source, once=once, dry=dry, grant=grant, command=raw)
         return await reign.execute(do)
 
     def answer(self, command: Any, done: Done) -> Any:

@@ -66,7 +66,7 @@ async def found(
     password_hash = await asyncio.to_thread(hash_password, admin_password, randomness(16))
     admin = UserRecord(
         name=ADMIN,
-        role=Role.ADMIN,
+        role=Role.SECURITY_ADMIN,
         password_hash=password_hash,
         created_at=now,
         changed_at=now,

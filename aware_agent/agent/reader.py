@@ -59,6 +59,7 @@ class ColonyReader:
             "users/",
             "revoked/",
             "sessions/",
+            "service-accounts/",
         )
         self._quiet = tuple(keys.key(part) for part in quiet)
 

@@ -27,6 +27,7 @@ from aware_agent.cli import (
     nodes,
     queen,
     rotation,
+    service_accounts,
     sessions,
     simulate,
     spec,
@@ -121,6 +122,7 @@ app.add_typer(hooks.app, name="hooks")
 app.add_typer(backup.app, name="backup")
 app.add_typer(users.app, name="users")
 app.add_typer(identity_providers.app, name="identity-providers")
+app.add_typer(service_accounts.app, name="service-accounts")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(colony.app, name="colony")
 app.add_typer(etcd.app, name="etcd")

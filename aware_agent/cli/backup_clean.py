@@ -238,15 +238,16 @@ def _newcomers(
 async def _bury(client: EtcdClient, kvs: Mapping[bytes, KeyValue], keys: Keys) -> None:
     """Remove the queen, her hand-over and all presence, with their leases: nobody can keep them alive again.
 
-    And who sat in the council: those were members of the etcd that is lost. And all sessions: some of them had ended
-    since.
+    And who sat in the council: those were members of the etcd that is lost. And all sessions and service accounts: some
+    of them, and of their tokens, had ended since.
     """
-    presence, seats, sessions = keys.key("presence/"), keys.key("seats/"), keys.key("sessions/")
+    presence, seats = keys.key("presence/"), keys.key("seats/")
+    credentials = keys.key("sessions/"), keys.key("service-accounts/")
     leases = {kv.lease for key, kv in kvs.items() if kv.lease and (key == keys.queen or key.startswith(presence))}
     for lease in sorted(leases):
         await client.revoke(lease)
     gone = [ops.delete(keys.queen), ops.delete(keys.handover), ops.delete(keys.key("council"))]
-    gone += [ops.delete_range(prefix, prefix_end(prefix)) for prefix in (presence, seats, sessions)]
+    gone += [ops.delete_range(prefix, prefix_end(prefix)) for prefix in (presence, seats, *credentials)]
     await client.txn([], gone)
 
 
@@ -261,7 +262,7 @@ def _with_new_key(record: Record, keys: Keys, newcomer: Newcomer) -> ops.Op:
 def _admin(before: UserRecord | None, keys: Keys, password: str, now: float) -> ops.Op:
     record = UserRecord(
         name=ADMIN,
-        role=Role.ADMIN,
+        role=Role.SECURITY_ADMIN,
         password_hash=hash_password(password, os.urandom(16)),
         created_at=before.created_at if before else now,
         changed_at=now,

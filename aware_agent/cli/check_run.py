@@ -79,7 +79,7 @@ def _gateway(context: Context) -> Gateway:
 def _prepare(client: Gateway, wanted: Wanted) -> None:
     """Refuse what would fail later, and renew a token that would run out meanwhile: clients cannot do it at once."""
     me: dict[str, Any] = client.get("/v1/auth/me").data
-    if wanted.hand_overs and me.get("role") != "admin":
+    if wanted.hand_overs and me.get("role") not in ("admin", "security-admin"):
         raise NotAllowed(
             f"--hand-over needs role admin, you are {me.get('role')}", hint="log in as somebody who has it"
         )

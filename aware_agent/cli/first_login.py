@@ -126,8 +126,8 @@ def default_context() -> Path:
 
 def _set_password(key: FoundingKey, context: Path, password: str, end: float) -> None:
     signer = TokenSigner(key.colony, token_key(key.colony, key.colony_secret))
-    token = signer.issue(ADMIN, Role.ADMIN, now=time.time(), ttl_s=BARE_TTL_S).token
-    body = {"role": Role.ADMIN.value, "password": password}
+    token = signer.issue(ADMIN, Role.SECURITY_ADMIN, now=time.time(), ttl_s=BARE_TTL_S).token
+    body = {"role": Role.SECURITY_ADMIN.value, "password": password}
     with gateway_until(msgspec.structs.replace(load_context(context, {}), given_token=token), end) as founder:
         try:
             founder.request("PUT", at("v1", "users", ADMIN), body=body)

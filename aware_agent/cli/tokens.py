@@ -69,7 +69,7 @@ def list_tokens(context: ContextOption = None, as_json: JsonOption = False) -> N
     rows = [
         (
             token["id"],
-            _expiry(token.get("expires_at")),
+            expiry(token.get("expires_at")),
             "any" if token.get("uses_left") is None else token["uses_left"],
             token.get("node_name") or "any",
             "yes" if token.get("eligible") else "no",
@@ -104,7 +104,8 @@ def seconds(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _expiry(moment: Any) -> str:
+def expiry(moment: Any) -> str:
+    """When ``moment`` (Unix seconds, none for never) is, from now."""
     import time
 
     if not moment:

@@ -21,6 +21,7 @@ class RoleName(StrEnum):
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMIN = "admin"
+    SECURITY_ADMIN = "security-admin"
 
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Name of the user.")]

@@ -128,14 +128,18 @@ def _cost(record: Record, queen: str) -> tuple[bool, int, int, float, str]:
 
 
 def fits(record: Record, needs: Requirements) -> bool:
-    """True if the node's last report meets the requirements."""
+    """True if the node's last report meets the requirements.
+
+    With ``pinned`` zone and labels are those that people gave it (the zone as label ``zone``), whatever it reports.
+    """
     has = record.report.capabilities if record.report else Capabilities()
-    labels = effective_labels(record)
+    labels = record.labels if needs.pinned else effective_labels(record)
+    zone = labels.get("zone", "") if needs.pinned else has.zone
     return (
         has.vcpus >= needs.vcpus
         and has.ram_mib >= needs.ram_mib
         and has.disk_gib >= needs.disk_gib
-        and needs.zone in ("", has.zone)
+        and needs.zone in ("", zone)
         and all(labels.get(key) == value for key, value in needs.labels.items())
     )
 

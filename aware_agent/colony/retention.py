@@ -9,7 +9,7 @@ import msgspec
 
 from aware_agent.colony.errors import InvalidInput
 
-MAX_KEEP = 1000
+MIN_LAST, MAX_KEEP = 3, 1000  # with fewer, one bad night leaves none that is good
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -29,10 +29,10 @@ class Dated(msgspec.Struct, frozen=True):
 
 
 def check_keep(keep: Keep, field: str) -> None:
-    """Raise :class:`InvalidInput` unless at least one backup stays; ``field`` is where ``keep`` stands."""
+    """Raise :class:`InvalidInput` unless enough backups stay; ``field`` is where ``keep`` stands."""
     for name in ("last", "daily", "weekly"):
         count = getattr(keep, name)
-        least = 1 if name == "last" else 0
+        least = MIN_LAST if name == "last" else 0
         if not least <= count <= MAX_KEEP:
             raise InvalidInput(
                 f"spec: {field}.{name} {count} is out of range", field=f"{field}.{name}", hint=f"{least} to {MAX_KEEP}"

@@ -20,9 +20,11 @@ MAX_NODES = 10_000
 MAX_SPEC_BYTES = 256 * 1024  # as JSON: it stands in one transaction with its version and what changed
 MIN_REPLACE_S = 5.0
 MAX_AMOUNT = 1_000_000_000  # of processors, MiB, GiB: more is a slip of the unit
-KEEP_EVENTS = (100, 1_000_000)
+KEEP_EVENTS = (1_000, 1_000_000)  # fewer would forget who did what, and break resuming streams
 MAX_DEAD_AFTER_S = 30 * 86400
 MIN_CERTIFICATE_S, MAX_CERTIFICATE_S = 10.0, 1095 * 86400.0
+SERVICE_TOKEN_S = 90 * 86400.0
+MIN_SERVICE_TOKEN_S, MAX_SERVICE_TOKEN_S = 60.0, 366 * 86400.0
 MIN_SESSION_S, MAX_SESSION_S = 300.0, 365 * 86400.0
 
 
@@ -34,6 +36,7 @@ class Requirements(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     disk_gib: int = 0
     zone: str = ""
     labels: dict[str, str] = {}
+    pinned: bool = False  # zone and labels count only as labels that people gave the node: a node says what it likes
 
 
 class CasteSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -51,6 +54,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keep_events: int = 10_000
     certificate_lifetime_s: float = LIFETIME_S  # of a node's certificate; it renews it by itself before
     session_lifetime_s: float = SESSION_S  # of a login, however often it is refreshed
+    service_token_lifetime_s: float = SERVICE_TOKEN_S  # the most a token of a service account is made for
     backup: BackupPolicy | None = None  # None: nobody makes backups
 
 
@@ -162,6 +166,12 @@ def _check_caste(name: str, caste: CasteSpec) -> None:
             field=f"castes.{name}.requires.zone",
         )
     check_labels(needs.labels, f"castes.{name}.requires.labels", where="spec: ")
+    if needs.pinned and not (needs.zone or needs.labels):
+        raise InvalidInput(
+            f"spec: caste {name!r} wants pinned facts and names none",
+            field=f"castes.{name}.requires.pinned",
+            hint="give it a zone or labels, or leave pinned out",
+        )
 
 
 def _short(number: int) -> str:
@@ -186,7 +196,7 @@ def _check_policies(policies: Policies) -> None:
     if policies.dead_after_s > MAX_DEAD_AFTER_S:
         raise InvalidInput("spec: dead_after_s is more than 30 days", field="policies.dead_after_s")
     if policies.keep_events < KEEP_EVENTS[0]:
-        raise InvalidInput("spec: keep_events below 100 would break resuming streams", field="policies.keep_events")
+        raise InvalidInput("spec: keep_events below 1000 would forget what was done", field="policies.keep_events")
     if policies.keep_events > KEEP_EVENTS[1]:
         raise InvalidInput(
             "spec: keep_events is more than etcd should hold", field="policies.keep_events", hint="at most 1000000"
@@ -202,6 +212,12 @@ def _check_policies(policies: Policies) -> None:
             f"spec: a session cannot last {policies.session_lifetime_s:g} s",
             field="policies.session_lifetime_s",
             hint=f"{MIN_SESSION_S:g} to {MAX_SESSION_S:g} seconds",
+        )
+    if not MIN_SERVICE_TOKEN_S <= policies.service_token_lifetime_s <= MAX_SERVICE_TOKEN_S:
+        raise InvalidInput(
+            f"spec: a token of a service account cannot live {policies.service_token_lifetime_s:g} s",
+            field="policies.service_token_lifetime_s",
+            hint=f"{MIN_SERVICE_TOKEN_S:g} to {MAX_SERVICE_TOKEN_S:g} seconds",
         )
     if policies.backup is not None:
         check_policy(policies.backup, "policies.backup")

@@ -35,6 +35,7 @@ from aware_agent.gateway.idempotency import Keyed
 from aware_agent.gateway.rehearsed import Rehearsed
 from aware_agent.queen.commands import ANSWERS, AnyCommand, Command, Written
 from aware_agent.queen.rehearsal import Rehearsal
+from aware_agent.security.grant import Grant
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,7 @@ class AgentLink:
         settle: Callable[[int], Awaitable[None]],
         keyed: Keyed | None = None,
         dry: bool = False,
+        grant: Grant | None = None,
     ) -> A:
         """Have ``command`` carried out under the reign of ``term``; returns when ``settle`` has seen what it wrote.
 
@@ -176,7 +178,15 @@ class AgentLink:
         once = keyed.take(command) if keyed and not dry else None
         answer = await self._exchange(
             lambda number: Do(
-                id=number, term=term, actor=actor, source=source, request=request, once=once, dry=dry, command=raw
+                id=number,
+                term=term,
+                actor=actor,
+                source=source,
+                request=request,
+                once=once,
+                dry=dry,
+                grant=grant,
+                command=raw,
             ),
             COMMAND_S,
         )

@@ -50,12 +50,13 @@ from aware_agent.gateway.routes import (
     queen,
     renew,
     rotation,
+    service_accounts,
     sessions,
     spec,
     tokens,
     users,
 )
-from aware_agent.gateway.routing import answer
+from aware_agent.gateway.routing import answer, check_routes
 from aware_agent.gateway.state import Gateway
 from aware_agent.gateway.warm import warm_up
 
@@ -63,7 +64,8 @@ UNTIMED = frozenset({"/v1/events/stream"})  # they last as long as their reader 
 
 ROUTERS = (
     cluster, castes, council, election, spec, nodes, config, commands, queen, events, inventory, auth, federated, users,
-    identity_providers, sessions, tokens, join, renew, rotation, hooks, backups, check, monitoring, health, dashboard,
+    identity_providers, service_accounts, sessions, tokens, join, renew, rotation, hooks, backups, check, monitoring,
+    health, dashboard,
 )  # fmt: skip
 
 
@@ -205,6 +207,7 @@ def create_gateway(context: GatewayContext, settings: GatewaySettings | None = N
     app.state.description = described
     gateway.public.describe(described)
     for module in ROUTERS:
+        check_routes(module.router.routes, gateway.public.pages)
         app.include_router(module.router)
     app.add_exception_handler(AwareError, _aware)
     app.add_exception_handler(Rehearsed, _rehearsed)

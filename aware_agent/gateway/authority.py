@@ -13,12 +13,22 @@ from aware_agent.gateway.context import GatewayContext
 from aware_agent.queen.commands import Turn
 from aware_agent.security.jwt import Principal, TokenSigner, Unauthenticated
 from aware_agent.security.records import UserRecord
-from aware_agent.security.roles import allows
+from aware_agent.security.roles import lower
+from aware_agent.security.service_account import (
+    ServiceAccount,
+    ServiceToken,
+    account_of,
+    check,
+    is_service_token,
+    parts,
+    unknown,
+)
 from aware_agent.store.keys import Keys
 
 MAX_CACHED = 1024
 MAX_TICKETS = 1024
 TICKET_TTL_S = 30
+ACCOUNTS = "service-accounts"
 
 
 class _Verified(msgspec.Struct, frozen=True):
@@ -27,6 +37,8 @@ class _Verified(msgspec.Struct, frozen=True):
     session_revision: int  # of its beginning; 0: it is of no session, and refused once something is there
     user_key: bytes
     user_revision: int
+    account_key: bytes = b""  # of a service account
+    account_revision: int = 0
 
 
 class Authority:
@@ -79,6 +91,7 @@ class Authority:
             user is not None
             and user.mod_revision == known.user_revision
             and self._clock() < known.principal.exp
+            and (not known.account_key or self._changed(known.account_key) == known.account_revision)
             and self._began(known.session_key) == known.session_revision
         ):
             return known.principal
@@ -87,6 +100,11 @@ class Authority:
 
     def verify(self, token: str) -> Principal:
         """The principal of an access token. A user's present role bounds the token's."""
+        if is_service_token(token):
+            name, token_id, secret = parts(token)
+            self._context.view()  # who has read nothing yet cannot say that one is unknown: raises NotMirrored
+            account = self.service_account(name)
+            return self._program(account, check(account, name, token_id, secret, self._clock()))
         return self._checked(self.signer.verify(token, now=self._clock()))
 
     def holds(self, principal: Principal) -> bool:
@@ -105,6 +123,14 @@ class Authority:
     def users(self) -> dict[str, UserRecord]:
         """All users by name."""
         return self._context.reader.many("users/", UserRecord)
+
+    def service_account(self, name: str) -> ServiceAccount | None:
+        """The service account of that name."""
+        return self._context.reader.one(f"{ACCOUNTS}/{name}", ServiceAccount)
+
+    def service_accounts(self) -> dict[str, ServiceAccount]:
+        """All service accounts by name."""
+        return self._context.reader.many(f"{ACCOUNTS}/", ServiceAccount)
 
     def session(self, session_id: str) -> Session | None:
         """The session of that id."""
@@ -157,6 +183,12 @@ class Authority:
 
     def _checked(self, principal: Principal) -> Principal:
         self._context.view()  # who has read no users yet cannot say that one is gone: raises NotMirrored
+        if principal.program:
+            account = self.service_account(account_of(principal.name))
+            token = account.token(principal.jti) if account and account.id == principal.user_id else None
+            if account is None or token is None:
+                raise unknown()
+            return self._program(account, token)
         user = self.user(principal.name)
         if user is None:
             raise Unauthenticated("the user of this token is gone", hint="log in as somebody else")
@@ -169,9 +201,23 @@ class Authority:
             raise Unauthenticated("the user changed since this token was issued", hint="log in again: aware login")
         elif principal.iat < int(user.password_at):
             raise Unauthenticated("the password changed since this token was issued", hint="log in again: aware login")
-        if not allows(user.role, principal.role):
-            principal = msgspec.structs.replace(principal, role=user.role)
-        return principal
+        return msgspec.structs.replace(principal, role=lower(principal.role, user.role), user_id=user.id)
+
+    def _program(self, account: ServiceAccount | None, token: ServiceToken) -> Principal:
+        """What a token of a service account may do now. Its owner is the same person as ever, and bounds it."""
+        owner = self.user(account.owner) if account else None
+        if account is None or owner is None or owner.id != account.owner_id:
+            raise Unauthenticated("the owner of this service account is gone", hint="make another one")
+        return Principal(
+            name=account.actor,
+            role=lower(account.role, owner.role),
+            jti=token.id,
+            exp=token.expires_at,
+            iat=token.created_at,
+            scopes=token.scopes or account.scopes,
+            program=True,
+            user_id=account.id,
+        )
 
     def _check_session(self, principal: Principal, user: UserRecord) -> None:
         session = self.session(principal.session)
@@ -190,12 +236,26 @@ class Authority:
         stored = self._context.projection.get(key)
         return stored.create_revision if stored else 0
 
+    def _changed(self, key: bytes) -> int:
+        stored = self._context.projection.get(key)
+        return stored.mod_revision if stored else 0
+
     def _remember(self, authorization: bytes, principal: Principal) -> None:
-        user_key = self._keys.key("users", principal.name)
+        account = self.service_account(account_of(principal.name)) if principal.program else None
+        user_key = self._keys.key("users", account.owner if account else principal.name)
+        account_key = self._keys.key(ACCOUNTS, account.name) if account else b""
         user = self._context.projection.get(user_key)
         if user is None:
             return
         while len(self._verified) >= MAX_CACHED:
             del self._verified[next(iter(self._verified))]
         place = self._place(principal)
-        self._verified[authorization] = _Verified(principal, place, self._began(place), user_key, user.mod_revision)
+        self._verified[authorization] = _Verified(
+            principal,
+            place,
+            self._began(place),
+            user_key,
+            user.mod_revision,
+            account_key,
+            self._changed(account_key) if account else 0,
+        )

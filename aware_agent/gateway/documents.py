@@ -273,7 +273,8 @@ class Me(Document, frozen=True, kw_only=True):
     name: str
     role: Role
     expires_at: float
-    session: str  # id; empty for a token that was made with the colony's secret
+    session: str  # id; empty for a service account, and a token that was made with the colony's secret
+    scopes: tuple[str, ...]  # what it may do of its role; none: all
 
 
 class SessionDocument(Document, frozen=True, kw_only=True):

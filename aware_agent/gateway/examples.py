@@ -41,6 +41,8 @@ BODIES: dict[str, Any] = {
         "rules": [{"role": "operator", "values": ["ops"]}],
     },
     "UserBody": {"role": "viewer", "password": "a long enough one"},
+    "ServiceAccountBody": {"name": "deploy", "role": "operator", "scopes": ["nodes:cordon@caste=web", "*:read"]},
+    "ServiceTokenBody": {"ttl_s": 86400.0, "scopes": ["nodes:cordon@caste=web"]},
     "JoinTokenBody": {"ttl_s": 3600.0, "uses": 1, "node_name": "demo-6"},
     "RotationBody": {"action": "start", "hold": True},
     "SignBody": {"operation": "scale", "ttl_s": 3600, "delta": 1, "caste": "web", "max_size": 9},

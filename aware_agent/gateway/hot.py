@@ -14,6 +14,9 @@ from aware_agent.colony.errors import AwareError
 from aware_agent.gateway.freshness import HEADER
 from aware_agent.gateway.reads import HOT, NODES, Prepared, accepts_gzip
 from aware_agent.gateway.state import Gateway
+from aware_agent.security.judging import may
+from aware_agent.security.jwt import Principal
+from aware_agent.security.permissions import rule_of
 
 Pairs = Sequence[tuple[bytes, bytes]]
 _HOT = {path.encode(): path for path in HOT}
@@ -30,6 +33,11 @@ class Hot(NamedTuple):
     prepared: Prepared
     if_none_match: bytes | None
     gzipped: bool
+
+
+def _reads(known: Principal, resource: str) -> bool:
+    """Whether its scopes let it read all of a hot resource; at single nodes the routes look."""
+    return resource in HOT and may(known, rule_of("GET", resource).permissions[0])
 
 
 class HotReads:
@@ -60,7 +68,7 @@ class HotReads:
                 return None
         gateway = self._gateway
         principal = gateway.authority.recall(authorization) if authorization is not None else None
-        if principal is None or hosts != 1:
+        if principal is None or hosts != 1 or (principal.scopes and not _reads(principal, resource)):
             return None
         try:
             prepared = gateway.reads.get(path)

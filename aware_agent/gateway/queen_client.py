@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from aware_agent.colony.errors import AwareError
 from aware_agent.gateway.agent_link import AgentLink
+from aware_agent.gateway.asking import grant_for
 from aware_agent.gateway.errors import NoQueen
 from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.mirror import SETTLE_S, Mirror
@@ -42,6 +43,7 @@ class QueenClient:
             settle=self._settle,
             keyed=keyed(),
             dry=is_rehearsed(command),
+            grant=grant_for(actor),
         )
 
     async def _settle(self, revision: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qs
 
@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from aware_agent.colony.decoding import UNDECODABLE, from_json
@@ -18,6 +19,7 @@ from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.view import NodeView
 from aware_agent.gateway import preconditions
+from aware_agent.gateway.asking import set_asking
 from aware_agent.gateway.dry_run import DryRunDocument, as_asked
 from aware_agent.gateway.errors import PreconditionFailed, TooLarge
 from aware_agent.gateway.freshness import catch_up
@@ -28,8 +30,11 @@ from aware_agent.gateway.reads import accepts_gzip
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen.commands import Command, Written
 from aware_agent.queen.writer import RevisionChanged
+from aware_agent.security.judging import enter, may, refusal
 from aware_agent.security.jwt import Principal
-from aware_agent.security.roles import Role, require
+from aware_agent.security.permissions import OPEN, NoRule, Rule, rule_of
+from aware_agent.security.roles import Role
+from aware_agent.security.scopes import Target
 
 MAX_BODY = 1024 * 1024
 T = TypeVar("T")
@@ -61,7 +66,6 @@ def endpoint(
     method: str,
     path: str,
     *,
-    role: Role | None,
     answer: type | None,
     body: type | None = None,
     status: int = 200,
@@ -71,12 +75,14 @@ def endpoint(
     lists: tuple[str, type] | None = None,
     free_query: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Register a handler. ``role`` None is open to everybody; ``also`` are statuses of further problems.
+    """Register a handler; who may use it says the table of permissions. ``also`` are statuses of further problems.
 
     ``many``: the answer is a list of documents of that type.
     ``lists``: the member of the answer that is a list, whose items ``?fields=`` may choose of, and their type.
     ``free_query``: the query is not made of parameters.
     """
+    rule = rule_of(method, path)
+    role = rule.role
     schema = reference(answer) if answer else {"type": "string"}
     if many:
         schema = {"type": "array", "items": schema}
@@ -98,6 +104,7 @@ def endpoint(
     extra["parameters"] = _headers(method, dry=dry, role=role)
     if role:
         extra["x-aware-role"] = str(role)
+        extra["x-aware-permissions"] = list(rule.permissions)
     if body:
         extra["requestBody"] = {"required": True, "content": {"application/json": request_body(body)}}
     return router.api_route(
@@ -107,7 +114,7 @@ def endpoint(
         response_class=Response,
         responses=responses,
         dependencies=[
-            *([Depends(_gate(role))] if role else []),
+            *([Depends(_gate(rule))] if role else []),
             *([] if free_query else [Depends(_known_query)]),
             *([Depends(as_asked)] if dry else []),
         ],
@@ -133,6 +140,21 @@ def takes_dry_run(method: str, path: str, role: Role | None) -> bool:
     return role is not None and method in _WRITES and not path.startswith(WITHOUT)
 
 
+def check_routes(routes: Iterable[BaseRoute], pages: Iterable[str]) -> None:
+    """Raise :class:`NoRule` unless everything that is served has a row in the table, and every page is for all."""
+    for path in pages:
+        if rule_of("GET", path) != OPEN:
+            raise NoRule(f"{path} is served to everybody, and the table says otherwise")
+    for route in routes:
+        if isinstance(route, WebSocketRoute):
+            rule_of("WS", route.path)
+        elif isinstance(route, Route):
+            for method in (route.methods or set()) - {"HEAD"}:
+                rule_of(method, route.path)
+        else:
+            raise NoRule(f"{route} is no route the table could speak of")
+
+
 def _usual_problems(method: str, path: str, role: Role | None, body: type | None) -> set[int]:
     usual = {429, 503}
     if role:
@@ -146,16 +168,25 @@ def _usual_problems(method: str, path: str, role: Role | None, body: type | None
     return usual
 
 
-def _gate(role: Role) -> Callable[[Request], Awaitable[None]]:
-    """Dependency: let only principals of ``role`` or more pass."""
+def target_of(gateway: Gateway, node: NodeView) -> Target:
+    """What a scope selects a node by. Not by labels that it reports itself: they are its own to choose."""
+    record = gateway.context.reader.record(node.id)
+    return Target(node.caste, record.labels if record else {})
+
+
+def _gate(rule: Rule) -> Callable[[Request], Awaitable[None]]:
+    """Dependency: let only those pass who may do something of what the route is for."""
 
     async def gate(request: Request) -> None:
         authorization = request.headers.get("authorization")
         raw = authorization.encode("latin-1") if authorization else None
         gateway = await gateway_of(request)
         principal = gateway.authority.authenticate(raw)
-        require(principal.role, role)
+        enter(principal, rule)
+        if principal.scopes and rule.permissions:
+            _reached(gateway, principal, rule, request.path_params.get("node"))
         request.state.principal = principal
+        set_asking(principal)
         await catch_up(gateway.context, request.scope)  # not before: a stranger has nobody wait, and nobody ask etcd
 
     return gate
@@ -179,6 +210,13 @@ def _parameters(request: Request) -> dict[str, bool]:
     described = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
     taken = [one for one in described.get("parameters", ()) if one["in"] == "query"]
     return {one["name"]: one["schema"].get("type") == "array" for one in taken}
+
+
+def _reached(gateway: Gateway, who: Principal, rule: Rule, node: str | None) -> None:
+    """Raise :class:`Forbidden` when no scope that is about this reaches what the path names."""
+    target = target_of(gateway, find_node(gateway, node)) if node is not None else None
+    if not any(may(who, permission, target) for permission in rule.permissions):
+        raise refusal(who, rule.permissions)
 
 
 async def read_bytes(request: Request) -> bytes:

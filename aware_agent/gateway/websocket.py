@@ -16,6 +16,7 @@ from aware_agent.gateway.errors import HistoryTrimmed, RevisionAhead
 from aware_agent.gateway.hub import End
 from aware_agent.gateway.race import until_either
 from aware_agent.gateway.state import Gateway
+from aware_agent.security.judging import permit
 from aware_agent.security.jwt import Principal, Unauthenticated
 
 TOKEN_TIMEOUT_S = 5.0
@@ -33,6 +34,7 @@ async def serve_events(socket: WebSocket, gateway: Gateway) -> None:
     await socket.accept()
     try:
         principal = await _principal(socket, gateway)
+        permit(principal, "events:read")
         since, prefix = _parameters(socket)
         await gateway.hub.check(since or 0, principal.name)
     except AwareError as error:

@@ -16,8 +16,10 @@ from aware_agent.colony.quota import require_room
 from aware_agent.queen.certificates import neighbours
 from aware_agent.queen.commands import NewToken
 from aware_agent.queen.rehearsal import about_to
+from aware_agent.queen.service_accounts import service_accounts_of
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written
+from aware_agent.security.grant import Grant, require_roles, require_unbounded
 from aware_agent.security.pki import ca_pin
 from aware_agent.security.records import USER_ID_BYTES, CaRecord, UserRecord
 from aware_agent.security.roles import Role
@@ -31,6 +33,7 @@ KEEP_SPENT_S = 7 * 24 * 3600.0  # a token without uses: who joined with it may h
 _TOLD = 16  # signs and sources in one line of history
 _AT_ONCE = 64  # deletes in one transaction; etcd takes 128 operations by default
 MAX_TOKEN_TTL_S = 366 * 24 * 3600.0
+_LAST = Role.SECURITY_ADMIN  # one stays: whoever may do everything, so that nobody is locked out of anything
 
 
 class AccessCommands:
@@ -106,21 +109,30 @@ class AccessCommands:
             return await self._writer.commit([ops.delete(key)], [line], actor)
 
     async def put_user(
-        self, name: str, *, password_hash: str | None, role: str, actor: str, keep_sessions: bool = False
+        self,
+        name: str,
+        *,
+        password_hash: str | None,
+        role: str,
+        actor: str,
+        keep_sessions: bool = False,
+        grant: Grant | None = None,
     ) -> Written:
-        """Create or change a user; without ``password_hash`` the password stays."""
+        """Create or change a user; without ``password_hash`` the password stays. Nobody makes one above himself."""
         check_name(Kind.USER, name)
         async with self._writer.writing():
             key = self._writer.key("users", name)
             before = self._writer.reader.one(f"users/{name}", UserRecord)
+            require_unbounded(grant)
+            require_roles(grant, Role(role), before.role if before else None)
             if before is None:
                 users = self._writer.reader.many("users/", UserRecord).values()
                 there = sum(not user.provider for user in users)  # those have a bound of their own
                 require_room("users", there, MAX_USERS, "delete some: aware users list, aware users delete")
             if before is None and password_hash is None:
                 raise InvalidInput(f"new user {name!r} needs a password", field="password")
-            if before and before.role is Role.ADMIN and Role(role) is not Role.ADMIN:
-                self._keep_an_admin(name)
+            if Role(role) is not _LAST:
+                self._keep_the_last(name)
             after = _changed_user(before, name, password_hash, Role(role), time.time())
             if before and before.role == after.role and password_hash is None:
                 return self._writer.unchanged(self._writer.revision(key))
@@ -130,14 +142,17 @@ class AccessCommands:
             changes = [ops.put(key, msgspec.json.encode(after)), *ended]
             return await self._writer.commit(changes, [line], actor, [self._writer.guard(key)])
 
-    async def delete_user(self, name: str, *, actor: str) -> Written:
-        """Delete a user, and end its sessions; the last admin stays."""
+    async def delete_user(self, name: str, *, actor: str, grant: Grant | None = None) -> Written:
+        """Delete a user, sessions and service accounts. The last security-admin stays, and who is above who asks."""
         async with self._writer.writing():
             if self._writer.projection.get(self._writer.key("users", name)) is None:
                 raise NotFound(f"no user {name!r}", hint="list them: aware users list")
-            self._keep_an_admin(name)
+            before = self._writer.reader.one(f"users/{name}", UserRecord)
+            require_roles(grant, before.role if before else None)
+            self._keep_the_last(name)
             line = EventDraft("user.changed", name, f"{actor} deleted user {name}", Severity.NOTICE)
-            changes = [ops.delete(self._writer.key("users", name)), *self._sessions.ending(name)]
+            ended = [*self._sessions.ending(name), *service_accounts_of(self._writer, name)]
+            changes = [ops.delete(self._writer.key("users", name)), *ended]
             return await self._writer.commit(changes, [line], actor)
 
     async def revoke_access(self, jti: str, expires_at: float, *, actor: str) -> Written:
@@ -159,12 +174,11 @@ class AccessCommands:
             line = EventDraft("intrusion.noticed", member, one_line(sentence), Severity.WARNING, {"counts": counts})
             return await self._writer.commit([], [line], member)
 
-    def _keep_an_admin(self, but: str) -> None:
+    def _keep_the_last(self, but: str) -> None:
         users = self._writer.reader.many("users/", UserRecord)
         # One who comes by a provider is none to rely on: where that is away or removed, nobody would be left.
-        admins = {name for name, user in users.items() if user.role is Role.ADMIN and not user.provider}
-        if admins == {but}:
-            raise Conflict(f"{but} is the last admin", hint="make another admin first")
+        if {name for name, user in users.items() if user.role is _LAST and not user.provider} == {but}:
+            raise Conflict(f"{but} is the last {_LAST}", hint=f"make another {_LAST} first")
 
 
 def _is_spent(record: TokenRecord, now: float) -> bool:

@@ -21,6 +21,7 @@ from aware_agent.security.providers import Provider
 from aware_agent.security.renewing import RenewRequest
 from aware_agent.security.roles import Role
 from aware_agent.security.rotating import NewTrust
+from aware_agent.security.service_account import ServiceToken
 from aware_agent.security.signed_url import Permit
 from aware_agent.security.token import TokenRecord
 
@@ -44,6 +45,17 @@ class NewToken(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Without the text."""
         return f"NewToken({self.record.id!r})"
+
+
+class NewServiceToken(msgspec.Struct, frozen=True):
+    """The text of a service account's token, which is in this answer and nowhere else, and what is kept of it."""
+
+    text: str
+    token: ServiceToken
+
+    def __repr__(self) -> str:
+        """Without the text."""
+        return f"NewServiceToken({self.token.id!r})"
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -245,6 +257,35 @@ class DeleteUser(Command[Written], frozen=True, kw_only=True, tag="delete-user")
     name: str
 
 
+class CreateServiceAccount(Command[Written], frozen=True, kw_only=True, tag="create-service-account"):
+    """Make a service account of who asks."""
+
+    name: str
+    role: Role
+    scopes: tuple[str, ...] = ()
+
+
+class DeleteServiceAccount(Command[Written], frozen=True, kw_only=True, tag="delete-service-account"):
+    """Delete a service account and its tokens."""
+
+    name: str
+
+
+class CreateServiceToken(Command[NewServiceToken], frozen=True, kw_only=True, tag="create-service-token"):
+    """Make a token of a service account."""
+
+    account: str
+    ttl_s: float
+    scopes: tuple[str, ...] = ()
+
+
+class RevokeServiceToken(Command[Written], frozen=True, kw_only=True, tag="revoke-service-token"):
+    """Refuse one token of a service account."""
+
+    account: str
+    token: str
+
+
 class BeginSession(Command[Turn], frozen=True, kw_only=True, tag="begin-session"):
     """Begin a session of a user whose password was right; id and time of the password say for whom that was so."""
 
@@ -383,6 +424,10 @@ AnyCommand = (
     | RevokeToken
     | PutUser
     | DeleteUser
+    | CreateServiceAccount
+    | DeleteServiceAccount
+    | CreateServiceToken
+    | RevokeServiceToken
     | BeginSession
     | PutProvider
     | DeleteProvider
@@ -406,6 +451,7 @@ ANSWERS: dict[type, type] = {
     Renew: JoinAnswer,
     ReportRotation: RotationReport,
     CreateToken: NewToken,
+    CreateServiceToken: NewServiceToken,
     BeginSession: Turn,
     BeginFederated: Turn,
     RefreshSession: Turn,

@@ -25,17 +25,26 @@ from aware_agent.queen.orders import NodeOrders
 from aware_agent.queen.providers import ProviderCommands
 from aware_agent.queen.rehearsal import Rehearsal, WouldAct, rehearsing
 from aware_agent.queen.rotation import Rotation
+from aware_agent.queen.service_accounts import ServiceAccountCommands
 from aware_agent.queen.sessions import SessionCommands
+from aware_agent.queen.standing import Standing
 from aware_agent.queen.wishes import WishCommands
 from aware_agent.queen.writer import FencedWriter
+from aware_agent.security.grant import Grant
 
 
 class Caller(NamedTuple):
-    """Who asks, from which address, and with which Idempotency-Key."""
+    """Who asks, from which address, with which Idempotency-Key and with which right."""
 
     actor: str
     source: str = ""
     once: Asked | None = None
+    grant: Grant | None = None
+
+    @property
+    def owner(self) -> str:
+        """Whose keys are remembered as one: another account of the same name has its own. No name has a ``~``."""
+        return f"{self.actor}~{self.grant.account}" if self.grant else self.actor
 
 
 class Outcome(NamedTuple):
@@ -54,6 +63,7 @@ class Verbs(NamedTuple):
     wishes: WishCommands
     council: CouncilCommands
     access: AccessCommands
+    service_accounts: ServiceAccountCommands
     sessions: SessionCommands
     providers: ProviderCommands
     hooks: HookCommands
@@ -70,6 +80,7 @@ KINDS: dict[type, WriteKind] = {
         (do.CreateToken, do.PutUser, do.PutProvider, do.AcceptHook, do.RecordSigned, do.RequestBackup, do.BeginCheck),
         WriteKind.CREATE,
     ),
+    **dict.fromkeys((do.CreateServiceAccount, do.CreateServiceToken), WriteKind.CREATE),
     **dict.fromkeys(
         (
             do.ChangeNode,
@@ -104,12 +115,14 @@ class CommandTable:
         self._writer = writer
         self._once = once
         self._quotas = quotas
+        self._standing = Standing(writer)
         self._handlers = {
             **_nodes(verbs.nodes),
             **_configs(verbs.configs),
             **_channels(verbs.orders),
             **_wishes(verbs.wishes, verbs.council),
             **_access(verbs.access),
+            **_service_accounts(verbs.service_accounts),
             **_sessions(verbs.sessions),
             **_providers(verbs.providers),
             **_trust(verbs),
@@ -125,7 +138,7 @@ class CommandTable:
 
     async def rehearse(self, command: do.AnyCommand, caller: Caller) -> Rehearsal:
         """Carry ``command`` out up to its first effect, and say what would come of it. Raises as :meth:`run` does."""
-        with rehearsing():
+        with rehearsing(), self._standing.required(caller.actor, caller.grant):
             try:
                 await self._handlers[type(command)](command, caller)
             except WouldAct as would:
@@ -134,11 +147,15 @@ class CommandTable:
 
     async def _first(self, command: do.AnyCommand, caller: Caller) -> Outcome:
         handler = self._handlers[type(command)]
+        with self._standing.required(caller.actor, caller.grant):
+            return await self._judged(handler, command, caller)
+
+    async def _judged(self, handler: Handler, command: do.AnyCommand, caller: Caller) -> Outcome:
         if caller.once is None:
             self._spend(command, caller)
             return Outcome(await handler(command, caller))
         kind = do.ANSWERS.get(type(command), do.Written)
-        owner = CHECKS if isinstance(command, do.WriteCheck) else caller.actor
+        owner = CHECKS if isinstance(command, do.WriteCheck) else caller.owner
         if (known := self._once.find(owner, caller.once)) is not None:
             return _replayed(known, kind)
         with self._once.running(owner, caller.once, plain=kind is do.Written) as run:
@@ -197,8 +214,10 @@ def _channels(orders: NodeOrders) -> dict[type, Handler]:
 
 def _wishes(wishes: WishCommands, council: CouncilCommands) -> dict[type, Handler]:
     return {
-        do.PutSpec: lambda c, by: wishes.put_spec(c.spec, if_revision=c.if_revision, actor=by.actor),
-        do.RollBackSpec: lambda c, by: wishes.roll_back_spec(c.revision, if_revision=c.if_revision, actor=by.actor),
+        do.PutSpec: lambda c, by: wishes.put_spec(c.spec, if_revision=c.if_revision, actor=by.actor, grant=by.grant),
+        do.RollBackSpec: lambda c, by: wishes.roll_back_spec(
+            c.revision, if_revision=c.if_revision, actor=by.actor, grant=by.grant
+        ),
         do.StepDown: lambda _, by: wishes.step_down(actor=by.actor),
         do.Transfer: lambda c, by: wishes.transfer(c.node, actor=by.actor),
         do.MoveSeat: lambda c, by: council.move_seat(c.source, c.target, actor=by.actor),
@@ -217,10 +236,24 @@ def _access(access: AccessCommands) -> dict[type, Handler]:
         ),
         do.RevokeToken: lambda c, by: access.revoke_token(c.token, actor=by.actor),
         do.PutUser: lambda c, by: access.put_user(
-            c.name, password_hash=c.password_hash, role=c.role, keep_sessions=c.keep_sessions, actor=by.actor
+            c.name,
+            password_hash=c.password_hash,
+            role=c.role,
+            keep_sessions=c.keep_sessions,
+            actor=by.actor,
+            grant=by.grant,
         ),
-        do.DeleteUser: lambda c, by: access.delete_user(c.name, actor=by.actor),
+        do.DeleteUser: lambda c, by: access.delete_user(c.name, actor=by.actor, grant=by.grant),
         do.RevokeAccess: lambda c, by: access.revoke_access(c.jti, c.expires_at, actor=by.actor),
+    }
+
+
+def _service_accounts(accounts: ServiceAccountCommands) -> dict[type, Handler]:
+    return {
+        do.CreateServiceAccount: lambda c, by: accounts.create(c, actor=by.actor, grant=by.grant),
+        do.DeleteServiceAccount: lambda c, by: accounts.delete(c.name, actor=by.actor, grant=by.grant),
+        do.CreateServiceToken: lambda c, by: accounts.create_token(c, actor=by.actor, grant=by.grant),
+        do.RevokeServiceToken: lambda c, by: accounts.revoke_token(c.account, c.token, actor=by.actor, grant=by.grant),
     }
 
 
@@ -235,8 +268,8 @@ def _sessions(sessions: SessionCommands) -> dict[type, Handler]:
 
 def _providers(providers: ProviderCommands) -> dict[type, Handler]:
     return {
-        do.PutProvider: lambda c, by: providers.put(c, actor=by.actor),
-        do.DeleteProvider: lambda c, by: providers.delete(c.name, actor=by.actor),
+        do.PutProvider: lambda c, by: providers.put(c, actor=by.actor, grant=by.grant),
+        do.DeleteProvider: lambda c, by: providers.delete(c.name, actor=by.actor, grant=by.grant),
         do.BeginFederated: lambda c, by: providers.begin(c, by.source),
     }
 

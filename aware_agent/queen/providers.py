@@ -20,6 +20,7 @@ from aware_agent.colony.quota import require_room
 from aware_agent.queen.commands import BeginFederated, PutProvider, Turn
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written, require_revision
+from aware_agent.security.grant import Grant, require_roles, require_unbounded
 from aware_agent.security.jwt import Unauthenticated
 from aware_agent.security.providers import (
     KIND,
@@ -31,6 +32,7 @@ from aware_agent.security.providers import (
     user_name,
 )
 from aware_agent.security.records import USER_ID_BYTES, UserRecord
+from aware_agent.security.roles import Forbidden, Role
 from aware_agent.security.sealed import SealBroken, Sealer, seal_key_id, sealed_with
 from aware_agent.store import ops
 from aware_agent.store.keys import prefix_end
@@ -45,8 +47,9 @@ class ProviderCommands:
     def __init__(self, writer: FencedWriter, sessions: SessionCommands, wall: Callable[[], float] = time.time) -> None:
         self._writer, self._sessions, self._wall = writer, sessions, wall
 
-    async def put(self, command: PutProvider, *, actor: str) -> Written:
-        """Create or change a provider; a change ends the sessions of its users."""
+    async def put(self, command: PutProvider, *, actor: str, grant: Grant | None = None) -> Written:
+        """Create or change a provider; a change ends the sessions of its users. No rule gives more than ``grant``."""
+        require_unbounded(grant)
         name = command.name
         check_provider(name, command.provider)
         async with self._writer.writing():
@@ -54,6 +57,7 @@ class ProviderCommands:
             require_revision(self._writer.revision(key), command.if_revision)
             record = self._one(name)
             before = record.provider if record else None
+            require_roles(grant, *_given(command.provider), *_given(before))
             provider = _with_secret(before, command.provider) if command.keep_secret else command.provider
             if before == provider:
                 return self._writer.unchanged(self._writer.revision(key))
@@ -66,12 +70,14 @@ class ProviderCommands:
             changes = [ops.put(key, msgspec.json.encode(after)), *self._without_users(name)]
             return await self._writer.commit(changes, [line], actor, [self._writer.guard(key)])
 
-    async def delete(self, name: str, *, actor: str) -> Written:
-        """Remove a provider; its users and their sessions go with it."""
+    async def delete(self, name: str, *, actor: str, grant: Grant | None = None) -> Written:
+        """Remove a provider; its users and their sessions go with it. One that gives more than ``grant`` has stays."""
         async with self._writer.writing():
             key = self._writer.key(KIND, name)
             if self._writer.projection.get(key) is None:
                 raise NotFound(f"no identity provider {name[:64]!r}", hint="list them: aware identity-providers list")
+            record = self._one(name)
+            require_roles(grant, *_given(record.provider if record else None))
             line = _told(name, f"{actor} removed identity provider {name}")
             return await self._writer.commit([ops.delete(key), *self._without_users(name)], [line], actor)
 
@@ -82,6 +88,8 @@ class ProviderCommands:
             record = self._one(command.provider)
             if record is None or self._writer.revision(place) != command.revision:
                 raise Unauthenticated("the identity provider changed meanwhile", hint="log in again")
+            if command.role not in _given(record.provider):  # whatever the gateway says that judged
+                raise Forbidden(f"no rule of {command.provider} gives role {command.role}")
             name = user_name(command.provider, command.subject)
             key = self._writer.key("users", name)
             before = self._writer.reader.one(f"users/{name}", UserRecord)
@@ -129,6 +137,11 @@ class ProviderCommands:
 
     def _one(self, name: str) -> ProviderRecord | None:
         return self._writer.reader.one(f"{KIND}/{name}", ProviderRecord)
+
+
+def _given(provider: Provider | None) -> set[Role]:
+    """The roles its rules give."""
+    return {rule.role for rule in provider.rules} if provider else set()
 
 
 def _with_secret(before: Provider | None, after: Provider) -> Provider:

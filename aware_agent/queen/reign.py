@@ -42,11 +42,13 @@ from aware_agent.queen.providers import ProviderCommands
 from aware_agent.queen.reconcile import Reconciler
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.runner import PlaybookRunner, require_runner
+from aware_agent.queen.service_accounts import ServiceAccountCommands, orphans
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.wishes import WishCommands
 from aware_agent.queen.writer import FencedWriter
 from aware_agent.security.sealed import KeyringSealer
 from aware_agent.security.token import TokenRecord
+from aware_agent.store import ops
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,11 @@ class Reign:
         present = Present(reader, node.member)
         once = OnceBook(writer, sealer)
         sessions = SessionCommands(writer)
-        self._reconciler = Reconciler(writer, history, node.id, present, lambda now: once.old(now) or sessions.old(now))
+
+        def old(now: float) -> list[ops.Op]:
+            return once.old(now) or sessions.old(now) or orphans(writer)
+
+        self._reconciler = Reconciler(writer, history, node.id, present, old)
         self._orders = HookWorker(writer, PlaybookRunner(Path(node.settings.state_dir) / "runs", lambda: node.ca_pem))
         self._backups = BackupKeeper(writer, node.settings, lambda: node.etcd)
         quotas = Quotas(node.settings.quota.rates())
@@ -82,6 +88,7 @@ class Reign:
             wishes=wishes,
             council=council,
             access=AccessCommands(writer, node.client, sealer, sessions),
+            service_accounts=ServiceAccountCommands(writer),
             sessions=sessions,
             providers=ProviderCommands(writer, sessions),
             hooks=HookCommands(writer, node.client, require_runner, self._orders.refresh),
@@ -134,7 +141,7 @@ class Reign:
         except UNDECODABLE as error:
             raise InvalidInput(f"this is no command: {error}") from error
         log.debug("%s asks for %s", do.actor, type(command).__name__, extra={"fields": {"request": do.request}})
-        caller = Caller(do.actor, do.source, do.once)
+        caller = Caller(do.actor, do.source, do.once, do.grant)
         if do.dry:
             rehearsal = msgspec.Raw(msgspec.msgpack.encode(await self._commands.rehearse(command, caller)))
             return Done(id=do.id, revision=self._writer.last_written, result=rehearsal, replayed=False)

@@ -18,6 +18,7 @@ from aware_agent.colony.event import EventDraft, Severity
 from aware_agent.colony.session import Refresh, Session, ends_at, harmless, idle_at, is_over, judge, surplus
 from aware_agent.colony.spec import Policies
 from aware_agent.queen.commands import BeginSession, RefreshSession, Turn
+from aware_agent.queen.service_accounts import owners
 from aware_agent.queen.writer import FencedWriter, Written
 from aware_agent.security.jwt import TokenReused, Unauthenticated
 from aware_agent.security.records import UserRecord
@@ -151,8 +152,11 @@ class SessionCommands:
         return (over or self._idle_users(found, now))[:_AT_ONCE]
 
     def _idle_users(self, sessions: dict[str, Session], now: float) -> list[ops.Op]:
-        """Users of providers are made when they come; programs come under many names, and stay for minutes."""
-        there = {session.user for session in sessions.values()}
+        """Users of providers are made when they come; programs come under many names, and stay for minutes.
+
+        Who has a service account that may still be used is known until its last token expires.
+        """
+        there = {session.user for session in sessions.values()} | owners(self._writer, now)
         users = self._writer.reader.many("users/", UserRecord)
         return [
             ops.delete(self._writer.key("users", name))

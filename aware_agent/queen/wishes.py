@@ -16,6 +16,8 @@ from aware_agent.colony.version import SPEC_BOUNDS
 from aware_agent.queen import overview, versions
 from aware_agent.queen.rehearsal import about_to
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written, require_revision
+from aware_agent.security.governed import check_governed
+from aware_agent.security.grant import Grant
 from aware_agent.store import ops
 
 
@@ -27,24 +29,28 @@ class WishCommands:
         self._me = me
         self._tell = tell
 
-    async def put_spec(self, spec: Spec, *, if_revision: int | None, actor: str) -> Written:
-        """Want something else. Castes follow by themselves."""
+    async def put_spec(self, spec: Spec, *, if_revision: int | None, actor: str, grant: Grant | None = None) -> Written:
+        """Want something else. Castes follow by themselves. Raises Forbidden for what ``grant`` may not change."""
         overview.plan_spec(self._writer.reader, spec)  # what cannot be is refused before the write lock is waited for
         async with self._writer.writing():
-            return await self._put(spec, if_revision, actor, "")
+            return await self._put(spec, if_revision, actor, "", grant)
 
-    async def roll_back_spec(self, revision: int, *, if_revision: int | None, actor: str) -> Written:
+    async def roll_back_spec(
+        self, revision: int, *, if_revision: int | None, actor: str, grant: Grant | None = None
+    ) -> Written:
         """Want again what was wanted at ``revision``, by a new write.
 
         Raises NotFound and VersionForgotten when that is not known, Conflict when it is not possible any more.
         """
         async with self._writer.writing():
             spec = overview.spec_to_return_to(self._writer.reader, revision)
-            return await self._put(spec, if_revision, actor, f"back to the spec of revision {revision}: ")
+            return await self._put(spec, if_revision, actor, f"back to the spec of revision {revision}: ", grant)
 
-    async def _put(self, spec: Spec, if_revision: int | None, actor: str, lead: str) -> Written:
+    async def _put(self, spec: Spec, if_revision: int | None, actor: str, lead: str, grant: Grant | None) -> Written:
         data = self._writer.reader.data()
         require_revision(data.spec_revision, if_revision)
+        if grant is not None:
+            check_governed(data.spec, spec, grant)
         if data.spec == spec:
             return self._writer.unchanged(data.spec_revision)
         steps = overview.plan_spec(self._writer.reader, spec).steps

@@ -14,6 +14,7 @@ from aware_agent.colony.event import EventDraft
 from aware_agent.queen import rehearsal
 from aware_agent.queen.commands import Written
 from aware_agent.queen.once import pending
+from aware_agent.queen.standing_guard import take_guards
 from aware_agent.store import ops
 from aware_agent.store.errors import Changed, StoreUnreachable
 from aware_agent.store.fenced import FencedTransactions
@@ -106,7 +107,7 @@ class FencedWriter:
         history = [put_event(self.reader.keys, line, term=self.term, actor=actor) for line in lines]
         run = pending()
         kept, absent = run.begin(answer) if run else ([], [])
-        return await self._write([*changes, *history, *kept], [*compares, *absent])
+        return await self._write([*changes, *history, *kept], [*compares, *absent, *take_guards()])
 
     async def confirm(self) -> None:
         """Raise Deposed unless this reign goes on, and write nothing: before what etcd does outside of transactions."""

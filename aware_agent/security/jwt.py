@@ -58,9 +58,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     iat: float = 0.0  # when it was issued, whole Unix seconds
     scopes: tuple[str, ...] = ()
     kind: Kind = "access"
+    program: bool = False  # a service account; ``jti`` is the id of its token
     session: str = ""  # id; see BARE_TTL_S for those without
     turn: int = 0  # of a refresh token
     account: str = ""  # see UserRecord.account; "" is whoever holds the colony's secret, and a token of a session
+    user_id: str = ""  # of the record that was looked up, of the user or service account; never of the token
 
 
 class Issued(NamedTuple):

@@ -186,7 +186,7 @@ def _check_rules(rules: tuple[Rule, ...]) -> None:
         1 <= len(rules) <= MAX_RULES, "rules", "are none or too many", f"1 to {MAX_RULES}; without one nobody gets in"
     )
     for rule in rules:
-        _require(rule.role in HUMAN_ROLES, "rules.role", "is no role of people", "viewer, operator or admin")
+        _require(rule.role in HUMAN_ROLES, "rules.role", "is no role of people", ", ".join(HUMAN_ROLES))
         _require(1 <= len(rule.values) <= MAX_VALUES, "rules.values", "are none or too many", f"1 to {MAX_VALUES}")
         _require(
             not (rule.claim == _SUBJECT and "*" in rule.values), "rules.values", "lets everybody in", "name a beginning"

@@ -32,6 +32,8 @@ providers/<name>``  ProviderRecord`
 ``queen-handover``  :class:`colony.election.Handover`           the queen that resigns
 ``secret-other``    another generation's secret, sealed         queen
 ``seats/<id>``      :class:`colony.seats.SeatRecord`            queen
+``service-          :class:`security.service_account.   queen
+accounts/<name>``   ServiceAccount`, verifiers only
 ``sessions/<id>``   :class:`colony.session.Session`             queen
 ``spec``            :class:`colony.spec.Spec`                   queen
 ``suspect/<t>/<m>`` member m suspects the queen of term t:      the member

@@ -49,7 +49,7 @@ def test_the_agent_understands_the_spec(tmp_path: Path, ansible: Any) -> None:
     write(
         tmp_path,
         castes={"web": {"count": 1, "requires": requires}},
-        policies={"dead_after_s": 5, "replace_dead": "never", "keep_events": 500},
+        policies={"dead_after_s": 5, "replace_dead": "never", "keep_events": 1500},
     )
     play = [
         {

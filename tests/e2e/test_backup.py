@@ -20,11 +20,12 @@ from aware_agent.colony.spec import CasteSpec, Policies, Spec
 from aware_agent.queen.backup.passphrase import make_key_file, read_passphrase
 from aware_agent.store.embedded import EmbeddedEtcd
 from aware_agent.store.snapshot_tools import PeerMember
+from bench.client import ColonyClient
 from bench.lab import ADDRESS, Lab
 
 pytestmark = pytest.mark.e2e
 
-POLICY = BackupPolicy(every="6h", keep=Keep(last=2))
+POLICY = BackupPolicy(every="6h", keep=Keep(last=3))
 WISH = Spec(colony="lab", size=3, castes={"web": CasteSpec(count=2)}, policies=Policies(backup=POLICY))
 
 
@@ -50,6 +51,17 @@ async def backups(lab: Lab, *, at_least: int, timeout_s: float = 60.0) -> dict[s
 async def nodes_of(lab: Lab) -> dict[str, str]:
     """Ids by name."""
     return {node["name"]: node["id"] for node in (await lab.ask("GET", "/v1/nodes")).json()["nodes"]}
+
+
+async def service_account(lab: Lab) -> ColonyClient:
+    """A client that shows a token of a new service account."""
+    made = await lab.ask("POST", "/v1/service-accounts", {"name": "deploy", "role": "viewer"})
+    assert made.status == 201, made.body
+    token = await lab.ask("POST", "/v1/service-accounts/deploy/tokens", {"ttl_s": 3600})
+    assert token.status == 201, token.body
+    client = lab.client()
+    client.token = token.json()["token"]
+    return client
 
 
 def restored_etcd(lab: Lab, into: Path) -> EmbeddedEtcd:
@@ -144,6 +156,8 @@ async def test_agents_that_kept_running_follow_the_restored_etcd(tmp_path: Path)
     ) as lab:
         await lab.form()
         await backups(lab, at_least=1)  # it may be older than lab-2, whom it then would not know
+        program = await service_account(lab)
+        assert (await program.call("GET", "/v1/nodes")).status == 200
         await lab.ask("POST", "/v1/backups")
         await backups(lab, at_least=2)
         queen = await lab.queen()
@@ -158,6 +172,9 @@ async def test_agents_that_kept_running_follow_the_restored_etcd(tmp_path: Path)
         assert risen["term"] > queen["term"]
         assert await nodes_of(lab) == before
         assert (await lab.ask("GET", "/v1/nodes/lab-2/config")).json()["config"]["vars"] == {}
+        assert (await program.call("GET", "/v1/nodes")).status == 401, "it may have been revoked since"
+        program.close()
+        assert (await lab.ask("GET", "/v1/service-accounts")).json()["accounts"] == []
 
 
 async def test_a_new_queen_does_not_repeat_and_does_not_forget(tmp_path: Path) -> None:
@@ -178,9 +195,13 @@ async def test_a_new_queen_does_not_repeat_and_does_not_forget(tmp_path: Path) -
         )
         third = await lab.ask("POST", "/v1/backups")
         assert third.status == 202
-        while (await backups(lab, at_least=2))["backups"][0]["name"] == document["backups"][0]["name"]:
+        await backups(lab, at_least=3)
+        fourth = await lab.ask("POST", "/v1/backups")
+        assert fourth.status == 202
+        newest = (await backups(lab, at_least=3))["backups"][0]["name"]
+        while (await backups(lab, at_least=3))["backups"][0]["name"] == newest:
             await asyncio.sleep(0.1)
-        assert len(list((tmp_path / "backups").iterdir())) == 2, "keep: last: 2"
+        assert len(list((tmp_path / "backups").iterdir())) == 3, "keep: last: 3"
         metrics = (await lab.ask("GET", "/metrics")).body.decode()
         assert "aware_backup_last_success_timestamp_seconds 1" in metrics
 

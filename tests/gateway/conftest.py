@@ -18,7 +18,7 @@ from aware_agent.gateway.server import GatewayServer
 from aware_agent.security.roles import Role
 from tests.gateway.memory import MemoryContext
 
-USERS = {Role.VIEWER: "vera", Role.OPERATOR: "otto", Role.ADMIN: "ada"}
+USERS = {Role.VIEWER: "vera", Role.OPERATOR: "otto", Role.ADMIN: "anna", Role.SECURITY_ADMIN: "ada"}
 Headers = dict[str, str]
 As = Callable[[Role], Headers]
 
@@ -58,7 +58,7 @@ async def anonymous(app: GatewayApp) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def admin(app: GatewayApp, as_: As) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app)
-    headers = as_(Role.ADMIN)
+    headers = as_(Role.SECURITY_ADMIN)  # who may do everything
     async with httpx.AsyncClient(transport=transport, base_url="https://queen", headers=headers) as client:
         yield client
 

@@ -12,6 +12,7 @@ from aware_agent.colony.event import Event, EventDraft
 from aware_agent.colony.hook import Order
 from aware_agent.colony.rotation import Trust
 from aware_agent.colony.spec import CasteSpec
+from aware_agent.gateway.asking import grant_for
 from aware_agent.gateway.errors import AgentHangs, NoQueen
 from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.mirror import Mirror
@@ -70,7 +71,8 @@ class MemoryContext(Mirror):
         memory.put_spec(size=nodes, castes={"web": CasteSpec(count=2), "store": CasteSpec(count=1)})
         ids = [node_id(number) for number in range(nodes)]
         memory.put(self.keys.key("castes"), {"web": ids[1:3], "store": ids[3:4]})
-        for name, role in (("vera", Role.VIEWER), ("otto", Role.OPERATOR), ("ada", Role.ADMIN)):
+        roles = {"vera": Role.VIEWER, "otto": Role.OPERATOR, "anna": Role.ADMIN, "ada": Role.SECURITY_ADMIN}
+        for name, role in roles.items():
             record = UserRecord(name=name, role=role, password_hash=_HASH, created_at=1.0)
             memory.put(self.keys.key("users", name), record)
         self.emit("colony.founded", COLONY, "colony demo was founded")
@@ -192,7 +194,9 @@ class MemoryCommands:
         dry = is_rehearsed(command)
         request_key = None if dry else keyed()
         once = request_key.take(command) if request_key else None
-        done = await memory.execute(self._reign, command, actor=actor, source=source, once=once, dry=dry)
+        done = await memory.execute(
+            self._reign, command, actor=actor, source=source, once=once, dry=dry, grant=grant_for(actor)
+        )
         if dry:
             raise Rehearsed(msgspec.msgpack.decode(done.result, type=Rehearsal))
         if request_key and done.replayed:

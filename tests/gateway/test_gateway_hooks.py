@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import msgspec
 import pytest
 
 from aware_agent.colony.errors import Conflict
@@ -14,6 +15,7 @@ from aware_agent.colony.hook import Operation, Order
 from aware_agent.gateway.app import GatewayApp
 from aware_agent.queen import commands as do
 from aware_agent.queen.runner import RunnerMissing
+from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.signed_url import Permit
 from tests.gateway.conftest import As
@@ -55,6 +57,36 @@ async def test_a_signed_url_needs_no_token_and_gives_its_order(
     assert shown.json() == document
     listed = await anonymous.get("/v1/hooks", headers=as_(Role.VIEWER))
     assert listed.json() == {"hooks": [document]}
+
+
+async def test_who_was_made_anew_in_the_second_of_the_signing_signed_nothing_of_it(
+    anonymous: httpx.AsyncClient, context: MemoryContext, as_: As
+) -> None:
+    """A URL says whole seconds: within one, what the user before signed must not count as the next one's."""
+    path = await _signed(anonymous, as_)
+    issued_at = int(parse_qs(urlsplit(path).query)["iat"][0])
+    otto = context.reader.one("users/otto", UserRecord)
+    assert otto is not None
+    key = context.keys.key("users", "otto")
+    for late in ({"created_at": issued_at + 0.1, "id": "another"}, {"password_at": issued_at + 0.1}):
+        context.put(key, msgspec.structs.replace(otto, **late))  # type: ignore[arg-type]
+        refused = await anonymous.post(path)
+        assert (refused.status_code, refused.json()["code"]) == (401, "signature-refused")
+    assert context.commands.orders == []
+    context.put(key, otto)
+    assert (await anonymous.post(path)).status_code == 202
+
+
+async def test_what_is_signed_in_the_second_of_a_new_password_holds(
+    anonymous: httpx.AsyncClient, context: MemoryContext, as_: As
+) -> None:
+    otto = context.reader.one("users/otto", UserRecord)
+    assert otto is not None
+    now = time.time()
+    for fresh in ({"password_at": now}, {"created_at": now}, {"created_at": now + 1.0}):  # another member's clock
+        context.put(context.keys.key("users", "otto"), msgspec.structs.replace(otto, **fresh))
+        path = await _signed(anonymous, as_)
+        assert (await anonymous.post(path)).status_code == 202
 
 
 async def test_the_body_can_only_narrow(anonymous: httpx.AsyncClient, context: MemoryContext, as_: As) -> None:

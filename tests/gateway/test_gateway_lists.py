@@ -15,12 +15,14 @@ from aware_agent.security.records import DeniedRecord
 from aware_agent.security.roles import Role
 from tests.gateway.conftest import As
 from tests.gateway.memory import MemoryContext, node_id
+from tests.gateway.service_accounts import put_account
 
 # path, member of the document that is the list, a field that tells items apart
 LISTS = [
     ("/v1/nodes", "nodes", "id"),
     ("/v1/events", "events", "id"),
     ("/v1/users", "users", "name"),
+    ("/v1/service-accounts", "accounts", "name"),
     ("/v1/tokens", "tokens", "id"),
     ("/v1/sessions", "sessions", "id"),
     ("/v1/hooks", "hooks", "id"),
@@ -39,6 +41,7 @@ async def full(context: MemoryContext, admin: httpx.AsyncClient, as_: As) -> Mem
         context.add_node(number)
     for number in range(5):
         await admin.post("/v1/tokens", json={})
+        put_account(context, f"program-{number}", Role.VIEWER)
         order = Order(operation=Operation.VERIFY)
         hook = HookRecord(
             id=f"{number:026d}", order=order, state=HookState.DONE, term=1, actor="ada", created_at=1.0, changed_at=1.0

@@ -80,6 +80,10 @@ WRITES: dict[str, tuple[str, Any]] = {
     "DELETE /v1/users/{name}": ("/v1/users/vera", None),
     "PUT /v1/identity-providers/{name}": ("/v1/identity-providers/corp", CORP),
     "DELETE /v1/identity-providers/{name}": ("/v1/identity-providers/corp", None),
+    "POST /v1/service-accounts": ("/v1/service-accounts", {"name": "deploy"}),
+    "DELETE /v1/service-accounts/{name}": ("/v1/service-accounts/ci", None),
+    "POST /v1/service-accounts/{name}/tokens": ("/v1/service-accounts/ci/tokens", {"ttl_s": 600}),
+    "DELETE /v1/service-accounts/{name}/tokens/{token_id}": ("/v1/service-accounts/ci/tokens/{service}", None),
     "POST /v1/tokens": ("/v1/tokens", {"uses": 2}),
     "DELETE /v1/tokens/{token_id}": ("/v1/tokens/{token}", None),
     "DELETE /v1/denied-keys/{key}": ("/v1/denied-keys/{denied}", None),
@@ -227,8 +231,8 @@ class Queen:
     def http(self) -> httpx.AsyncClient:
         """A client that is logged in as admin."""
         signer, now = self.app.gateway.authority.signer, time.time()
-        issued = signer.issue("admin", Role.ADMIN, now=now, session=SESSION)
-        self.refresh = signer.issue("admin", Role.ADMIN, now=now, kind="refresh", session=SESSION).token
+        issued = signer.issue("admin", Role.SECURITY_ADMIN, now=now, session=SESSION)
+        self.refresh = signer.issue("admin", Role.SECURITY_ADMIN, now=now, kind="refresh", session=SESSION).token
         headers = {"authorization": f"Bearer {issued.token}"}
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="https://queen", headers=headers)
 
@@ -261,6 +265,10 @@ class Queen:
             body["colony"] = self.keys.colony
         if route.endswith("/rollback"):
             body = {"revision": await self._left(http, path.removesuffix("/rollback"))}
+        if "/service-accounts/ci" in path:
+            await http.post("/v1/service-accounts", json={"name": "ci"})
+            made = await http.post("/v1/service-accounts/ci/tokens", json={"ttl_s": 600})
+            path = path.replace("{service}", made.json()["id"])
         path = path.replace("{token}", self.material.token.id).replace("{session}", SESSION)
         if "{denied}" in path:
             pin = "p" * 43

@@ -13,8 +13,8 @@ from aware_agent.security.roles import Role
 from tests.gateway.conftest import As
 from tests.gateway.memory import MemoryContext
 
-VIEW, CHANGE, GOVERN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
-SPEC = {"colony": "demo", "size": 4}
+VIEW, CHANGE, GOVERN, SECURE = Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.SECURITY_ADMIN
+SPEC = {"colony": "demo", "size": 4, "policies": {"backup": {"every": "6h"}}}
 PROVIDER = {"kind": "keystone", "url": "https://cloud:5000/v3", "rules": [{"role": "viewer", "values": ["a"]}]}
 # method, path, least role (None: everybody), body
 TABLE: list[tuple[str, str, Role | None, Any]] = [
@@ -63,6 +63,12 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("PUT", "/v1/users/{name}", GOVERN, {"role": "viewer", "password": "long enough"}),
     ("DELETE", "/v1/users/{name}", GOVERN, None),
     ("DELETE", "/v1/users/{name}/sessions", VIEW, None),
+    ("GET", "/v1/service-accounts", GOVERN, None),
+    ("POST", "/v1/service-accounts", GOVERN, {"name": "deploy", "role": "viewer"}),
+    ("GET", "/v1/service-accounts/{name}", GOVERN, None),
+    ("DELETE", "/v1/service-accounts/{name}", GOVERN, None),
+    ("POST", "/v1/service-accounts/{name}/tokens", GOVERN, {"ttl_s": 600}),
+    ("DELETE", "/v1/service-accounts/{name}/tokens/{token_id}", GOVERN, None),
     ("GET", "/v1/sessions", VIEW, None),
     ("DELETE", "/v1/sessions", GOVERN, None),
     ("DELETE", "/v1/sessions/{session_id}", VIEW, None),
@@ -72,7 +78,7 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("POST", "/v1/join", None, {}),
     ("POST", "/v1/renew", None, {}),
     ("GET", "/v1/rotation", VIEW, None),
-    ("POST", "/v1/rotation", GOVERN, {"action": "start"}),
+    ("POST", "/v1/rotation", SECURE, {"action": "start"}),
     ("POST", "/v1/hooks/sign", CHANGE, {"operation": "verify", "ttl_s": 60}),
     ("POST", "/v1/hooks/heat/{cluster}", None, {"operation": "verify"}),
     ("GET", "/v1/hooks", VIEW, None),
@@ -127,7 +133,8 @@ async def test_lower_roles_are_refused_and_change_nothing(
     anonymous: httpx.AsyncClient, context: MemoryContext, as_: As, row: Any
 ) -> None:
     method, path, needed, body = row
-    for role in (VIEW, CHANGE) if needed is GOVERN else (VIEW,):
+    order = (VIEW, CHANGE, GOVERN, SECURE)
+    for role in order[: order.index(needed)]:
         response = await anonymous.request(method, _path(path), json=body, headers=as_(role))
         assert response.status_code == 403
         assert response.json()["code"] == "forbidden"
@@ -150,8 +157,8 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
     method, path, needed, body = row
     context.memory.put_spec(size=5, policies=Policies(backup=BackupPolicy(every="6h")))
     response = await anonymous.request(method, _path(path), json=body, headers=as_(needed))
-    # Join token, hook and check do not exist, a living node is removed by force only, and the spec has no council: all
-    # say that the role let us pass.
+    # Join token, hook, check and service account do not exist, a living node is removed by force only, and the spec has
+    # no council: all say that the role let us pass.
     expected = {
         "/v1/tokens/{token_id}": (404,),
         "/v1/denied-keys/{key}": (404,),
@@ -166,6 +173,9 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
         "/v1/spec/rollback": (404, 410),  # there was nothing at revision 1
         "/v1/nodes/{node}/config/rollback": (404,),
         "/v1/identity-providers/{name}": (200, 404),
+        "/v1/service-accounts/{name}": (404,),
+        "/v1/service-accounts/{name}/tokens": (404,),
+        "/v1/service-accounts/{name}/tokens/{token_id}": (404,),
     }.get(path, (200, 201, 202))
     assert response.status_code in expected
 

@@ -219,7 +219,7 @@ async def test_streams_are_alive_and_end_with_their_token(
     async with events(live, as_(Role.VIEWER)) as reader, _connect(live, as_(Role.ADMIN)) as socket:
         assert await reader.comment() == ": alive"
         context.delete(context.keys.key("users", "vera"))
-        context.delete(context.keys.key("users", "ada"))
+        context.delete(context.keys.key("users", "anna"))
         assert "token" in json.loads((await reader.message())["data"])["reason"]
         assert await _closed(socket) == hub.TOKEN_ENDED
 

@@ -22,7 +22,7 @@ class Fresh:
     """A token of the colony's secret, as the command line makes one on a council member."""
 
     def get(self, case: Any, context: Any) -> str:
-        return SIGNER.issue("ada", Role.ADMIN, now=time.time(), ttl_s=BARE_TTL_S).token
+        return SIGNER.issue("ada", Role.SECURITY_ADMIN, now=time.time(), ttl_s=BARE_TTL_S).token
 
     def set(self, case: Any, data: str, context: Any) -> None:
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}

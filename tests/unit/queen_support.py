@@ -11,6 +11,7 @@ from aware_agent.colony.node import EtcdReport
 from aware_agent.colony.seats import CouncilRecord, Seat
 from aware_agent.colony.spec import CouncilSpec
 from aware_agent.queen.reign import Reign
+from aware_agent.security.grant import Grant
 from aware_agent.store.errors import StoreError
 from tests.memory_colony import MemoryColony, node_id
 
@@ -28,9 +29,11 @@ class Queen:
         self.reign: Reign = self.colony.reign()
         self.begun_at = self.colony.etcd.revision
 
-    async def run(self, command: Any, *, actor: str = "ada", source: str = "127.0.0.1") -> Any:
+    async def run(
+        self, command: Any, *, actor: str = "ada", source: str = "127.0.0.1", grant: Grant | None = None
+    ) -> Any:
         """Carry it out."""
-        return await self.colony.carry_out(self.reign, command, actor=actor, source=source)
+        return await self.colony.carry_out(self.reign, command, actor=actor, source=source, grant=grant)
 
     def events(self) -> list[Event]:
         """What this reign put on record."""
@@ -55,7 +58,7 @@ def with_council(**reign: Any) -> Queen:
     return queen
 
 
-async def refused(queen: Queen, command: Any, error: type[Exception], **caller: str) -> str:
+async def refused(queen: Queen, command: Any, error: type[Exception], **caller: Any) -> str:
     """The command is refused so, and nothing was written. Returns what was said."""
     before = queen.colony.etcd.revision
     with pytest.raises(error) as raised:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,9 +16,12 @@ from aware_agent.cli.backup_restore import Wish
 from aware_agent.colony.election import Handover, QueenRecord
 from aware_agent.colony.node import Report
 from aware_agent.colony.retention import Keep
+from aware_agent.colony.session import Session
 from aware_agent.colony.spec import Spec
 from aware_agent.queen.backup.passphrase import make_key_file, read_passphrase
 from aware_agent.queen.backup.process import Answer, Job, run
+from aware_agent.security.roles import Role
+from aware_agent.security.service_account import ServiceAccount, ServiceToken
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import Credentials
 from aware_agent.store.embedded import EmbeddedEtcd
@@ -28,6 +31,16 @@ from aware_agent.store.snapshot_tools import PeerMember
 
 KEYS = Keys("demo")
 UNREADABLE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+SESSION: dict[str, Any] = {"user": "admin", "user_id": "1", "begun_at": 1.0, "refreshed_at": 1.0}
+ACCOUNT = ServiceAccount(
+    name="deploy",
+    id="2",
+    role=Role.ADMIN,
+    owner="admin",
+    owner_id="1",
+    created_at=1.0,
+    tokens=(ServiceToken(id="0" * 16, verifier="0" * 64, created_at=1.0, created_by="admin", expires_at=9e9),),
+)
 MEMBER = PeerMember("m0", "https://127.0.0.1:2380")
 
 
@@ -75,6 +88,8 @@ async def make_colony(home: Path) -> Made:
         await client.put(KEYS.key("nodes", UNREADABLE), b'{"name": 1}')
         await client.put(KEYS.key("seats", material.founder_id), b'{"member": 7, "peers": {}}')
         await client.put(KEYS.key("council"), b'{"seats": []}')
+        await client.put(KEYS.key("sessions", "s" * 32), msgspec.json.encode(Session(**SESSION)))
+        await client.put(KEYS.key("service-accounts", "deploy"), msgspec.json.encode(ACCOUNT))
         older = await asyncio.to_thread(backup, home, tuple(etcd.endpoints), term, 0.0)
         await client.put(KEYS.key("config", "x"), b"{}")
         await asyncio.sleep(1.1)  # names tell whole seconds

@@ -104,7 +104,7 @@ def test_the_record_is_bounded_and_knows_what_went() -> None:
         ('{"every":"6 h"}', "policies.backup.every", "is not a duration"),
         ('{"every":"0h"}', "policies.backup.every", "is not a duration"),
         ('{"every":"32d"}', "policies.backup.every", "out of range"),
-        ('{"every":"1d","keep":{"last":0}}', "policies.backup.keep.last", "out of range"),
+        ('{"every":"1d","keep":{"last":2}}', "policies.backup.keep.last", "out of range"),
         ('{"every":"1d","keep":{"monthly":1}}', "policies.backup.keep.monthly", "monthly"),
         ('{"every":"1d","target":"tape"}', "policies.backup.target", "tape"),
         ('{"keep":{}}', "policies.backup.every", "every"),

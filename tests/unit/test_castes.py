@@ -40,6 +40,19 @@ def test_the_scarcest_caste_chooses_first() -> None:
     assert outcome.castes == {"any_": ["plain"], "zoned": ["special"]}
 
 
+def test_what_is_pinned_is_not_a_nodes_own_word() -> None:
+    """Who lies about zone and labels gets no work by it; who was given them by a person does, whatever it says."""
+    lying = a_record("liar", zone="vault", reported_labels={"zone": "vault", "trust": "high"})
+    given = a_record("known", zone="elsewhere", labels={"zone": "vault", "trust": "high"}, joined_at=9.0)
+    needs = {"zone": "vault", "labels": {"trust": "high"}}
+    assert assign(spec(web=want(1, **needs)), records(lying, given), {}).castes == {"web": ["liar"]}
+    outcome = assign(spec(web=want(2, pinned=True, **needs)), records(lying, given), {"web": ["liar"]})
+    assert outcome.castes == {"web": ["known"]}, "nor does it keep what it had"
+    assert outcome.missing == {"web": 1}
+    for wrong in ({"zone": "vault"}, {"trust": "high"}, {"zone": "other", "trust": "high"}):
+        assert not fits(a_record("n", zone="vault", labels=wrong), Requirements(pinned=True, **needs))  # type: ignore[arg-type]
+
+
 def test_a_dead_node_is_replaced_by_a_spare_and_does_not_get_its_place_back() -> None:
     before = {"web": ["n1", "n2"]}
     died = {**FIVE, "n1": a_record("n1", status=Status.DEAD)}

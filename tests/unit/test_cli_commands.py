@@ -72,6 +72,10 @@ def queen(demo: Colony) -> FakeGateway:
     fake.say("GET /v1/tokens", {"tokens": [token]})
     session = {"id": "5e5e", "user": "admin", "begun_at": 1.0, "refreshed_at": 2.0, "ends_at": 3.0}
     session |= {"source": "192.0.2.1", "client": "curl/8", "current": True}
+    kept = {"id": "7e7e", "created_at": 1.0, "created_by": "admin", "expires_at": 2.0, "scopes": ["nodes:read"]}
+    account = {"name": "deploy", "role": "operator", "scopes": [], "owner": "admin", "created_at": 1.0}
+    accounts = [{**account, "tokens": [kept]}, {**account, "name": "idle", "tokens": []}]
+    fake.say("GET /v1/service-accounts", {"revision": 1, "accounts": accounts})
     fake.say("GET /v1/sessions", {"revision": 1, "sessions": [session]})
     return fake
 
@@ -95,6 +99,7 @@ READS = [
     (("inventory",), ["@aware_queen:", "|--demo-2 (dead)"]),
     (("users", "list"), ["admin"]),
     (("tokens", "list"), ["0a", "never", "any"]),
+    (("service-accounts", "list"), ["deploy", "operator", "7e7e", "expired", "nodes:read", "no token"]),
     (("sessions", "list"), ["5e5e", "admin", "192.0.2.1", "curl/8", "this one"]),
 ]
 
@@ -204,6 +209,13 @@ CHANGES = [
     ),
     (("nodes", "remove", "demo-2"), "DELETE /v1/nodes/demo-2", None),
     (("tokens", "revoke", "0a"), "DELETE /v1/tokens/0a", None),
+    (("service-accounts", "delete", "ci"), "DELETE /v1/service-accounts/ci", None),
+    (("service-accounts", "revoke", "ci", "7e"), "DELETE /v1/service-accounts/ci/tokens/7e", None),
+    (
+        ("service-accounts", "create", "ci", "--role", "admin", "--scope", "nodes:*", "--scope", "*:read"),
+        "POST /v1/service-accounts",
+        {"name": "ci", "role": "admin", "scopes": ["nodes:*", "*:read"]},
+    ),
     (("users", "delete", "bob"), "DELETE /v1/users/bob", None),
     (("sessions", "end", "5e5e"), "DELETE /v1/sessions/5e5e", None),
     (("sessions", "end-all"), "DELETE /v1/sessions", None),
@@ -364,6 +376,20 @@ def test_token_create(queen: FakeGateway, aware: Run, tmp_path: Path) -> None:
     assert target.read_text() == "aware1.secret\n"
     assert target.stat().st_mode & 0o777 == 0o600
     assert aware("tokens", "create", "--ttl", "soon").exit_code == 2
+
+
+def test_a_service_accounts_token_goes_into_a_file_and_nowhere_else(
+    queen: FakeGateway, aware: Run, tmp_path: Path
+) -> None:
+    queen.say("POST /v1/service-accounts/ci/tokens", {"id": "7e", "token": "aware-sa1.ci.7e.secret"}, 201)
+    target = tmp_path / "ci.token"
+    result = aware("service-accounts", "token", "ci", "--ttl", "2h", "--scope", "*:read", "--token-file", str(target))
+    assert result.exit_code == 0, result.output
+    assert queen.asked[-1].body == {"ttl_s": 7200, "scopes": ["*:read"]}
+    assert "secret" not in result.output
+    assert target.read_text() == "aware-sa1.ci.7e.secret\n"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert aware("service-accounts", "token", "ci").exit_code == 2, "never on the terminal"
 
 
 @pytest.mark.parametrize(

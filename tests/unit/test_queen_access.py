@@ -20,7 +20,7 @@ from aware_agent.store import ops
 @pytest.fixture
 def queen() -> Queen:
     queen = Queen()
-    for name, role in (("ada", Role.ADMIN), ("vera", Role.VIEWER)):
+    for name, role in (("ada", Role.SECURITY_ADMIN), ("vera", Role.VIEWER)):
         record = UserRecord(name=name, role=role, password_hash=f"hash of {name}", created_at=1.0)
         queen.colony.put(queen.colony.keys.key("users", name), record)
     return queen
@@ -63,20 +63,20 @@ async def test_what_is_so_already_is_no_write(queen: Queen) -> None:
     assert queen.colony.etcd.revision == before
 
 
-async def test_the_last_admin_stays(queen: Queen) -> None:
-    assert "last admin" in await refused(queen, do.DeleteUser(name="ada"), Conflict)
-    assert "last admin" in await refused(queen, put("ada", "operator"), Conflict)
-    assert "last admin" in await refused(queen, put("ada", "viewer", "new"), Conflict)
-    await queen.run(put("ada", "admin", "new"))  # her password she may change
-    await queen.run(put("vera", "admin"))
+async def test_the_last_security_admin_stays(queen: Queen) -> None:
+    assert "last security-admin" in await refused(queen, do.DeleteUser(name="ada"), Conflict)
+    assert "last security-admin" in await refused(queen, put("ada", "operator"), Conflict)
+    assert "last security-admin" in await refused(queen, put("ada", "viewer", "new"), Conflict)
+    await queen.run(put("ada", "security-admin", "new"))  # her password she may change
+    await queen.run(put("vera", "security-admin"))
     await queen.run(put("ada", "viewer"))
-    assert "last admin" in await refused(queen, do.DeleteUser(name="vera"), Conflict)
+    assert "last security-admin" in await refused(queen, do.DeleteUser(name="vera"), Conflict)
     await queen.run(do.DeleteUser(name="ada"))
     assert user(queen, "vera") is not None
 
 
 async def test_of_two_admins_that_delete_each_other_at_once_one_stays(queen: Queen) -> None:
-    await queen.run(put("vera", "admin"))
+    await queen.run(put("vera", "security-admin"))
     each = queen.run(do.DeleteUser(name="ada"), actor="vera"), queen.run(do.DeleteUser(name="vera"), actor="ada")
     outcome = await asyncio.gather(*each, return_exceptions=True)
     assert [type(one) for one in outcome] == [do.Written, Conflict]

@@ -12,24 +12,35 @@ from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.session import Session
 from aware_agent.queen import commands as do
 from aware_agent.queen.providers import sealed_anew, stale_providers
+from aware_agent.queen.service_accounts import orphans
 from aware_agent.queen.sessions import KEEP_USER_S, SessionCommands
 from aware_agent.queen.writer import RevisionChanged
+from aware_agent.security.grant import Grant
 from aware_agent.security.jwt import Unauthenticated
 from aware_agent.security.providers import MAX_PROVIDERS, OidcProvider, ProviderRecord, Rule, provider_sealer
 from aware_agent.security.records import UserRecord
-from aware_agent.security.roles import Role
+from aware_agent.security.roles import Forbidden, Role
+from aware_agent.security.service_account import ServiceAccount
 from tests.memory_colony import SECRET
 
-RULES = (Rule(role=Role.VIEWER, values=("staff",)),)
+RULES = (
+    Rule(role=Role.VIEWER, values=("staff",)),
+    Rule(role=Role.OPERATOR, values=("ops",)),
+    Rule(role=Role.ADMIN, values=("admins",)),
+)
 CORP = OidcProvider(issuer="https://id.example.org", audiences=("colony",), rules=RULES, session_s=600.0)
 
 
 @pytest.fixture
 def queen() -> Queen:
     queen = Queen()
-    record = UserRecord(name="ada", role=Role.ADMIN, password_hash="h", created_at=1.0)
-    queen.colony.put(queen.colony.keys.key("users", "ada"), record)
+    for name, role in (("ada", Role.SECURITY_ADMIN), ("anna", Role.ADMIN)):
+        record = UserRecord(name=name, role=role, password_hash="h", created_at=1.0)
+        queen.colony.put(queen.colony.keys.key("users", name), record)
     return queen
+
+
+ABOVE = msgspec.structs.replace(CORP, rules=(*RULES, Rule(role=Role.SECURITY_ADMIN, values=("guards",))))
 
 
 def put(name: str = "corp", provider: OidcProvider = CORP, **more: Any) -> do.PutProvider:
@@ -117,12 +128,73 @@ async def test_there_are_only_so_many(queen: Queen) -> None:
     assert changed.changed
 
 
-async def test_one_who_comes_by_a_provider_is_not_the_admin_who_has_to_stay(queen: Queen) -> None:
-    await queen.run(put())
-    await begin(queen, role=Role.ADMIN)
-    assert "last admin" in await refused(queen, do.DeleteUser(name="ada"), Conflict)
+async def test_one_who_comes_by_a_provider_is_not_the_last_who_has_to_stay(queen: Queen) -> None:
+    await queen.run(put(provider=ABOVE))
+    await begin(queen, role=Role.SECURITY_ADMIN)
+    assert "last security-admin" in await refused(queen, do.DeleteUser(name="ada"), Conflict)
     await queen.run(do.DeleteUser(name="corp:alice"))
     assert user(queen) is None
+
+
+async def test_no_rule_gives_more_than_who_set_it_has(queen: Queen) -> None:
+    """Nor does an admin lay hands on a provider that gives more: by its issuer he would be whom he likes."""
+    admin, guard = Grant(role=Role.ADMIN, account=""), Grant(role=Role.SECURITY_ADMIN, account="")
+    await refused(queen, put(provider=ABOVE), Forbidden, actor="anna", grant=admin)
+    await queen.run(put(), actor="anna", grant=admin)
+    await queen.run(put(provider=ABOVE), actor="ada", grant=guard)
+    stolen = msgspec.structs.replace(ABOVE, issuer="https://evil.example")
+    for command in (put(provider=stolen), put(), put(provider=ABOVE), do.DeleteProvider(name="corp")):
+        await refused(queen, command, Forbidden, actor="anna", grant=admin)
+    await begin(queen, role=Role.SECURITY_ADMIN)
+    await refused(queen, do.DeleteUser(name="corp:alice"), Forbidden, actor="anna", grant=admin)
+    assert sessions(queen) == ["corp:alice"]
+    await queen.run(do.DeleteProvider(name="corp"), actor="ada", grant=guard)
+
+
+async def test_no_program_sets_a_provider(queen: Queen) -> None:
+    grant = Grant(role=Role.SECURITY_ADMIN, account="", scopes=("*:*",))
+    await refused(queen, put(), Forbidden, actor="ada", grant=grant)
+
+
+async def test_a_role_no_rule_gives_begins_nothing(queen: Queen) -> None:
+    """Whatever a gateway says that judged."""
+    await queen.run(put())
+    with pytest.raises(Forbidden, match="no rule of corp gives role security-admin"):
+        await begin(queen, role=Role.SECURITY_ADMIN)
+    assert user(queen) is None
+
+
+async def test_service_accounts_of_who_stays_away_go_when_their_tokens_expired(queen: Queen) -> None:
+    await queen.run(put())
+    turn = await begin(queen, role=Role.ADMIN)
+    alice = user(queen)
+    assert alice is not None
+    by = {"actor": alice.name, "grant": Grant(role=Role.ADMIN, account=alice.id)}
+    await queen.run(do.CreateServiceAccount(name="deploy", role=Role.VIEWER), **by)
+    token = (await queen.run(do.CreateServiceToken(account="deploy", ttl_s=5 * KEEP_USER_S), **by)).token
+    await queen.run(do.EndSession(session=turn.session))
+    writer = queen.colony.writer()
+    swept = SessionCommands(writer)
+    assert swept.old(alice.changed_at + 2 * KEEP_USER_S) == []
+    assert orphans(writer) == []
+    queen.colony.etcd.txn([], swept.old(token.expires_at + 1))
+    assert user(queen) is None
+    queen.colony.etcd.txn([], orphans(writer))
+    assert queen.colony.projection.get(queen.colony.keys.key("service-accounts", "deploy")) is None
+
+
+async def test_service_accounts_go_with_a_provider_that_changed(queen: Queen) -> None:
+    await queen.run(put())
+    await begin(queen, role=Role.ADMIN)
+    alice = user(queen)
+    assert alice is not None
+    grant = Grant(role=Role.ADMIN, account=alice.id)
+    await queen.run(do.CreateServiceAccount(name="deploy", role=Role.VIEWER), actor=alice.name, grant=grant)
+    await queen.run(do.CreateServiceAccount(name="mine", role=Role.VIEWER), actor="ada")
+    await queen.run(put(provider=msgspec.structs.replace(CORP, hosts=("a",))))
+    await begin(queen, role=Role.ADMIN)  # under the same name another one
+    queen.colony.etcd.txn([], orphans(queen.colony.writer()))
+    assert set(queen.colony.reader.many("service-accounts/", ServiceAccount)) == {"mine"}
 
 
 async def test_users_who_stay_away_are_forgotten(queen: Queen) -> None:

@@ -15,6 +15,7 @@ FREE = {
     "ReadChannel", "ReadCheck", "ReportRotation",
     "EndSession", "EndSessions", "RevokeAccess", "RevokeToken", "DeleteUser", "RemoveNode", "EndCheck",
     "DeleteProvider",
+    "DeleteServiceAccount", "RevokeServiceToken",
     "Join", "Renew",
     "NoteIntrusion",  # a gateway's own, once a minute
 }  # fmt: skip

@@ -70,7 +70,7 @@ def test_properties(hours_ago: list[int], last: int, daily: int, weekly: int) ->
 
 
 @pytest.mark.parametrize(
-    ("keep", "field"), [(Keep(last=0), "last"), (Keep(daily=-1), "daily"), (Keep(weekly=1001), "weekly")]
+    ("keep", "field"), [(Keep(last=2), "last"), (Keep(daily=-1), "daily"), (Keep(weekly=1001), "weekly")]
 )
 def test_nonsense_is_refused(keep: Keep, field: str) -> None:
     with pytest.raises(InvalidInput) as caught:

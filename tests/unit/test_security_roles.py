@@ -4,12 +4,13 @@ import pytest
 
 from aware_agent.security.roles import Forbidden, Role, allows, require
 
-V, O, A, N = Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.NODE  # noqa: E741
+V, O, A, S, N = Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role.SECURITY_ADMIN, Role.NODE  # noqa: E741
 TABLE = {
-    V: {V: True, O: False, A: False, N: False},
-    O: {V: True, O: True, A: False, N: False},
-    A: {V: True, O: True, A: True, N: False},
-    N: {V: True, O: False, A: False, N: True},
+    V: {V: True, O: False, A: False, S: False, N: False},
+    O: {V: True, O: True, A: False, S: False, N: False},
+    A: {V: True, O: True, A: True, S: False, N: False},
+    S: {V: True, O: True, A: True, S: True, N: False},
+    N: {V: True, O: False, A: False, S: False, N: True},
 }
 
 

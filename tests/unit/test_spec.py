@@ -51,7 +51,7 @@ def test_good() -> None:
         (b'{"colony":"demo","size":3,"council":{"size":3,"replace_after_s":1}}', "council.replace_after_s"),
         (b'{"colony":"demo","size":3,"council":{"size":3,"replace_after_s":-1}}', "council.replace_after_s"),
         (b'{"colony":"demo","size":1,"policies":{"dead_after_s":0.5}}', "policies.dead_after_s"),
-        (b'{"colony":"demo","size":1,"policies":{"keep_events":99}}', "policies.keep_events"),
+        (b'{"colony":"demo","size":1,"policies":{"keep_events":999}}', "policies.keep_events"),
     ],
 )
 def test_rules_name_the_field(raw: bytes, field: str) -> None:

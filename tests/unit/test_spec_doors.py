@@ -47,6 +47,8 @@ REFUSED = [
     "castes: {web: {count: 1, requires: {vcpus: -1}}}",
     'castes: {web: {count: 1, requires: {zone: "a\\nb"}}}',
     "castes: {web: {count: 1, requires: {zone: 7}}}",
+    "castes: {web: {count: 1, requires: {pinned: true}}}",
+    "castes: {web: {count: 1, requires: {zone: a, pinned: 0}}}",
     "castes: {web: {count: 1, requires: {labels: {rack: 7}}}}",
     "castes: {web: {count: 1, requires: {labels: {rack: 007}}}}",
     "castes: {web: {count: 1, requires: {labels: {rack: 1.5}}}}",

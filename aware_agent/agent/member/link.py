@@ -17,6 +17,7 @@ import msgspec
 from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.remote_error import RemoteError
 from aware_agent.agent.settings import GatewaySettings, LogSettings, PasswordSettings
+from aware_agent.security.grant import Grant
 from aware_agent.telemetry import Family
 
 VERSION = 1  # of these messages; both sides are of one installation, except while it is being upgraded
@@ -102,6 +103,7 @@ class Do(msgspec.Struct, frozen=True, kw_only=True, tag="do"):
     request: str = ""  # id of the request, for the log
     once: Asked | None = None
     dry: bool = False  # rehearse it: the answer is a Rehearsal
+    grant: Grant | None = None  # None: what is asked proves itself
     command: msgspec.Raw
 
 

@@ -162,7 +162,7 @@ function row(node) {
 }
 
 function drawThrone(cluster, nodes) {
-  $("reign").hidden = state.role !== "admin";
+  $("reign").hidden = !["admin", "security-admin"].includes(state.role);
   const candidates = nodes.filter((node) => node.candidate && node.status === "ready" && node.role !== "queen");
   const chosen = $("successor").value;
   $("successor").replaceChildren(...candidates.map((node) => {

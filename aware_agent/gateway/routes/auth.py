@@ -18,12 +18,12 @@ from aware_agent.queen.commands import BeginSession, EndSession, RefreshSession,
 from aware_agent.security.jwt import ACCESS_TTL_S, BARE_TTL_S, Unauthenticated
 from aware_agent.security.password import verify_password
 from aware_agent.security.records import UserRecord
-from aware_agent.security.roles import Role
+from aware_agent.security.roles import Forbidden
 
 router = APIRouter(tags=["auth"])
 
 
-@endpoint(router, "POST", "/v1/auth/token", role=None, body=Login, answer=Tokens, also=[401, 429])
+@endpoint(router, "POST", "/v1/auth/token", body=Login, answer=Tokens, also=[401, 429])
 async def log_in(request: Request, gateway: Here) -> Response:
     """Trade user name and password for tokens. Failures lock out: see :mod:`aware_agent.gateway.guesses`. A token of
     an earlier login, in the header Authorization, keeps the failures of others from counting.
@@ -49,7 +49,7 @@ async def log_in(request: Request, gateway: Here) -> Response:
     return issue(gateway, user.name, turn)
 
 
-@endpoint(router, "POST", "/v1/auth/refresh", role=None, body=Refresh, answer=Tokens, also=[401])
+@endpoint(router, "POST", "/v1/auth/refresh", body=Refresh, answer=Tokens, also=[401])
 async def refresh(request: Request, gateway: Here) -> Response:
     """Trade a refresh token for new tokens; it is used up by that. Used once more, later, it ends its session.
 
@@ -69,21 +69,23 @@ async def refresh(request: Request, gateway: Here) -> Response:
     return issue(gateway, shown.name, turn)
 
 
-@endpoint(router, "DELETE", "/v1/auth/token", role=Role.VIEWER, answer=Change)
+@endpoint(router, "DELETE", "/v1/auth/token", answer=Change)
 async def log_out(gateway: Here, who: Who) -> Response:
     """End the session of the presented token."""
+    if who.program:
+        raise Forbidden("a service account does not log out", hint="revoke its token: aware service-accounts revoke")
     command = EndSession(session=who.session) if who.session else RevokeAccess(jti=who.jti, expires_at=who.exp)
     written = await gateway.context.commands.run(command, actor=who.name)
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
-@endpoint(router, "GET", "/v1/auth/me", role=Role.VIEWER, answer=Me)
+@endpoint(router, "GET", "/v1/auth/me", answer=Me)
 async def me(gateway: Here, who: Who) -> Response:
     """Whom the presented token speaks for."""
-    return answer(gateway, Me(name=who.name, role=who.role, expires_at=who.exp, session=who.session))
+    return answer(gateway, Me(name=who.name, role=who.role, expires_at=who.exp, session=who.session, scopes=who.scopes))
 
 
-@endpoint(router, "POST", "/v1/auth/ticket", role=Role.VIEWER, answer=Ticket)
+@endpoint(router, "POST", "/v1/auth/ticket", answer=Ticket)
 async def ticket(gateway: Here, who: Who) -> Response:
     """A ticket for one WebSocket, for browsers, which cannot set a header there."""
     return answer(gateway, Ticket(ticket=gateway.authority.ticket(who), expires_in=authority.TICKET_TTL_S))

@@ -12,7 +12,6 @@ from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen import overview
 from aware_agent.queen.commands import RequestBackup
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["backups"])
 
@@ -44,7 +43,7 @@ class BackupsDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     next: str | None = None
 
 
-@endpoint(router, "GET", "/v1/backups", role=Role.VIEWER, answer=BackupsDocument, lists=("backups", BackupDocument))
+@endpoint(router, "GET", "/v1/backups", answer=BackupsDocument, lists=("backups", BackupDocument))
 async def list_backups(gateway: Here, page: Paged) -> Response:
     """Backups on record, newest first, and why the last attempt failed if it did."""
     whole = _document(gateway)
@@ -59,7 +58,7 @@ async def list_backups(gateway: Here, page: Paged) -> Response:
     return listing(gateway, page, document, "backups", BackupDocument)
 
 
-@endpoint(router, "POST", "/v1/backups", role=Role.OPERATOR, answer=BackupsDocument, status=202)
+@endpoint(router, "POST", "/v1/backups", answer=BackupsDocument, status=202)
 async def request_backup(gateway: Here, who: Who) -> Response:
     """Want a backup now. It is made by whoever reigns; GET tells when it is there."""
     await gateway.context.commands.run(RequestBackup(), actor=who.name)

@@ -11,7 +11,6 @@ from aware_agent.gateway.documents import Document, NodeName
 from aware_agent.gateway.paging import Paged, cut
 from aware_agent.gateway.routing import Here, answer, endpoint, listing
 from aware_agent.gateway.state import Gateway
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["castes"])
 
@@ -38,7 +37,7 @@ class CastesDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     next: str | None = None
 
 
-@endpoint(router, "GET", "/v1/castes", role=Role.VIEWER, answer=CastesDocument, lists=("castes", CasteInFull))
+@endpoint(router, "GET", "/v1/castes", answer=CastesDocument, lists=("castes", CasteInFull))
 async def list_castes(gateway: Here, page: Paged) -> Response:
     """All castes of the spec."""
     spec = gateway.context.view().spec
@@ -48,7 +47,7 @@ async def list_castes(gateway: Here, page: Paged) -> Response:
     return listing(gateway, page, document, "castes", CasteInFull)
 
 
-@endpoint(router, "GET", "/v1/castes/{name}", role=Role.VIEWER, answer=CasteInFull)
+@endpoint(router, "GET", "/v1/castes/{name}", answer=CasteInFull)
 async def read_caste(gateway: Here, name: str) -> Response:
     """One caste."""
     spec = gateway.context.view().spec

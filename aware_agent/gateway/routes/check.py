@@ -11,7 +11,6 @@ from aware_agent.gateway.documents import Body, Change, Document
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, write
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen.commands import BeginCheck, EndCheck, ReadCheck, WriteCheck, Written
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["queen"])
 
@@ -42,7 +41,7 @@ class CheckDocument(Document, frozen=True, kw_only=True):
     term: int
 
 
-@endpoint(router, "POST", "/v1/check", role=Role.OPERATOR, body=CheckBody, answer=CheckChange, status=201)
+@endpoint(router, "POST", "/v1/check", body=CheckBody, answer=CheckChange, status=201)
 async def begin_check(request: Request, gateway: Here, who: Who) -> Response:
     """Begin a check: the register holds 0. One is refused while another one writes; of one that ended it takes over."""
     body = await read(request, CheckBody)
@@ -50,14 +49,14 @@ async def begin_check(request: Request, gateway: Here, who: Who) -> Response:
     return answer(gateway, _change(gateway, written), status=201)
 
 
-@endpoint(router, "GET", "/v1/check/{run}", role=Role.OPERATOR, answer=CheckDocument)
+@endpoint(router, "GET", "/v1/check/{run}", answer=CheckDocument)
 async def read_check(gateway: Here, who: Who, run: str) -> Response:
     """Read the register. The queen asks etcd, in a transaction that compares her term as her writes do."""
     found = await gateway.context.commands.run(ReadCheck(run=run), actor=who.name)
     return answer(gateway, CheckDocument(value=found.value, revision=found.revision, term=found.term))
 
 
-@endpoint(router, "PUT", "/v1/check/{run}", role=Role.OPERATOR, body=CheckPut, answer=CheckChange, also=[412])
+@endpoint(router, "PUT", "/v1/check/{run}", body=CheckPut, answer=CheckChange, also=[412])
 async def write_check(
     request: Request,
     gateway: Here,
@@ -78,7 +77,7 @@ async def write_check(
     return answer(gateway, _change(gateway, written))
 
 
-@endpoint(router, "DELETE", "/v1/check/{run}", role=Role.OPERATOR, answer=CheckChange)
+@endpoint(router, "DELETE", "/v1/check/{run}", answer=CheckChange)
 async def end_check(gateway: Here, who: Who, run: str) -> Response:
     """End a check and remove what it wrote; unchanged when it is not there any more."""
     written = await gateway.context.commands.run(EndCheck(run=run), actor=who.name)

@@ -6,12 +6,11 @@ from fastapi import APIRouter, Response
 
 from aware_agent.gateway.documents import ClusterDocument
 from aware_agent.gateway.routing import Here, Hot, endpoint
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["cluster"])
 
 
-@endpoint(router, "GET", "/v1/cluster", role=Role.VIEWER, answer=ClusterDocument)
+@endpoint(router, "GET", "/v1/cluster", answer=ClusterDocument)
 async def read_cluster(gateway: Here) -> Response:
     """Who reigns, how the colony is, who serves where and what is missing."""
     return Hot(gateway, "/v1/cluster")

@@ -7,20 +7,19 @@ from fastapi import APIRouter, Request, Response
 from aware_agent.agent.channel_state import ChannelState
 from aware_agent.channel.frames import CollectDiagnostics, RestartAgent
 from aware_agent.gateway.documents import CommandAnswer, CommandBody, NodeName
-from aware_agent.gateway.routing import Here, Who, answer, endpoint, find_node, read
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, find_node, read, target_of
 from aware_agent.queen.commands import OrderNode, ReadChannel
-from aware_agent.security.roles import Role, require
+from aware_agent.security.judging import permit
 
 router = APIRouter(tags=["nodes"])
-# They interrupt a node, or tell more of it than operators need.
-_ADMINS_ONLY = (RestartAgent, CollectDiagnostics)
+# They interrupt a node, or tell more of it than operators need; all others are harmless.
+_PERMISSIONS = {RestartAgent: "nodes:restart", CollectDiagnostics: "nodes:diagnose"}
 
 
 @endpoint(
     router,
     "POST",
     "/v1/nodes/{node}/commands",
-    role=Role.OPERATOR,
     body=CommandBody,
     answer=CommandAnswer,
     also=[409, 504],
@@ -28,9 +27,8 @@ _ADMINS_ONLY = (RestartAgent, CollectDiagnostics)
 async def command_node(request: Request, gateway: Here, who: Who, node: str) -> Response:
     """Have a node do something and return its own answer. Restart and diagnostics need role admin."""
     body = await read(request, CommandBody)
-    if isinstance(body.command, _ADMINS_ONLY):
-        require(who.role, Role.ADMIN)
     found = find_node(gateway, node)
+    permit(who, _PERMISSIONS.get(type(body.command), "nodes:command"), target_of(gateway, found))
     done = await gateway.context.commands.run(OrderNode(node=found.id, order=body.command), actor=who.name)
     document = CommandAnswer(
         revision=done.revision, term=done.term, node=NodeName(id=found.id, name=found.name), answer=dict(done.answer)
@@ -38,7 +36,7 @@ async def command_node(request: Request, gateway: Here, who: Who, node: str) -> 
     return answer(gateway, document)
 
 
-@endpoint(router, "GET", "/v1/nodes/{node}/channel", role=Role.VIEWER, answer=ChannelState)
+@endpoint(router, "GET", "/v1/nodes/{node}/channel", answer=ChannelState)
 async def read_channel(gateway: Here, who: Who, node: str) -> Response:
     """The node's channel to the queen as it is now; only she knows it."""
     found = find_node(gateway, node)

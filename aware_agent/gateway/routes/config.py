@@ -26,13 +26,12 @@ from aware_agent.gateway.version_documents import (
 from aware_agent.queen import versions as kept_versions
 from aware_agent.queen.commands import PutConfig, RollBackConfig
 from aware_agent.queen.node_config import config_to_return_to
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["nodes"])
 IfMatch = Annotated[str | None, Header(description="revision or ETag that was read")]
 
 
-@endpoint(router, "GET", "/v1/nodes/{node}/config", role=Role.VIEWER, answer=ConfigDocument, also=[410])
+@endpoint(router, "GET", "/v1/nodes/{node}/config", answer=ConfigDocument, also=[410])
 async def read_config(gateway: Here, node: str, at: versions.At = None) -> Response:
     """What an operator set for this node, now or as of a revision; ``revision`` 0 means nothing yet."""
     found = find_node(gateway, node)
@@ -53,7 +52,6 @@ async def read_config(gateway: Here, node: str, at: versions.At = None) -> Respo
     router,
     "GET",
     "/v1/nodes/{node}/config/history",
-    role=Role.VIEWER,
     answer=VersionsDocument,
     lists=("versions", VersionDocument),
 )
@@ -62,7 +60,7 @@ async def read_history(gateway: Here, node: str, page: Paged) -> Response:
     return versions.list_versions(gateway, kept_versions.config(find_node(gateway, node).id), page)
 
 
-@endpoint(router, "GET", "/v1/nodes/{node}/config/diff", role=Role.VIEWER, answer=DiffDocument, also=[410])
+@endpoint(router, "GET", "/v1/nodes/{node}/config/diff", answer=DiffDocument, also=[410])
 async def diff_config(gateway: Here, node: str, from_: versions.From, to: versions.To = None) -> Response:
     """What changed in a node's configuration between two revisions."""
     name = kept_versions.config(find_node(gateway, node).id)
@@ -78,9 +76,7 @@ async def diff_config(gateway: Here, node: str, from_: versions.From, to: versio
     return answer(gateway, document)
 
 
-@endpoint(
-    router, "PUT", "/v1/nodes/{node}/config", role=Role.OPERATOR, body=ConfigBody, answer=ConfigChange, also=[412]
-)
+@endpoint(router, "PUT", "/v1/nodes/{node}/config", body=ConfigBody, answer=ConfigChange, also=[412])
 async def put_config(request: Request, gateway: Here, who: Who, node: str, if_match: IfMatch = None) -> Response:
     """Put the whole configuration; the node applies it and reports the version it runs."""
     body = await read(request, ConfigBody)
@@ -107,7 +103,6 @@ async def put_config(request: Request, gateway: Here, who: Who, node: str, if_ma
     router,
     "POST",
     "/v1/nodes/{node}/config/rollback",
-    role=Role.OPERATOR,
     body=RollbackBody,
     answer=ConfigRollback,
     also=[410, 412],

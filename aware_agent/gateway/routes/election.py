@@ -6,12 +6,11 @@ from fastapi import APIRouter, Response
 
 from aware_agent.agent.explanation import Explanation
 from aware_agent.gateway.routing import Here, answer, endpoint
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["council"])
 
 
-@endpoint(router, "GET", "/v1/election", role=Role.VIEWER, answer=Explanation)
+@endpoint(router, "GET", "/v1/election", answer=Explanation)
 async def read_election(gateway: Here) -> Response:
     """What this member is doing about the reign, whom it suspects, what it decided last and why, and the same as lines
     to replay. Every member answers for itself, also while nobody reigns.

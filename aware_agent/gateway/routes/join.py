@@ -14,7 +14,7 @@ from aware_agent.security.token import TokenRefused
 router = APIRouter(tags=["join"])
 
 
-@endpoint(router, "POST", "/v1/join", role=None, body=JoinRequest, answer=JoinAnswer, also=[403, 409, 429])
+@endpoint(router, "POST", "/v1/join", body=JoinRequest, answer=JoinAnswer, also=[403, 409, 429])
 async def join(request: Request, gateway: Here) -> Response:
     """Sign a newcomer in. The token in the body is the credential; wrong ones lock their source out for a while."""
     now = gateway.authority.now()

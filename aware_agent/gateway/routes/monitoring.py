@@ -12,13 +12,12 @@ from aware_agent.colony.seats import CouncilRecord
 from aware_agent.gateway.documents import TargetsDocument
 from aware_agent.gateway.routing import Here, answer, endpoint
 from aware_agent.gateway.state import Gateway
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["monitoring"])
 Job = Annotated[Literal["aware", "etcd"], Query(description="gateways of all nodes, or the members of etcd")]
 
 
-@endpoint(router, "GET", "/v1/monitoring/targets", role=Role.VIEWER, answer=TargetsDocument, many=True, also=[422])
+@endpoint(router, "GET", "/v1/monitoring/targets", answer=TargetsDocument, many=True, also=[422])
 async def read_targets(gateway: Here, job: Job = "aware") -> Response:
     """What a Prometheus with ``http_sd_configs`` scrapes: https://prometheus.io/docs/prometheus/latest/http_sd/.
 

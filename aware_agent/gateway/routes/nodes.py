@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -18,16 +19,16 @@ from aware_agent.gateway.documents import (
 from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.node_filter import Filter, filter_of
 from aware_agent.gateway.paging import Page, Paged, cut
-from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, listing, read, write
+from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, listing, read, target_of, write
 from aware_agent.queen import overview
 from aware_agent.queen.commands import AllowKey, ChangeNode, RemoveNode
-from aware_agent.security.roles import Role, require
+from aware_agent.security.judging import permit
 
 router = APIRouter(tags=["nodes"])
 IfMatch = Annotated[str | None, Header(description="revision or ETag that was read")]
 
 
-@endpoint(router, "GET", "/v1/nodes", role=Role.VIEWER, answer=NodesDocument, lists=("nodes", NodeView))
+@endpoint(router, "GET", "/v1/nodes", answer=NodesDocument, lists=("nodes", NodeView))
 async def list_nodes(gateway: Here, page: Paged, which: Annotated[Filter, Depends(filter_of)]) -> Response:
     """All nodes, sorted by name, or those that every filter lets through; in pages they are in the order of ids."""
     if page == Page() and which == Filter():
@@ -39,19 +40,19 @@ async def list_nodes(gateway: Here, page: Paged, which: Annotated[Filter, Depend
     return listing(gateway, page, document, "nodes", NodeView)
 
 
-@endpoint(router, "GET", "/v1/nodes/{node}", role=Role.VIEWER, answer=NodeView)
+@endpoint(router, "GET", "/v1/nodes/{node}", answer=NodeView)
 async def read_node(gateway: Here, node: str) -> Response:
     """One node, by id or name. Its ``revision`` is for If-Match."""
     return Hot(gateway, f"/v1/nodes/{find_node(gateway, node).id}")
 
 
-@endpoint(router, "PATCH", "/v1/nodes/{node}", role=Role.OPERATOR, body=NodePatch, answer=NodeChange, also=[412])
+@endpoint(router, "PATCH", "/v1/nodes/{node}", body=NodePatch, answer=NodeChange, also=[412])
 async def change_node(request: Request, gateway: Here, who: Who, node: str, if_match: IfMatch = None) -> Response:
     """Merge labels (null removes one), cordon or drain, or open for work again. An admin drains and pins."""
     patch = await read(request, NodePatch)
-    if patch.pinned is not None or patch.drained:
-        require(who.role, Role.ADMIN)
     found = find_node(gateway, node)
+    for permission in _needed(patch):
+        permit(who, permission, target_of(gateway, found))
     written = await write(
         gateway,
         if_match,
@@ -74,7 +75,18 @@ async def change_node(request: Request, gateway: Here, who: Who, node: str, if_m
     )
 
 
-@endpoint(router, "DELETE", "/v1/nodes/{node}", role=Role.ADMIN, answer=Change)
+def _needed(patch: NodePatch) -> Iterator[str]:
+    if patch.labels is not None:
+        yield "nodes:label"
+    if patch.cordoned is not None or patch.drained is False:
+        yield "nodes:cordon"
+    if patch.drained:
+        yield "nodes:drain"
+    if patch.pinned is not None:
+        yield "nodes:pin"
+
+
+@endpoint(router, "DELETE", "/v1/nodes/{node}", answer=Change)
 async def remove_node(
     gateway: Here,
     who: Who,
@@ -90,7 +102,7 @@ async def remove_node(
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
-@endpoint(router, "GET", "/v1/denied-keys", role=Role.ADMIN, answer=DeniedKeysDocument, lists=("keys", DeniedKey))
+@endpoint(router, "GET", "/v1/denied-keys", answer=DeniedKeysDocument, lists=("keys", DeniedKey))
 async def list_denied(gateway: Here, page: Paged) -> Response:
     """Keys of nodes that were removed: no join token lets them in."""
     keys = [
@@ -107,7 +119,7 @@ async def list_denied(gateway: Here, page: Paged) -> Response:
     return listing(gateway, page, DeniedKeysDocument(keys=found, next=following), "keys", DeniedKey)
 
 
-@endpoint(router, "DELETE", "/v1/denied-keys/{key}", role=Role.ADMIN, answer=Change)
+@endpoint(router, "DELETE", "/v1/denied-keys/{key}", answer=Change)
 async def allow_key(gateway: Here, who: Who, key: str) -> Response:
     """Let the key of a removed node in again, with a join token as everybody."""
     written = await gateway.context.commands.run(AllowKey(key=key), actor=who.name)

@@ -8,18 +8,17 @@ from aware_agent.gateway import reads
 from aware_agent.gateway.documents import HandOver, NodeName, QueenDocument, TransferBody
 from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, read
 from aware_agent.queen.commands import StepDown, Transfer
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["queen"])
 
 
-@endpoint(router, "GET", "/v1/queen", role=Role.VIEWER, answer=QueenDocument)
+@endpoint(router, "GET", "/v1/queen", answer=QueenDocument)
 async def read_queen(gateway: Here) -> Response:
     """Who reigns since when, and who would follow."""
     return Hot(gateway, "/v1/queen")
 
 
-@endpoint(router, "POST", "/v1/queen/step-down", role=Role.ADMIN, answer=HandOver, status=202)
+@endpoint(router, "POST", "/v1/queen/step-down", answer=HandOver, status=202)
 async def step_down(gateway: Here, who: Who) -> Response:
     """Resign; the heir is expected to follow."""
     view = gateway.context.view()
@@ -29,9 +28,7 @@ async def step_down(gateway: Here, who: Who) -> Response:
     return answer(gateway, document, status=202)
 
 
-@endpoint(
-    router, "POST", "/v1/queen/transfer", role=Role.ADMIN, body=TransferBody, answer=HandOver, status=202, also=[404]
-)
+@endpoint(router, "POST", "/v1/queen/transfer", body=TransferBody, answer=HandOver, status=202, also=[404])
 async def transfer(request: Request, gateway: Here, who: Who) -> Response:
     """Resign in favour of a named node."""
     body = await read(request, TransferBody)

@@ -15,7 +15,7 @@ from aware_agent.security.renewing import RenewRequest, parse_renew_request
 router = APIRouter(tags=["join"])
 
 
-@endpoint(router, "POST", "/v1/renew", role=None, body=RenewRequest, answer=JoinAnswer, also=[403, 409, 429])
+@endpoint(router, "POST", "/v1/renew", body=RenewRequest, answer=JoinAnswer, also=[403, 409, 429])
 async def renew(request: Request, gateway: Here) -> Response:
     """Renew a node's certificate. The signature in the body, made with the node's key, is the credential."""
     now = gateway.authority.now()

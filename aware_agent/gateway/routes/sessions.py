@@ -13,18 +13,18 @@ from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen.commands import EndSession, EndSessions
 from aware_agent.queen.writer import Written
+from aware_agent.security.judging import may, permit
 from aware_agent.security.jwt import Principal
-from aware_agent.security.roles import Role, allows, require
 
 router = APIRouter(tags=["sessions"])
 
 
-@endpoint(router, "GET", "/v1/sessions", role=Role.VIEWER, answer=SessionsDocument, lists=("sessions", SessionDocument))
+@endpoint(router, "GET", "/v1/sessions", answer=SessionsDocument, lists=("sessions", SessionDocument))
 async def list_sessions(gateway: Here, who: Who, page: Paged) -> Response:
     """Your own sessions; for an admin those of everybody."""
     spec = gateway.context.reader.data().spec
     lifetime_s = (spec.policies if spec else Policies()).session_lifetime_s
-    found = [(key, session) for key, session in gateway.authority.sessions().items() if _may(who, session.user)]
+    found = [(key, session) for key, session in gateway.authority.sessions().items() if _may(who, session.user, "read")]
     found.sort(key=lambda item: (-item[1].begun_at, item[0]))
     documents = [_document(key, session, who, lifetime_s) for key, session in found]
     shown, following = cut(page, documents, lambda one: (-one.begun_at, one.id), tuple[float, str], ("sessions",))
@@ -32,32 +32,32 @@ async def list_sessions(gateway: Here, who: Who, page: Paged) -> Response:
     return listing(gateway, page, document, "sessions", SessionDocument)
 
 
-@endpoint(router, "DELETE", "/v1/sessions/{session_id}", role=Role.VIEWER, answer=Change)
+@endpoint(router, "DELETE", "/v1/sessions/{session_id}", answer=Change)
 async def end_session(gateway: Here, who: Who, session_id: str) -> Response:
     """End one session: your own, or for an admin anybody's."""
     session = gateway.authority.session(session_id)
-    if session is None or not _may(who, session.user):  # nobody learns which ids others have
+    if session is None or not _may(who, session.user, "end"):  # nobody learns which ids others have
         raise NotFound("there is no such session", hint="list them: aware sessions list, or GET /v1/sessions")
     written = await gateway.context.commands.run(EndSession(session=session_id), actor=who.name)
     return _change(gateway, written)
 
 
-@endpoint(router, "DELETE", "/v1/sessions", role=Role.ADMIN, answer=Change)
+@endpoint(router, "DELETE", "/v1/sessions", answer=Change)
 async def end_everybodys(gateway: Here, who: Who) -> Response:
     """Log everybody out, whoever asks for it too."""
     return _change(gateway, await gateway.context.commands.run(EndSessions(user=None), actor=who.name))
 
 
-@endpoint(router, "DELETE", "/v1/users/{name}/sessions", role=Role.VIEWER, answer=Change)
+@endpoint(router, "DELETE", "/v1/users/{name}/sessions", answer=Change)
 async def end_a_users(gateway: Here, who: Who, name: str) -> Response:
     """Log one user out everywhere: yourself, or for an admin anybody."""
-    if not _may(who, name):
-        require(who.role, Role.ADMIN)
+    if not _may(who, name, "end"):
+        permit(who, "sessions:end-all")
     return _change(gateway, await gateway.context.commands.run(EndSessions(user=name), actor=who.name))
 
 
-def _may(who: Principal, user: str) -> bool:
-    return user == who.name or allows(who.role, Role.ADMIN)
+def _may(who: Principal, user: str, verb: str) -> bool:
+    return may(who, f"sessions:{verb}" if user == who.name else f"sessions:{verb}-all")
 
 
 def _change(gateway: Gateway, written: Written) -> Response:

@@ -23,13 +23,12 @@ from aware_agent.queen import overview
 from aware_agent.queen.commands import Command, PutSpec, RollBackSpec, Written
 from aware_agent.queen.versions import SPEC
 from aware_agent.security.jwt import Principal
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["spec"])
 IfMatch = Annotated[str | None, Header(description="revision or ETag that was read")]
 
 
-@endpoint(router, "GET", "/v1/spec", role=Role.VIEWER, answer=SpecDocument, also=[410])
+@endpoint(router, "GET", "/v1/spec", answer=SpecDocument, also=[410])
 async def read_spec(gateway: Here, at: versions.At = None) -> Response:
     """The spec in force, or the one that was in force at a revision."""
     if at is None:
@@ -42,7 +41,6 @@ async def read_spec(gateway: Here, at: versions.At = None) -> Response:
     router,
     "GET",
     "/v1/spec/history",
-    role=Role.VIEWER,
     answer=VersionsDocument,
     lists=("versions", VersionDocument),
 )
@@ -51,7 +49,7 @@ async def read_history(gateway: Here, page: Paged) -> Response:
     return versions.list_versions(gateway, SPEC, page)
 
 
-@endpoint(router, "GET", "/v1/spec/diff", role=Role.VIEWER, answer=DiffDocument, also=[410])
+@endpoint(router, "GET", "/v1/spec/diff", answer=DiffDocument, also=[410])
 async def diff_spec(gateway: Here, from_: versions.From, to: versions.To = None) -> Response:
     """What changed in the spec between two revisions."""
     before = await versions.known_at(gateway, SPEC, from_)
@@ -66,7 +64,7 @@ async def diff_spec(gateway: Here, from_: versions.From, to: versions.To = None)
     return answer(gateway, document)
 
 
-@endpoint(router, "PUT", "/v1/spec", role=Role.OPERATOR, body=Spec, answer=SpecChange, also=[412])
+@endpoint(router, "PUT", "/v1/spec", body=Spec, answer=SpecChange, also=[412])
 async def put_spec(request: Request, gateway: Here, who: Who, if_match: IfMatch = None) -> Response:
     """Put the whole spec; answers with the steps from what is to what is wanted."""
     after = await read(request, Spec)
@@ -77,7 +75,6 @@ async def put_spec(request: Request, gateway: Here, who: Who, if_match: IfMatch 
     router,
     "POST",
     "/v1/spec/rollback",
-    role=Role.OPERATOR,
     body=RollbackBody,
     answer=SpecChange,
     also=[404, 410, 412],

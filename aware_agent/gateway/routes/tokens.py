@@ -16,13 +16,13 @@ from aware_agent.gateway.paging import Paged, cut
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, read
 from aware_agent.queen import overview
 from aware_agent.queen.commands import CreateToken, RevokeToken
-from aware_agent.security.roles import Role
+from aware_agent.security.judging import permit
 from aware_agent.security.token import TokenRecord
 
 router = APIRouter(tags=["tokens"])
 
 
-@endpoint(router, "GET", "/v1/tokens", role=Role.ADMIN, answer=JoinTokensDocument, lists=("tokens", JoinTokenDocument))
+@endpoint(router, "GET", "/v1/tokens", answer=JoinTokensDocument, lists=("tokens", JoinTokenDocument))
 async def list_tokens(gateway: Here, page: Paged) -> Response:
     """All join tokens, without what would let anybody join; the newest is the last."""
     tokens = [_document(record) for record in overview.tokens(gateway.context.reader)]
@@ -30,10 +30,11 @@ async def list_tokens(gateway: Here, page: Paged) -> Response:
     return listing(gateway, page, JoinTokensDocument(tokens=found, next=following), "tokens", JoinTokenDocument)
 
 
-@endpoint(router, "POST", "/v1/tokens", role=Role.ADMIN, body=JoinTokenBody, answer=NewJoinToken, status=201)
+@endpoint(router, "POST", "/v1/tokens", body=JoinTokenBody, answer=NewJoinToken, status=201)
 async def create_token(request: Request, gateway: Here, who: Who) -> Response:
     """Make a join token. Its text is in this answer and nowhere else."""
     body = await read(request, JoinTokenBody)
+    permit(who, "tokens:create-eligible" if body.eligible else "tokens:create")
     command = CreateToken(
         ttl_s=body.ttl_s,
         uses=body.uses,
@@ -46,7 +47,7 @@ async def create_token(request: Request, gateway: Here, who: Who) -> Response:
     return answer(gateway, document, status=201)
 
 
-@endpoint(router, "DELETE", "/v1/tokens/{token_id}", role=Role.ADMIN, answer=Change)
+@endpoint(router, "DELETE", "/v1/tokens/{token_id}", answer=Change)
 async def revoke_token(gateway: Here, who: Who, token_id: str) -> Response:
     """Revoke one join token; nodes that joined with it stay."""
     written = await gateway.context.commands.run(RevokeToken(token=token_id), actor=who.name)

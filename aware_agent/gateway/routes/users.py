@@ -14,12 +14,12 @@ from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, re
 from aware_agent.queen.commands import DeleteUser, PutUser
 from aware_agent.security.password import hash_password
 from aware_agent.security.records import UserRecord
-from aware_agent.security.roles import HUMAN_ROLES, Role
+from aware_agent.security.roles import HUMAN_ROLES
 
 router = APIRouter(tags=["users"])
 
 
-@endpoint(router, "GET", "/v1/users", role=Role.ADMIN, answer=UsersDocument, lists=("users", UserDocument))
+@endpoint(router, "GET", "/v1/users", answer=UsersDocument, lists=("users", UserDocument))
 async def list_users(gateway: Here, page: Paged) -> Response:
     """All users, by name."""
     users = [_document(user) for _, user in sorted(gateway.authority.users().items())]
@@ -28,7 +28,7 @@ async def list_users(gateway: Here, page: Paged) -> Response:
     return listing(gateway, page, document, "users", UserDocument)
 
 
-@endpoint(router, "GET", "/v1/users/{name}", role=Role.ADMIN, answer=UserDocument)
+@endpoint(router, "GET", "/v1/users/{name}", answer=UserDocument)
 async def read_user(gateway: Here, name: str) -> Response:
     """One user."""
     user = gateway.authority.user(name)
@@ -37,14 +37,14 @@ async def read_user(gateway: Here, name: str) -> Response:
     return answer(gateway, _document(user))
 
 
-@endpoint(router, "PUT", "/v1/users/{name}", role=Role.ADMIN, body=UserBody, answer=Change)
+@endpoint(router, "PUT", "/v1/users/{name}", body=UserBody, answer=Change)
 async def put_user(request: Request, gateway: Here, who: Who, name: str) -> Response:
     """Create a user, or change role or password of one. Unless ``keep_sessions``, a change ends the user's sessions;
     kept or not, a lower role bounds tokens given out before at once."""
     check_name(Kind.USER, name)  # hashing a password for nobody would cost as much as for somebody
     body = await read(request, UserBody)
     if body.role not in HUMAN_ROLES:
-        raise InvalidInput("nodes are no users", field="role", hint="viewer, operator or admin")
+        raise InvalidInput("nodes are no users", field="role", hint=", ".join(HUMAN_ROLES))
     hashed = None
     if body.password is not None:
         await asyncio.to_thread(gateway.context.password_rules.check, body.password, name)
@@ -54,7 +54,7 @@ async def put_user(request: Request, gateway: Here, who: Who, name: str) -> Resp
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
-@endpoint(router, "DELETE", "/v1/users/{name}", role=Role.ADMIN, answer=Change)
+@endpoint(router, "DELETE", "/v1/users/{name}", answer=Change)
 async def delete_user(gateway: Here, who: Who, name: str) -> Response:
     """Delete a user; its sessions end at once."""
     written = await gateway.context.commands.run(DeleteUser(name=name), actor=who.name)

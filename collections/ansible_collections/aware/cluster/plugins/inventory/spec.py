@@ -53,7 +53,7 @@ options:
   castes:
     description:
       - "Shares of the work: names mapped to a dictionary with C(count) and, if wanted, C(requires) (C(vcpus), C(ram_mib), C(disk_gib),
-        C(zone), C(labels)). Nodes no caste takes are spare."
+        C(zone), C(labels), C(pinned)). Nodes no caste takes are spare."
     type: dict
     default: {}
   council:
@@ -63,7 +63,7 @@ options:
     type: dict
   policies:
     description: "How the queen treats trouble: C(dead_after_s), C(replace_dead) (V(spare) or V(never)), C(keep_events), C(backup),
-      C(certificate_lifetime_s), C(session_lifetime_s)."
+      C(certificate_lifetime_s), C(session_lifetime_s), C(service_token_lifetime_s)."
     type: dict
 """
 

@@ -29,6 +29,7 @@ _REQUIRES = dict(
     disk_gib=dict(type="int"),
     zone=dict(type="str"),
     labels=dict(type="dict"),
+    pinned=dict(type="bool"),
 )
 _KEEP = dict(last=dict(type="int"), daily=dict(type="int"), weekly=dict(type="int"))
 _BACKUP = dict(
@@ -59,6 +60,7 @@ _SPEC = dict(
             backup=dict(type="dict", options=_BACKUP),
             certificate_lifetime_s=dict(type="float"),
             session_lifetime_s=dict(type="float"),
+            service_token_lifetime_s=dict(type="float"),
         ),
     ),
 )
@@ -159,6 +161,9 @@ def _caste(name: Any, caste: Any) -> dict:
     _refuse(flaw("caste", name), "castes: ")
     if not isinstance(caste, dict):
         raise SpecError("castes.%s must be a mapping like {count: 2}, not %s" % (name, kind_of(caste)))
+    said = caste.get("requires")
+    if isinstance(said, dict) and said.get("pinned") is not None and not isinstance(said["pinned"], bool):
+        raise SpecError("castes.%s.requires.pinned must be true or false, not %s" % (name, kind_of(said["pinned"])))
     values = _validated(_CASTE_SPEC, caste, "castes.%s" % name)
     if not 0 <= values["count"] <= MAX_NODES:
         raise SpecError("castes.%s.count is %s; 0 to %d is possible" % (name, _short(values["count"]), MAX_NODES))
@@ -176,6 +181,8 @@ def _caste(name: Any, caste: Any) -> dict:
     if requires:
         if "labels" in requires:
             requires["labels"] = _labels(requires["labels"], "castes.%s.requires.labels" % name)
+        if requires.get("pinned") and not (requires.get("zone") or requires.get("labels")):
+            raise SpecError("castes.%s.requires.pinned wants pinned facts and names none: a zone or labels" % name)
         result["requires"] = requires
     return result
 
@@ -207,14 +214,16 @@ def _check_policies(policies: dict) -> None:
         raise SpecError("policies.dead_after_s below 1 s would condemn healthy nodes")
     if policies.get("dead_after_s", 10.0) > 30 * 86400:
         raise SpecError("policies.dead_after_s is more than 30 days")
-    if policies.get("keep_events", 10000) < 100:
-        raise SpecError("policies.keep_events below 100 would break resuming streams")
+    if policies.get("keep_events", 10000) < 1000:
+        raise SpecError("policies.keep_events below 1000 would forget what was done")
     if policies.get("keep_events", 10000) > 1000000:
         raise SpecError("policies.keep_events is more than etcd should hold: at most 1000000")
     if not 10 <= policies.get("certificate_lifetime_s", 604800) <= 1095 * 86400:
         raise SpecError("policies.certificate_lifetime_s: a certificate lives 10 seconds to 1095 days")
     if not 300 <= policies.get("session_lifetime_s", 30 * 86400) <= 365 * 86400:
         raise SpecError("policies.session_lifetime_s: a session lasts 5 minutes to 365 days")
+    if not 60 <= policies.get("service_token_lifetime_s", 90 * 86400) <= 366 * 86400:
+        raise SpecError("policies.service_token_lifetime_s: a token lives 1 minute to 366 days")
 
 
 def _backup(values: dict) -> dict:
@@ -225,10 +234,10 @@ def _backup(values: dict) -> dict:
     if "keep" in policy:
         policy["keep"] = _without_none(policy["keep"])
         for key, count in policy["keep"].items():
-            if not (1 if key == "last" else 0) <= count <= 1000:
+            if not (3 if key == "last" else 0) <= count <= 1000:
                 raise SpecError(
                     "policies.backup.keep.%s %s is out of range: %d to 1000"
-                    % (key, _short(count), 1 if key == "last" else 0)
+                    % (key, _short(count), 3 if key == "last" else 0)
                 )
     return policy
 

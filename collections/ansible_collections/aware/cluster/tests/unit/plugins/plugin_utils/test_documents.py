@@ -254,7 +254,7 @@ def test_spec():
         ({"policies": {"session_lifetime_s": 299}}, "session_lifetime_s"),
         ({"policies": {"session_lifetime_s": 365 * 86400 + 1}}, "session_lifetime_s"),
         ({"policies": {"backup": {"every": "6x"}}}, "backup.every"),
-        ({"policies": {"backup": {"every": "6h", "keep": {"last": 0}}}}, "keep.last"),
+        ({"policies": {"backup": {"every": "6h", "keep": {"last": 2}}}}, "keep.last"),
         ({"policies": {"backup": {"keep": {}}}}, "every"),
         ({"provider": "moon"}, "provider"),
         ({"colony": None}, "colony"),
