@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from aware_agent.agent.member.channels import MemberChannels
     from aware_agent.agent.member.detector import FailureDetector
     from aware_agent.agent.member.explain import Machines
+    from aware_agent.agent.member.operations import MemberOperations
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +145,7 @@ class Node:
             moved=self._channel_moved,
         )
         self.member = self._make_member(files) if self.keyring.whole else None
+        self.operations = self._make_operations() if self.keyring.whole else None
         self.restarting = False
         self._tasks = Background("the renewal of channels")
         self._stop = asyncio.Event()
@@ -365,6 +367,8 @@ class Node:
             ]
             if self._seat is not None:
                 duties.append(Duty("etcd", self._seat.run))
+            if self.operations is not None:
+                duties.append(Duty("operations", self.operations.run))
             await run_duties(duties, self._stop, self._wind_up)
             if self._failure:
                 raise self._failure
@@ -515,6 +519,12 @@ class Node:
             self._base = msgspec.structs.replace(self._base, etcd=self._seat.offer)
             self._look_at_config()
 
+    def _operations_changed(self) -> None:
+        """What jobs could run here is another: say so."""
+        if self.operations is not None and self._reader is not None:
+            self._base = msgspec.structs.replace(self._base, jobs=self.operations.found.report)
+            self._look_at_config()
+
     def _look_at_council(self) -> None:
         """Follow etcd's members, and take or leave this node's own seat."""
         assert self._reader is not None
@@ -632,6 +642,11 @@ class Node:
         from aware_agent.agent.member.channels import MemberChannels
 
         return MemberChannels(self.id, self.settings.channel, files, lambda: self._reader, self._orders)
+
+    def _make_operations(self) -> MemberOperations:
+        from aware_agent.agent.member.operations import MemberOperations
+
+        return MemberOperations(self.settings.jobs, self._operations_changed)
 
 
 def _queen_seat(queen_record: QueenRecord) -> Seat:

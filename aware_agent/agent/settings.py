@@ -153,6 +153,16 @@ class PasswordSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     refused_file: str = ""  # list of passwords that are refused, or a directory of such lists
 
 
+class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How jobs run while this node reigns."""
+
+    operations_dir: str = "/etc/aware/operations.d"
+    user: str = ""  # whom the jobs of an agent that runs as root become; default: aware-job, else nobody
+    directory: str = ""  # where they have theirs; default: /run/aware-jobs as root, else in the state directory
+    parallel: int = 4  # so many at once
+    memory_mib: int = 2048  # of each process
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
@@ -176,6 +186,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quota: QuotaSettings = QuotaSettings()
     backup: BackupSettings = BackupSettings()
     passwords: PasswordSettings = PasswordSettings()
+    jobs: JobSettings = JobSettings()
 
     @property
     def runs_etcd(self) -> bool:

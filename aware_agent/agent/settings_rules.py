@@ -111,6 +111,8 @@ def _check_numbers(settings: Settings) -> None:
         ("quota.sessions_per_minute", settings.quota.sessions_per_minute, _PER_MINUTE),
         ("quota.burst_minutes", settings.quota.burst_minutes, (0.1, 1440.0)),
         ("passwords.min_length", settings.passwords.min_length, PASSWORD_LENGTH),
+        ("jobs.parallel", settings.jobs.parallel, (1, 64)),
+        ("jobs.memory_mib", settings.jobs.memory_mib, (256, 1_000_000)),
         ("priority", settings.priority, PRIORITY),
         ("discovery.interval_s", settings.discovery.interval_s, BEACON_INTERVAL_S),
         ("discovery.find_timeout_s", settings.discovery.find_timeout_s, _WAIT_S),
@@ -182,7 +184,7 @@ def _check_paths(settings: Settings) -> None:
     # A service has no working directory anybody thinks of, and what lies below it would not be found again.
     metrics = settings.gateway.metrics_token_file
     _require(not metrics or os.path.isabs(metrics), "gateway.metrics_token_file", "is not an absolute path")
-    for section in ("backup", "passwords"):
+    for section in ("backup", "passwords", "jobs"):
         values = msgspec.structs.asdict(getattr(settings, section))
         for name, text in values.items():
             if _is_path(name):
@@ -191,7 +193,7 @@ def _check_paths(settings: Settings) -> None:
 
 
 def _is_path(name: str) -> bool:
-    return name == "directory" or name.endswith("_file")
+    return name == "directory" or name.endswith(("_file", "_dir"))
 
 
 def _is_address(text: str) -> bool:

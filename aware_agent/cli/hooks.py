@@ -1,4 +1,4 @@
-"""``aware hooks``: signed URLs for orders from outside, and what became of such orders."""
+"""``aware hooks``: signed URLs for orders from outside. Each order becomes a job: ``aware job list``."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from aware_agent.cli.options import WHOLE_NUMBER, ContextOption, JsonOption, gateway, integer
-from aware_agent.cli.output import ago, print_fields, print_json, print_table, say
-from aware_agent.cli.paths import at
+from aware_agent.cli.output import print_json, say
 from aware_agent.cli.tokens import seconds
-from aware_agent.colony.hook import Operation
+from aware_agent.colony.hook import HookOperation
 
-app = typer.Typer(help="Orders from outside: signed URLs, and what became of them.", no_args_is_help=True)
+app = typer.Typer(help="Orders from outside: signed URLs. What became of them: aware job list.", no_args_is_help=True)
 
 
 @app.command("sign")
 def sign(
     *,
-    operation: Annotated[Operation, typer.Option(help="What the URL lets its holder do.")],
+    operation: Annotated[HookOperation, typer.Option(help="What the URL lets its holder do.")],
     ttl: Annotated[str, typer.Option(help="How long it is good: 30m, 12h, 7d.")] = "1h",
     delta: Annotated[
         int,
@@ -56,34 +55,3 @@ def sign(
         say(f"signed URL written to {to_file}")
     else:
         say(str(data["url"]))
-
-
-@app.command("list")
-def list_hooks(context: ContextOption = None, as_json: JsonOption = False) -> None:
-    """List orders, oldest first."""
-    with gateway(context) as client:
-        data: dict[str, Any] = client.get("/v1/hooks").data
-    if as_json:
-        print_json(data)
-        return
-    rows = [
-        (hook["id"], hook["operation"], hook["state"], hook["actor"], f"{ago(hook['created_at'])} ago", hook["message"])
-        for hook in data["hooks"]
-    ]
-    print_table(("ID", "OPERATION", "STATE", "ACTOR", "GIVEN", "MESSAGE"), rows)
-
-
-@app.command("show")
-def show(
-    hook_id: Annotated[str, typer.Argument(metavar="ID", help="Id as shown by list.")],
-    context: ContextOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show what became of one order."""
-    with gateway(context) as client:
-        data: dict[str, Any] = client.get(at("v1", "hooks", hook_id)).data
-    if as_json:
-        print_json(data)
-        return
-    names = ("id", "operation", "delta", "caste", "max_size", "reference", "state", "message", "actor", "term")
-    print_fields(tuple((name.replace("_", " "), data[name]) for name in names if data[name] not in ("", 0)))

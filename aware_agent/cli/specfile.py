@@ -118,7 +118,7 @@ def _decode_yaml(text: str) -> Any:
     try:
         import yaml
 
-        from aware_agent.cli.strict_yaml import StrictLoader
+        from aware_agent.strict_yaml import StrictLoader
     except ImportError as error:
         raise InvalidInput("it is not JSON, and YAML is not installed here", hint="pip install pyyaml") from error
     try:

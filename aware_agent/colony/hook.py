@@ -1,4 +1,7 @@
-"""Orders from outside that come through a hook, what becomes of them, and the arithmetic of scaling. Pure."""
+"""Orders from outside that come through a hook, and the arithmetic of scaling. Pure.
+
+An order becomes a job: :mod:`aware_agent.colony.jobs`.
+"""
 
 from __future__ import annotations
 
@@ -15,56 +18,29 @@ MAX_DELTA = 100
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{0,64}\Z")
 
 
-class Operation(StrEnum):
-    """Everything a hook can set going; there is no other way to choose what runs."""
+class HookOperation(StrEnum):
+    """Operations that a signed URL can allow."""
 
     SCALE = "scale"  # the spec's size (and one caste's count) grow or shrink
     JOIN = "join"  # wait until as many nodes as the spec wants are ready, then verify
     VERIFY = "verify"  # every node answers that it is ready, over TLS of this colony
 
 
-class HookState(StrEnum):
-    """An accepted order is done or failed in the end; the two before may be taken up by the next queen."""
-
-    ACCEPTED = "accepted"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is asked for. ``delta``, ``caste`` and ``max_size`` are for scaling only."""
 
-    operation: Operation
+    operation: HookOperation
     delta: int = 0  # nodes more, or fewer when negative
     caste: str = ""  # this caste's count changes by delta too
     max_size: int = 0  # the size must not grow beyond it; 0: as far as a spec may
     reference: str = ""  # who calls, such as the id of a server; one signed URL serves each reference once
 
 
-class HookRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted order, as it is kept in ``hooks/<id>``."""
-
-    id: str  # ULID
-    order: Order
-    state: HookState
-    term: int  # of the queen who wrote this state
-    actor: str  # user, or user through a signed URL
-    created_at: float  # Unix seconds
-    changed_at: float
-    message: str = ""  # one sentence: how it went
-
-    @property
-    def open(self) -> bool:
-        """Whether something is still to be done."""
-        return self.state in (HookState.ACCEPTED, HookState.RUNNING)
-
-
 def check_order(order: Order) -> None:
     """Raise :class:`InvalidInput` for an order that could never be carried out."""
     if not _REFERENCE.match(order.reference):
         raise InvalidInput("this is not a reference", field="reference", hint="at most 64 of letters, digits and ._:-")
-    if order.operation is not Operation.SCALE:
+    if order.operation is not HookOperation.SCALE:
         if order.delta or order.caste or order.max_size:
             raise InvalidInput(
                 f"{order.operation} takes no delta, caste or max_size", field="operation", hint="only scale does"

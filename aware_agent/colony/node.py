@@ -17,6 +17,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 PRIORITY = (-1_000_000, 1_000_000)  # what a node's priority may be
 BEACON_INTERVAL_S = (0.2, 3600.0)
 MAX_PROOFS = 64
+MAX_OPERATIONS = 100  # of a member's own
 MAX_REPORTED = 1000  # labels that are read at all; see names.usable_labels for those that count
 MAX_DEPTH = 20  # of a node's variables: every decoder on their way has to take them
 
@@ -60,6 +61,17 @@ class EtcdReport(msgspec.Struct, frozen=True, kw_only=True):
     believes: Word = ""  # fingerprint of the CAs that its etcd believes; empty: it has no seat
 
 
+class JobsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a member could run as a job, if it reigned."""
+
+    runner: Word = ""  # version of ansible-runner; empty: not installed
+    ansible: Word = ""  # of ansible-core
+    confined: Word = ""  # what keeps a playbook from the colony's secrets
+    problem: Line = ""  # why no playbook can be run here; empty: it can
+    # Its files in operations.d: name and digest.
+    operations: Annotated[dict[Word, Word], msgspec.Meta(max_length=MAX_OPERATIONS)] = {}
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a live node says of itself; the value of its presence key, written by the node on its own lease."""
 
@@ -81,6 +93,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     serving: bool = True  # its gateway answers requests
     trust: TrustReport | None = None  # None: an older agent
     etcd: EtcdReport | None = None  # None: it has no etcd that a council could use
+    jobs: JobsReport | None = None  # None: it never reigns, so it runs none
 
 
 def process_id(incarnation: str) -> str:

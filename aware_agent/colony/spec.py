@@ -21,6 +21,8 @@ MAX_SPEC_BYTES = 256 * 1024  # as JSON: it stands in one transaction with its ve
 MIN_REPLACE_S = 5.0
 MAX_AMOUNT = 1_000_000_000  # of processors, MiB, GiB: more is a slip of the unit
 KEEP_EVENTS = (1_000, 1_000_000)  # fewer would forget who did what, and break resuming streams
+KEEP_JOBS = (10, 2000)
+LOG_KIB = (16, 512)
 MAX_DEAD_AFTER_S = 30 * 86400
 MIN_CERTIFICATE_S, MAX_CERTIFICATE_S = 10.0, 1095 * 86400.0
 SERVICE_TOKEN_S = 90 * 86400.0
@@ -46,6 +48,13 @@ class CasteSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     requires: Requirements = Requirements()
 
 
+class JobPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How much is remembered of jobs."""
+
+    keep: int = 200  # jobs that have ended
+    log_kib: int = 256  # of what one job prints; beyond that its middle is left out
+
+
 class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the queen treats trouble. Times in seconds."""
 
@@ -56,6 +65,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     session_lifetime_s: float = SESSION_S  # of a login, however often it is refreshed
     service_token_lifetime_s: float = SERVICE_TOKEN_S  # the most a token of a service account is made for
     backup: BackupPolicy | None = None  # None: nobody makes backups
+    jobs: JobPolicy = JobPolicy()
 
 
 class CouncilSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -219,5 +229,15 @@ def _check_policies(policies: Policies) -> None:
             field="policies.service_token_lifetime_s",
             hint=f"{MIN_SERVICE_TOKEN_S:g} to {MAX_SERVICE_TOKEN_S:g} seconds",
         )
+    for name, value, (least, most) in (
+        ("keep", policies.jobs.keep, KEEP_JOBS),
+        ("log_kib", policies.jobs.log_kib, LOG_KIB),
+    ):
+        if not least <= value <= most:
+            raise InvalidInput(
+                f"spec: policies.jobs.{name} {_short(value)} is out of range",
+                field=f"policies.jobs.{name}",
+                hint=f"{least} to {most}",
+            )
     if policies.backup is not None:
         check_policy(policies.backup, "policies.backup")

@@ -44,6 +44,7 @@ from aware_agent.gateway.routes import (
     hooks,
     identity_providers,
     inventory,
+    jobs,
     join,
     monitoring,
     nodes,
@@ -60,11 +61,12 @@ from aware_agent.gateway.routing import answer, check_routes
 from aware_agent.gateway.state import Gateway
 from aware_agent.gateway.warm import warm_up
 
-UNTIMED = frozenset({"/v1/events/stream"})  # they last as long as their reader likes
+UNTIMED = frozenset({"/v1/events/stream", "/v1/jobs/{job_id}/log"})  # they last as long as their reader likes
 
 ROUTERS = (
     cluster, castes, council, election, spec, nodes, config, commands, queen, events, inventory, auth, federated, users,
-    identity_providers, service_accounts, sessions, tokens, join, renew, rotation, hooks, backups, check, monitoring,
+    identity_providers, service_accounts, sessions, tokens, join, renew, rotation, hooks, jobs, backups, check,
+    monitoring,
     health, dashboard,
 )  # fmt: skip
 

@@ -50,13 +50,17 @@ Item = list[StreamLine] | End | None
 """What a stream yields: the events of some revisions, its end, or None as a sign of life."""
 
 
-class _Subscriber:
-    def __init__(self) -> None:
+class Subscriber:
+    """A stream that is open: what waits for it, and why it ends."""
+
+    def __init__(self, *, events: bool = True) -> None:
+        self.events = events  # whether it takes any; else only its place is counted, and its end is told
         self.queue: deque[StreamLine] = deque()
         self.end: tuple[int, str] | None = None
         self.changed = asyncio.Event()
 
     def put(self, lines: list[StreamLine]) -> None:
+        """Let it have these, unless it is too slow for them."""
         if self.end is None and len(self.queue) + len(lines) > MAX_QUEUED:
             self.stop(TOO_SLOW, "too slow: events came faster than you took them")
         if self.end is None:
@@ -64,6 +68,7 @@ class _Subscriber:
             self.changed.set()
 
     def stop(self, code: int, reason: str) -> None:
+        """End it; the first reason counts."""
         if self.end is None:
             self.end = (code, reason)
         self.changed.set()
@@ -90,8 +95,8 @@ class EventHub:
         self._most, self._most_each = most, most_each
         self._of: Counter[str] = Counter()  # streams by user
         self._context = context
-        self._heartbeat_s = heartbeat_s
-        self._subscribers: set[_Subscriber] = set()
+        self.heartbeat_s = heartbeat_s
+        self._subscribers: set[Subscriber] = set()
         self._closed: str | None = None
         self._newest = 0  # revision of the newest event that was sent
         self._empty = asyncio.Event()
@@ -132,7 +137,7 @@ class EventHub:
         ``allowed`` is asked at every sign of life; when it says no the stream ends.
         """
         last = self._context.projection.revision if since is None else since
-        with self._subscriber(user) as subscriber:
+        with self.place(user) as subscriber:
             while (lines := self._page(last)) and subscriber.end is None:
                 last = lines[-1].revision
                 yield _only(lines, prefix)
@@ -140,7 +145,7 @@ class EventHub:
                     yield End(TRIMMED, "history was trimmed while you read it", last)
                     return
             while subscriber.end is None:
-                lines = [line for line in await subscriber.take(self._heartbeat_s) if line.revision > last]
+                lines = [line for line in await subscriber.take(self.heartbeat_s) if line.revision > last]
                 last = lines[-1].revision if lines else last
                 yield _only(lines, prefix) or None
                 if not lines and not allowed():
@@ -161,8 +166,9 @@ class EventHub:
                 await self._empty.wait()
 
     @contextmanager
-    def _subscriber(self, user: str) -> Iterator[_Subscriber]:
-        subscriber = _Subscriber()
+    def place(self, user: str, *, events: bool = True) -> Iterator[Subscriber]:
+        """Room for one more stream; without any it has ended from the beginning. ``events``: it wants them."""
+        subscriber = Subscriber(events=events)
         if self._closed is not None:
             subscriber.stop(STOPPED, self._closed)
         else:
@@ -189,6 +195,8 @@ class EventHub:
         self._newest = lines[-1].revision if lines else self._newest
         for subscriber in self._subscribers:
             # What was sent is not history any more, and what comes now would be taken for seen already.
+            if not subscriber.events:
+                continue
             if rewound:
                 subscriber.stop(TRIMMED, _REWOUND)
             else:

@@ -16,6 +16,7 @@ from aware_agent import telemetry
 from aware_agent.colony.backup import parse_every
 from aware_agent.colony.council_document import COUNCIL_PATH, CouncilDocument
 from aware_agent.colony.errors import AwareError
+from aware_agent.colony.jobs import JobState
 from aware_agent.colony.node import Status
 from aware_agent.gateway.asgi import Headers, Scope, Send, answer
 from aware_agent.gateway.context import GatewayContext
@@ -195,6 +196,15 @@ def colony_families(context: GatewayContext) -> list[Family]:
         gauge("aware_nodes_wanted", "Nodes the spec asks for.", view.spec.size if view.spec else 0),
         gauge("aware_healthy", "1 when the colony is healthy.", view.status == "healthy"),
     ]
+
+
+def job_families(context: GatewayContext) -> Iterator[Family]:
+    """Metrics of jobs, as far as they are remembered."""
+    states = dict.fromkeys(JobState, 0)
+    for job in overview.jobs(context.reader):
+        states[job.state] += 1
+    counted: list[tuple[dict[str, str], float]] = [({"state": str(state)}, n) for state, n in states.items()]
+    yield Family("aware_jobs", "gauge", "Jobs that are remembered, by state.", counted)
 
 
 def backup_families(context: GatewayContext) -> Iterator[Family]:

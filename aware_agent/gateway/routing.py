@@ -28,7 +28,7 @@ from aware_agent.gateway.openapi import part, problem_response, reference, reque
 from aware_agent.gateway.paging import Page, select
 from aware_agent.gateway.reads import accepts_gzip
 from aware_agent.gateway.state import Gateway
-from aware_agent.queen.commands import Command, Written
+from aware_agent.queen.commands import Command
 from aware_agent.queen.writer import RevisionChanged
 from aware_agent.security.judging import enter, may, refusal
 from aware_agent.security.jwt import Principal
@@ -292,8 +292,8 @@ def find_node(gateway: Gateway, node: str) -> NodeView:
 
 
 async def write(
-    gateway: Gateway, header: str | None, key: bytes, make: Callable[[int | None], Command[Written]], who: Principal
-) -> Written:
+    gateway: Gateway, header: str | None, key: bytes, make: Callable[[int | None], Command[T]], who: Principal
+) -> T:
     """Run a command on the value of ``key`` under If-Match; returns when reads show it.
 
     ``make`` gets the revision to insist on; the queen checks it in her transaction, this only fails early. Raises

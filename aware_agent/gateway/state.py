@@ -20,7 +20,7 @@ from aware_agent.gateway.fair import FairQueue, Turnstile
 from aware_agent.gateway.guesses import Guesses
 from aware_agent.gateway.hub import EventHub
 from aware_agent.gateway.lockout import Lockout
-from aware_agent.gateway.public import PublicPages, backup_families, colony_families
+from aware_agent.gateway.public import PublicPages, backup_families, colony_families, job_families
 from aware_agent.gateway.reads import Reads
 from aware_agent.gateway.scrapers import Scrapers
 from aware_agent.gateway.signals import Signals
@@ -103,3 +103,4 @@ class Gateway:
         if standing.role(self.context) == "queen":
             yield from colony_families(self.context)
             yield from backup_families(self.context)
+            yield from job_families(self.context)

@@ -12,7 +12,7 @@ import msgspec
 
 from aware_agent.agent.channel_state import ChannelState
 from aware_agent.channel.frames import NodeOrder
-from aware_agent.colony.hook import HookRecord, Order
+from aware_agent.colony.hook import Order
 from aware_agent.colony.node import Config
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.verification import RotationReport
@@ -58,10 +58,10 @@ class NewServiceToken(msgspec.Struct, frozen=True):
         return f"NewServiceToken({self.token.id!r})"
 
 
-class Accepted(msgspec.Struct, frozen=True):
-    """An order and whether it is new; else it is the one this caller gave before."""
+class JobAccepted(msgspec.Struct, frozen=True):
+    """Id of a job and whether it is new; else it is the one this caller asked for before."""
 
-    record: HookRecord
+    job: str
     new: bool
 
 
@@ -351,8 +351,37 @@ class RevokeAccess(Command[Written], frozen=True, kw_only=True, tag="revoke-acce
     expires_at: float
 
 
-class AcceptHook(Command[Accepted], frozen=True, kw_only=True, tag="accept-hook"):
-    """Take an order and spend the signed URL it came by."""
+class RunJob(Command[JobAccepted], frozen=True, kw_only=True, tag="run-job"):
+    """Queue a job. ``role``: of who asks. ``hosts``: only these of those that the operation may touch."""
+
+    operation: str
+    parameters: dict[str, Any] = {}
+    hosts: tuple[str, ...] = ()
+    role: Role
+
+    def __repr__(self) -> str:
+        """Without parameters: some are secret."""
+        return f"RunJob({self.operation!r})"
+
+
+class RetryJob(Command[JobAccepted], frozen=True, kw_only=True, tag="retry-job"):
+    """Queue a job that has ended again, as another one."""
+
+    job: str
+    role: Role
+    if_revision: int | None = None
+
+
+class CancelJob(Command[Written], frozen=True, kw_only=True, tag="cancel-job"):
+    """End a job that waits or runs."""
+
+    job: str
+    role: Role
+    if_revision: int | None = None
+
+
+class AcceptHook(Command[JobAccepted], frozen=True, kw_only=True, tag="accept-hook"):
+    """Take an order as a job, and spend the signed URL it came by."""
 
     order: Order
     permit: Permit | None = None
@@ -436,6 +465,9 @@ AnyCommand = (
     | EndSession
     | EndSessions
     | RevokeAccess
+    | RunJob
+    | RetryJob
+    | CancelJob
     | AcceptHook
     | RecordSigned
     | RequestBackup
@@ -455,7 +487,9 @@ ANSWERS: dict[type, type] = {
     BeginSession: Turn,
     BeginFederated: Turn,
     RefreshSession: Turn,
-    AcceptHook: Accepted,
+    RunJob: JobAccepted,
+    RetryJob: JobAccepted,
+    AcceptHook: JobAccepted,
     RecordSigned: Permit,
     OrderNode: OrderResult,
     ReadChannel: ChannelState,

@@ -18,6 +18,7 @@ from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.check import CheckCommands
 from aware_agent.queen.council_commands import CouncilCommands
 from aware_agent.queen.hooks import HookCommands
+from aware_agent.queen.jobs.commands import JobCommands
 from aware_agent.queen.node_config import ConfigCommands
 from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.once import CHECKS, Answer, OnceBook
@@ -67,6 +68,7 @@ class Verbs(NamedTuple):
     sessions: SessionCommands
     providers: ProviderCommands
     hooks: HookCommands
+    jobs: JobCommands
     backups: BackupCommands
     admission: Admission
     certificates: Certificates
@@ -77,7 +79,17 @@ class Verbs(NamedTuple):
 KINDS: dict[type, WriteKind] = {
     **dict.fromkeys((do.BeginSession, do.BeginFederated, do.RefreshSession), WriteKind.SESSION),
     **dict.fromkeys(
-        (do.CreateToken, do.PutUser, do.PutProvider, do.AcceptHook, do.RecordSigned, do.RequestBackup, do.BeginCheck),
+        (
+            do.CreateToken,
+            do.PutUser,
+            do.PutProvider,
+            do.RunJob,
+            do.RetryJob,
+            do.AcceptHook,
+            do.RecordSigned,
+            do.RequestBackup,
+            do.BeginCheck,
+        ),
         WriteKind.CREATE,
     ),
     **dict.fromkeys((do.CreateServiceAccount, do.CreateServiceToken), WriteKind.CREATE),
@@ -127,6 +139,7 @@ class CommandTable:
             **_providers(verbs.providers),
             **_trust(verbs),
             **_orders(verbs),
+            **_jobs(verbs.jobs),
             **_check(verbs.check),
         }
 
@@ -292,6 +305,14 @@ def _orders(verbs: Verbs) -> dict[type, Handler]:
         do.RecordSigned: lambda c, by: verbs.hooks.record_signed(c.permit, actor=by.actor),
         do.RequestBackup: lambda _, by: verbs.backups.request_backup(actor=by.actor),
         do.NoteIntrusion: lambda c, by: verbs.access.note_intrusion(c.counts, c.sources, member=by.actor),
+    }
+
+
+def _jobs(jobs: JobCommands) -> dict[type, Handler]:
+    return {
+        do.RunJob: lambda c, by: jobs.run_job(c.operation, c.parameters, c.hosts, role=c.role, actor=by.actor),
+        do.RetryJob: lambda c, by: jobs.retry_job(c.job, if_revision=c.if_revision, role=c.role, actor=by.actor),
+        do.CancelJob: lambda c, by: jobs.cancel_job(c.job, if_revision=c.if_revision, role=c.role, actor=by.actor),
     }
 
 

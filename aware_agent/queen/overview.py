@@ -11,7 +11,9 @@ from aware_agent.colony import plan as planning
 from aware_agent.colony.backup import BackupLog, BackupPolicy, due_at
 from aware_agent.colony.decoding import UNDECODABLE, from_plain
 from aware_agent.colony.errors import AwareError, Conflict, InvalidInput, NotFound
-from aware_agent.colony.hook import HookRecord
+from aware_agent.colony.job_log import LogPart
+from aware_agent.colony.jobs import Job
+from aware_agent.colony.operation import OperationsRecord
 from aware_agent.colony.plan import Plan
 from aware_agent.colony.spec import Spec, check_apart, check_spec
 from aware_agent.queen import versions
@@ -19,7 +21,8 @@ from aware_agent.security.records import DeniedRecord
 from aware_agent.security.token import TokenRecord
 
 BACKUPS = "backups"
-HOOKS = "hooks/"
+OPERATIONS = "operations"
+JOBS = "jobs/"
 
 
 class BackupState(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,17 +44,28 @@ def denied(reader: ColonyReader) -> Sequence[DeniedRecord]:
     return sorted(records, key=lambda record: (-record.removed_at, record.key_pin))
 
 
-def hooks(reader: ColonyReader) -> Sequence[HookRecord]:
-    """All orders remembered, oldest first."""
-    return sorted(reader.many(HOOKS, HookRecord).values(), key=lambda record: record.id)
+def jobs(reader: ColonyReader) -> Sequence[Job]:
+    """All jobs remembered, oldest first."""
+    return sorted(reader.many(JOBS, Job).values(), key=lambda job: job.id)
 
 
-def hook(reader: ColonyReader, hook_id: str) -> HookRecord:
-    """One order. Raises :class:`NotFound`."""
-    record = reader.many(HOOKS, HookRecord).get(hook_id)
-    if record is None:
-        raise NotFound(f"no hook {hook_id[:40]!r}", hint="GET /v1/hooks lists them; old ones are forgotten")
-    return record
+def job(reader: ColonyReader, job_id: str) -> Job:
+    """One job. Raises :class:`NotFound`."""
+    found = None if "/" in job_id else reader.one(f"{JOBS}{job_id}", Job)
+    if found is None:
+        raise NotFound(f"no job {job_id[:40]!r}", hint="GET /v1/jobs lists them; old ones are forgotten")
+    return found
+
+
+def log_parts(reader: ColonyReader, job_id: str, start: int) -> Sequence[tuple[int, LogPart]]:
+    """The parts of a job's log from number ``start`` on, in order; those that history let go are not there."""
+    found = reader.many(f"job-logs/{job_id}/", LogPart)
+    return [(int(number), part) for number, part in sorted(found.items()) if number.isdigit() and int(number) >= start]
+
+
+def operations(reader: ColonyReader) -> OperationsRecord | None:
+    """The last queen's table; None before the first one read hers."""
+    return reader.one(OPERATIONS, OperationsRecord)
 
 
 def backup_log(reader: ColonyReader) -> BackupLog:

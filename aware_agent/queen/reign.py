@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
@@ -31,8 +30,12 @@ from aware_agent.queen.drain import Drain
 from aware_agent.queen.etcd_probe import EtcdProbe
 from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.history import History
-from aware_agent.queen.hook_worker import HookWorker
 from aware_agent.queen.hooks import HookCommands
+from aware_agent.queen.jobs.book import JobBook
+from aware_agent.queen.jobs.commands import JobCommands
+from aware_agent.queen.jobs.playbooks import ProcessPlaybooks
+from aware_agent.queen.jobs.table import OperationsDuty
+from aware_agent.queen.jobs.worker import JobWorker
 from aware_agent.queen.node_config import ConfigCommands
 from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.once import OnceBook
@@ -41,7 +44,6 @@ from aware_agent.queen.present import Present
 from aware_agent.queen.providers import ProviderCommands
 from aware_agent.queen.reconcile import Reconciler
 from aware_agent.queen.rotation import Rotation
-from aware_agent.queen.runner import PlaybookRunner, require_runner
 from aware_agent.queen.service_accounts import ServiceAccountCommands, orphans
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.wishes import WishCommands
@@ -70,7 +72,11 @@ class Reign:
             return once.old(now) or sessions.old(now) or orphans(writer)
 
         self._reconciler = Reconciler(writer, history, node.id, present, old)
-        self._orders = HookWorker(writer, PlaybookRunner(Path(node.settings.state_dir) / "runs", lambda: node.ca_pem))
+        assert node.operations is not None
+        self._operations = OperationsDuty(writer, node.operations, node.settings.name)
+        book = JobBook(writer, sealer, node.operations)
+        playbooks = ProcessPlaybooks(node.settings, reader, node.keyring, lambda: node.ca_pem)
+        self._jobs = JobWorker(writer, book, playbooks, node=node.settings.name, parallel=node.settings.jobs.parallel)
         self._backups = BackupKeeper(writer, node.settings, lambda: node.etcd)
         quotas = Quotas(node.settings.quota.rates())
         certificates = Certificates(writer, node.keyring, sealer, lambda: node.etcd, quotas)
@@ -91,7 +97,8 @@ class Reign:
             service_accounts=ServiceAccountCommands(writer),
             sessions=sessions,
             providers=ProviderCommands(writer, sessions),
-            hooks=HookCommands(writer, node.client, require_runner, self._orders.refresh),
+            hooks=HookCommands(writer, node.client, book, self._jobs.refresh),
+            jobs=JobCommands(writer, book, self._jobs.refresh),
             backups=BackupCommands(writer, self._backups.refresh),
             admission=Admission(writer, certificates, self._users, present.reports),
             certificates=certificates,
@@ -105,7 +112,8 @@ class Reign:
         """Do the queen's duties until :meth:`close`. Whichever fails first fails the reign: it raises that here."""
         duties = [
             Duty("reconcile", self._reconciler.run),
-            Duty("orders", self._orders.run),
+            Duty("operations", self._operations.run),
+            Duty("jobs", self._jobs.run),
             Duty("backups", self._backups.run),
             Duty("etcd users", self._users.run),
             Duty("rotation", self._rotation.run),

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from aware_agent.colony.errors import AwareError
-from aware_agent.colony.hook import Operation, Order
+from aware_agent.colony.hook import HookOperation, Order
 from aware_agent.colony.numbers import whole
 from aware_agent.security.derive import derive
 from aware_agent.security.token import base64url
@@ -105,7 +105,7 @@ def _values(permit: Permit) -> dict[str, str]:
         "op": str(order.operation),
         "uses": str(permit.uses),
     }
-    if order.operation is Operation.SCALE:
+    if order.operation is HookOperation.SCALE:
         values |= {"caste": order.caste, "delta": str(order.delta), "max": str(order.max_size)}
     return values
 
@@ -136,7 +136,7 @@ def _permit(values: Mapping[str, str]) -> Permit:
         if not _NONCE.match(values["nonce"]):
             raise _damaged()
         order = Order(
-            operation=Operation(values["op"]),
+            operation=HookOperation(values["op"]),
             delta=_number(values.get("delta", "0")),
             caste=values.get("caste", ""),
             max_size=_number(values.get("max", "0")),

@@ -18,14 +18,18 @@ key                 value                                       written by
 ``config/<id>``     :class:`colony.node.Config`                 queen
 ``denied/<pin>``    key of a node that was removed              queen
 ``events/<ulid>``   :class:`colony.event.Event`                 queen (or the winner's campaign)
-``hooks/<ulid>``    :class:`colony.hook.HookRecord`             queen
 ``hook-nonces/<n>`` uses of a signed URL, on a lease            queen
 ``idempotency/``    ``<user>/<hash>``:                          queen
                     :class:`queen.once.KeptRecord`, what a
                     request with an Idempotency-Key did
+``job-logs/...``    ``<ulid>/<n>``:                             queen
+                    :class:`colony.job_log.LogPart`
+``jobs/<ulid>``     :class:`colony.jobs.Job`                    queen
 ``identity-          :class:`security.providers.        queen
 providers/<name>``  ProviderRecord`
 ``nodes/<id>``      :class:`colony.node.Record`                 queen
+``operations``      :class:`colony.operation.                   queen
+                    OperationsRecord`
 ``pki``             :class:`colony.rotation.Trust`, public       queen
 ``presence/<id>``   :class:`colony.node.Report`, on a lease     the node
 ``queen``           :class:`colony.election.QueenRecord`, on a lease  the winner of a campaign

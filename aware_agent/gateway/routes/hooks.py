@@ -1,4 +1,4 @@
-"""``/v1/hooks``: orders from outside, by a signed URL or by a token; and what became of them."""
+"""``/v1/hooks``: orders from outside, by a signed URL or by a token. Each becomes a job."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from fastapi import APIRouter, Request, Response
 
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput, NotFound
-from aware_agent.colony.hook import HookRecord, HookState, Operation, Order, check_order, narrowed
+from aware_agent.colony.hook import HookOperation, Order, check_order, narrowed
 from aware_agent.colony.plain_words import in_words
 from aware_agent.gateway.asking import set_asking
 from aware_agent.gateway.documents import Body, Document
-from aware_agent.gateway.paging import Paged, cut
 from aware_agent.gateway.rehearsed import dry_run
-from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, read, read_bytes
+from aware_agent.gateway.routes.jobs import JobDocument, accepted_job
+from aware_agent.gateway.routing import Here, Who, answer, endpoint, read, read_bytes
 from aware_agent.gateway.state import Gateway
-from aware_agent.queen import overview
 from aware_agent.queen.commands import AcceptHook, RecordSigned
 from aware_agent.security import signed_url
 from aware_agent.security.judging import enter, permit
@@ -34,34 +33,10 @@ _MAX_CALL = 4096
 _ALARM = frozenset({"alarm_id", "current", "previous", "reason"})  # what every Aodh notification has
 
 
-class HookDocument(Document, frozen=True, kw_only=True):
-    """An order: ``accepted`` or ``running``, then ``done`` or ``failed`` with one sentence in ``message``."""
-
-    id: str
-    operation: Operation
-    state: HookState
-    term: int
-    actor: str
-    created_at: float  # Unix seconds
-    changed_at: float
-    delta: int = 0
-    caste: str = ""
-    max_size: int = 0
-    reference: str = ""
-    message: str = ""
-
-
-class HooksDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
-    """All orders that are remembered, oldest first."""
-
-    hooks: list[HookDocument]
-    next: str | None = None
-
-
 class SignBody(Body, frozen=True, kw_only=True):
     """What a URL shall allow. ``ttl_s`` up to a year, ``uses`` up to 100; the rest as in an order."""
 
-    operation: Operation
+    operation: HookOperation
     ttl_s: int
     uses: int = 1
     delta: int = 0
@@ -74,7 +49,7 @@ class SignedHook(Document, frozen=True, kw_only=True):
 
     url: str
     path: str
-    operation: Operation
+    operation: HookOperation
     expires_at: int
     uses: int
 
@@ -82,7 +57,7 @@ class SignedHook(Document, frozen=True, kw_only=True):
 class HookCall(Body, frozen=True, kw_only=True):
     """The body of a call. By a signed URL all of it is optional and ``delta`` may only ask for less than was signed."""
 
-    operation: Operation | None = None  # by token only, and needed there
+    operation: HookOperation | None = None  # by token only, and needed there
     delta: int | None = None
     caste: str = ""  # by token only
     max_size: int = 0  # by token only
@@ -123,15 +98,15 @@ async def sign(request: Request, gateway: Here, who: Who) -> Response:
     "POST",
     HEAT,
     body=HookCall,
-    answer=HookDocument,
+    answer=JobDocument,
     status=202,
     also=[401, 403, 404, 409, 501],
     free_query=True,
 )
 async def call(request: Request, gateway: Here, cluster: str) -> Response:
-    """Give an order: by a signed URL (a query and no token needed), or as operator with a token and no query.
+    """Give an order, which becomes a job: by a signed URL (its query, and no token), or as operator with a token.
 
-    As operator the query may be ``dry_run=true``.
+    As operator the query may be ``dry_run=true``, and nothing else.
     """
     query: bytes = request.scope["query_string"]
     dry = query == b"dry_run=true"  # which is no signature
@@ -147,25 +122,7 @@ async def call(request: Request, gateway: Here, cluster: str) -> Response:
     actor = asking.name if asking else signed.actor if signed else ""
     with dry_run(dry):
         accepted = await gateway.context.commands.run(AcceptHook(order=order, permit=signed), actor=actor)
-    response = answer(gateway, _document(accepted.record), status=202)
-    response.headers["location"] = f"/v1/hooks/{accepted.record.id}"
-    if not accepted.new:
-        response.headers["idempotency-replayed"] = "true"
-    return response
-
-
-@endpoint(router, "GET", "/v1/hooks", answer=HooksDocument, lists=("hooks", HookDocument))
-async def list_hooks(gateway: Here, page: Paged) -> Response:
-    """All orders that are remembered: those that wait or run, and the last two hundred that ended."""
-    orders = [_document(record) for record in overview.hooks(gateway.context.reader)]
-    found, following = cut(page, orders, lambda order: order.id, str, ("hooks",))
-    return listing(gateway, page, HooksDocument(hooks=found, next=following), "hooks", HookDocument)
-
-
-@endpoint(router, "GET", "/v1/hooks/{hook_id}", answer=HookDocument)
-async def read_hook(gateway: Here, hook_id: str) -> Response:
-    """What became of an order."""
-    return answer(gateway, _document(overview.hook(gateway.context.reader, hook_id)))
+    return accepted_job(gateway, accepted.job, new=accepted.new)
 
 
 def _signing_time(gateway: Gateway, who: Principal) -> int:
@@ -225,7 +182,7 @@ def _granted(body: HookCall, permit: Permit) -> Order:
 
 def _ordered(body: HookCall) -> Order:
     if body.operation is None:
-        raise InvalidInput("which operation?", field="operation", hint=", ".join(Operation))
+        raise InvalidInput("which operation?", field="operation", hint=", ".join(HookOperation))
     return Order(
         operation=body.operation,
         delta=body.delta or 0,
@@ -243,21 +200,3 @@ def _verified(gateway: Gateway, path: str, query: bytes) -> Permit:
         with contextlib.suppress(signed_url.SignatureRefused):
             return signed_url.verify(keys, "POST", path, query, now)
     return signed_url.verify(first, "POST", path, query, now)
-
-
-def _document(record: HookRecord) -> HookDocument:
-    order = record.order
-    return HookDocument(
-        id=record.id,
-        operation=order.operation,
-        state=record.state,
-        term=record.term,
-        actor=record.actor,
-        created_at=record.created_at,
-        changed_at=record.changed_at,
-        delta=order.delta,
-        caste=order.caste,
-        max_size=order.max_size,
-        reference=order.reference,
-        message=record.message,
-    )

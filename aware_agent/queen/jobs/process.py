@@ -1,0 +1,209 @@
+"""The process of one job: ``python -m aware_agent.queen.jobs.process``, started by the reigning agent.
+
+It gives up its rights, asks the gateway for the inventory, runs ansible-runner, tells how far it is, and ends when it
+is done, cancelled, too late or left alone; see :mod:`aware_agent.queen.jobs.protocol`. Nothing of the job stays on
+disk.
+
+Ansible's workers lead sessions of their own, so the signal that ends a playbook does not reach them. This process
+adopts them (prctl(2), PR_SET_CHILD_SUBREAPER) and ends before none of them does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import select
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from aware_agent.agent.member.confine import confine
+from aware_agent.colony.decoding import from_json
+from aware_agent.colony.errors import AwareError, one_line
+from aware_agent.colony.jobs import JobState
+from aware_agent.program import give_way
+from aware_agent.queen.jobs.descendants import end_descendants
+from aware_agent.queen.jobs.hosts import unsafe
+from aware_agent.queen.jobs.inventory import fetch_inventory
+from aware_agent.queen.jobs.play import Play
+from aware_agent.queen.jobs.protocol import CANCEL, LOCK, PREFIX, SILENCE_S, Ended, RunOrder, Told
+from aware_agent.security.files import PUBLIC_MODE, write_atomic
+from aware_agent.security.masking import Masker
+
+TELL_S = 1.0
+GONE_S = 5.0  # killed processes get so long to disappear
+_NICE = 10
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Leash:
+    """What the agent says, and the clock: why the playbook has to end, if it has to."""
+
+    def __init__(self, time_limit_s: float) -> None:
+        self._end = time.monotonic() + time_limit_s
+        self._heard = time.monotonic()
+        self.reason = ""  # "cancelled" or "alone"
+
+    def pulled(self) -> str:
+        """Asked by ansible-runner again and again: anything but "" ends the playbook."""
+        if not self.reason and time.monotonic() >= self._end:
+            self.reason = "time-limit"
+        return self.reason
+
+    def hold(self) -> None:
+        """Listen to standard input for good."""
+        while not self.reason:
+            ready, _, _ = select.select([0], [], [], SILENCE_S / 4)
+            said = os.read(0, 64) if ready else b"."
+            if not said or time.monotonic() - self._heard > SILENCE_S:
+                self.reason = "alone"
+            elif CANCEL in said:
+                self.reason = "cancelled"
+            if ready:
+                self._heard = time.monotonic()
+
+
+def main() -> int:
+    """Do what the first line of standard input says; the exit code says nothing, the answer does."""
+    give_way(_NICE)
+    order = from_json(_first_line(), RunOrder)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    mask = Masker((*order.secrets, order.token))
+    leash = Leash(order.time_limit_s)
+    threading.Thread(target=leash.hold, daemon=True).start()
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=order.directory))  # 0700
+    lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # as long as it is held, nobody clears the directory away
+    try:
+        confine(order.user, directory, [Path(path) for path in order.hidden], order.memory_bytes)
+        ended = _run(order, directory, leash, mask)
+    except AwareError as error:
+        ended = Ended(state=JobState.FAILED, reason=error.code, message=str(error))
+    except OSError as error:
+        ended = Ended(state=JobState.FAILED, reason="cannot-run", message=f"{error.strerror or error}")
+    except Exception as error:
+        ended = Ended(state=JobState.FAILED, reason="cannot-run", message=f"{type(error).__name__}: {error}")
+    finally:
+        end_descendants(GONE_S)
+        shutil.rmtree(directory, ignore_errors=True)
+    _tell(msgspec.structs.replace(ended, message=one_line(mask(ended.message))))
+    return 0
+
+
+def _run(order: RunOrder, directory: Path, leash: Leash, mask: Masker) -> Ended:
+    hosts = fetch_inventory(order, leash)
+    if not hosts.names:
+        return Ended(state=JobState.FAILED, reason="no-hosts", message=f"no host is left to work on: {hosts.why}")
+    _furnish(directory, order, hosts.document)
+    play = Play(len(hosts.names), order.log_bytes, mask)
+    telling = threading.Event()
+    teller = threading.Thread(target=_keep_telling, args=(play, telling))
+    teller.start()
+    try:
+        status, code = _play(directory, order, play, leash)
+        end_descendants(GONE_S)
+    finally:
+        telling.set()
+        teller.join()
+    if (said := play.said(last=True)) is not None:
+        _tell(said)
+    ended = play.outcome(status, code)
+    if leash.reason == "time-limit":
+        limit = f"it took longer than {order.time_limit_s:g} s"
+        return Ended(state=JobState.TIMED_OUT, reason="time-limit", message=limit)
+    if leash.reason and ended.state is not JobState.SUCCEEDED:
+        return Ended(state=JobState.CANCELLED, reason="cancelled", message="")
+    return ended
+
+
+def _play(directory: Path, order: RunOrder, play: Play, leash: Leash) -> tuple[str, int]:
+    """ansible-runner, which calls ansible-playbook; its status and exit code."""
+    from ansible_runner.interface import run
+
+    settings = {
+        "pexpect_timeout": 1,  # how often it looks whether to go on
+        "suppress_ansible_output": True,
+        "suppress_output_file": True,
+        "suppress_env_files": True,
+    }
+    done: Any = run(
+        private_data_dir=str(directory),
+        project_dir=str(directory / "project"),
+        playbook=order.playbook,
+        settings=settings,
+        envvars=environment(directory, order),
+        quiet=True,
+        event_handler=play.take,
+        cancel_callback=lambda: bool(leash.pulled()),
+    )
+    return str(done.status), int(done.rc or 0)
+
+
+def _furnish(directory: Path, order: RunOrder, inventory: dict[str, Any]) -> None:
+    """The directory as ansible-runner wants it."""
+    for name in ("project", "inventory", "env", "tmp"):
+        (directory / name).mkdir(mode=0o700)
+    write_atomic(directory / "ca.crt", order.ca.encode(), PUBLIC_MODE)
+    write_atomic(directory / "project" / "ansible.cfg", _CONFIG)
+    write_atomic(directory / "inventory" / "hosts.json", msgspec.json.encode(inventory))
+    told = {
+        "aware_job": order.job,
+        "aware_term": order.term,
+        "aware_attempt": order.attempt,
+        "aware_ca": str(directory / "ca.crt"),
+    }
+    # In a file: on a command line every user of the machine could read it.
+    write_atomic(directory / "env" / "extravars", msgspec.json.encode({**unsafe(order.parameters), **unsafe(told)}))
+
+
+_CONFIG = b"""[defaults]
+retry_files_enabled = False
+nocows = True
+interpreter_python = auto_silent
+callbacks_enabled =
+"""
+
+
+def environment(directory: Path, order: RunOrder) -> dict[str, str]:
+    """What ansible-playbook gets beside what this process has, which is little: see the agent's end."""
+    return {
+        "HOME": str(directory),
+        "TMPDIR": str(directory / "tmp"),
+        "ANSIBLE_CONFIG": str(directory / "project" / "ansible.cfg"),
+        "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
+        "ANSIBLE_NOCOLOR": "1",
+        "AWARE_JOB": order.job,
+    }
+
+
+def _keep_telling(play: Play, over: threading.Event) -> None:
+    while not over.wait(TELL_S):
+        if (said := play.said()) is not None:
+            _tell(said)
+
+
+def _tell(told: Told) -> None:
+    with suppress(OSError):  # nobody listens any more
+        raw = msgspec.json.encode(told) + b"\n"
+        while raw:
+            raw = raw[os.write(1, raw) :]
+
+
+def _first_line() -> bytes:
+    """Byte by byte: what comes after it is not for a buffer."""
+    line = bytearray()
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return bytes(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
