@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import shutil
 import tempfile
@@ -183,6 +184,8 @@ class Lab:
             "discovery": {"port": self.discovery_port},
             "store": {"production": False},
             "log": {"format": "text"},
+            # As root, a job would become a user who may not even reach the interpreter of a checkout in root's home.
+            "jobs": {"user": "root"} if os.geteuid() == 0 else {},
         }
         for key, value in {**self._settings, **settings}.items():
             old = document.get(key)

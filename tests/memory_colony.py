@@ -19,9 +19,10 @@ import msgspec
 from aware_agent.agent.history import put_event
 from aware_agent.agent.member.channels import MemberChannels
 from aware_agent.agent.member.link import Asked, Do, Done
+from aware_agent.agent.member.operations import MemberOperations
 from aware_agent.agent.orders import Orders
 from aware_agent.agent.reader import ColonyReader
-from aware_agent.agent.settings import ChannelSettings, Settings
+from aware_agent.agent.settings import ChannelSettings, JobSettings, Settings
 from aware_agent.channel.frames import NodeOrder
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.event import EventDraft
@@ -112,6 +113,7 @@ class MemoryColony:
         self.projection.listen(self._changed)
         self.keyring = Keyring(1, {1: SECRET})
         self.sealer = KeyringSealer(self.keyring)
+        self.operations = MemberOperations(JobSettings())
 
     def _changed(self, batch: ProjectionBatch) -> None:
         changed = [change.kv.key for change in batch.changes]
@@ -200,6 +202,7 @@ class MemoryColony:
             settings=Settings(colony=COLONY, state_dir=os.path.join(tempfile.gettempdir(), "nobody-writes-here")),
             resign=resign,
             member=AnsweringChannels(self),
+            operations=self.operations,
         )
         return Reign(node, self.reader, self.history, self.term)
 

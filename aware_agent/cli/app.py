@@ -23,6 +23,7 @@ from aware_agent.cli import (
     hooks,
     identity_providers,
     inventory,
+    jobs,
     login,
     nodes,
     queen,
@@ -119,6 +120,7 @@ app.command("whoami")(login.whoami)
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(rotation.app, name="rotation")
 app.add_typer(hooks.app, name="hooks")
+app.add_typer(jobs.app, name="job")
 app.add_typer(backup.app, name="backup")
 app.add_typer(users.app, name="users")
 app.add_typer(identity_providers.app, name="identity-providers")

@@ -22,9 +22,14 @@ DONE = 1000  # RFC 6455 registry: nothing is left to be said
 class LogSaid(Protocol):
     """As much of a log document as is needed to go on after it."""
 
-    text: str
-    after: int
-    complete: bool
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def after(self) -> int: ...
+
+    @property
+    def complete(self) -> bool: ...
 
 
 async def follow_log(

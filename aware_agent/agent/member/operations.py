@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 10.0
 INSTALL = "pip install 'aware-agent[runner]' on every node that may reign"
 _NEEDED = ("ansible_runner", "ansible", "jsonschema")
-_SUFFIXES = (".yml", ".yaml")
+_SUFFIX = ".yml"  # of a file of operations; a playbook beside it lies in a directory of its own, or ends in .yaml
 
 
 class RunnerMissing(AwareError):
@@ -130,15 +130,15 @@ def read_operations(directory: Path) -> tuple[tuple[Operation, ...], tuple[Probl
     found: dict[str, Operation] = {}
     problems = []
     try:
-        paths = sorted(path for path in directory.iterdir() if path.suffix in _SUFFIXES)
+        paths = sorted(path for path in directory.iterdir() if path.suffix == _SUFFIX)
     except FileNotFoundError:
         return (), ()
     except OSError as error:
         return (), (Problem(file=str(directory), message=f"cannot be read: {error.strerror}"),)
     for path in paths:
         try:
-            if path.stem in found or len(found) >= MAX_OPERATIONS:
-                raise InvalidInput(f"there are two files of this name, or more than {MAX_OPERATIONS} files")
+            if len(found) >= MAX_OPERATIONS:
+                raise InvalidInput(f"there are more than {MAX_OPERATIONS} operations")
             found[path.stem] = _read(path)
         except AwareError as error:
             problems.append(Problem(file=str(path), message=one_line(str(error))))

@@ -16,7 +16,6 @@ import os
 import select
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -34,7 +33,7 @@ from aware_agent.queen.jobs.descendants import end_descendants
 from aware_agent.queen.jobs.hosts import unsafe
 from aware_agent.queen.jobs.inventory import fetch_inventory
 from aware_agent.queen.jobs.play import Play
-from aware_agent.queen.jobs.protocol import CANCEL, LOCK, PREFIX, SILENCE_S, Ended, RunOrder, Told
+from aware_agent.queen.jobs.protocol import CANCEL, SILENCE_S, Ended, RunOrder, Told
 from aware_agent.security.files import PUBLIC_MODE, write_atomic
 from aware_agent.security.masking import Masker
 
@@ -79,8 +78,8 @@ def main() -> int:
     mask = Masker((*order.secrets, order.token))
     leash = Leash(order.time_limit_s)
     threading.Thread(target=leash.hold, daemon=True).start()
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=order.directory))  # 0700
-    lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    directory = Path(order.directory)
+    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(lock, fcntl.LOCK_EX)  # as long as it is held, nobody clears the directory away
     try:
         confine(order.user, directory, [Path(path) for path in order.hidden], order.memory_bytes)
@@ -93,7 +92,7 @@ def main() -> int:
         ended = Ended(state=JobState.FAILED, reason="cannot-run", message=f"{type(error).__name__}: {error}")
     finally:
         end_descendants(GONE_S)
-        shutil.rmtree(directory, ignore_errors=True)
+        _empty(directory)
     _tell(msgspec.structs.replace(ended, message=one_line(mask(ended.message))))
     return 0
 
@@ -168,7 +167,6 @@ _CONFIG = b"""[defaults]
 retry_files_enabled = False
 nocows = True
 interpreter_python = auto_silent
-callbacks_enabled =
 """
 
 
@@ -179,9 +177,20 @@ def environment(directory: Path, order: RunOrder) -> dict[str, str]:
         "TMPDIR": str(directory / "tmp"),
         "ANSIBLE_CONFIG": str(directory / "project" / "ansible.cfg"),
         "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
+        # ~ would be the home of the password file, on this host not ours; the shell of each host knows its $HOME.
+        "ANSIBLE_REMOTE_TMP": "$HOME/.ansible/tmp",
         "ANSIBLE_NOCOLOR": "1",
         "AWARE_JOB": order.job,
     }
+
+
+def _empty(directory: Path) -> None:
+    """Nothing of the job stays, although the directory itself is not ours to remove."""
+    for path in directory.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _keep_telling(play: Play, over: threading.Event) -> None:

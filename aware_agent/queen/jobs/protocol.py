@@ -19,8 +19,7 @@ SILENCE_S = 6.0
 END_S = 5.0  # a process that was told to end gets so long before it is killed
 INHERIT_S = SILENCE_S + END_S + 1.0  # what ran under an earlier queen has ended by then, hers being dead or hanging
 MAX_LINE = 4 << 20  # of either side
-PREFIX = "job-"  # of the name of a job's directory
-LOCK = ".lock"  # in it; held as long as its process lives
+PREFIX = "job-"  # of the name of a job's directory, which its process holds a lock on
 
 
 class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +40,7 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     url: str  # of the gateway beside the agent
     ca: str  # PEM
     token: str  # opens the inventory, for a few minutes
-    directory: str  # where to make the job's own directory
+    directory: str  # the job's own, 0700 and empty; the agent removes it
     user: str  # whom to become; empty: nobody else
     hidden: tuple[str, ...]  # paths that nothing of it may see
 

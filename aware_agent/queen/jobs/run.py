@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import logging
 import os
 import shutil
 import sys
+import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,6 @@ from aware_agent.queen.jobs.protocol import (
     CANCEL,
     END_S,
     HEARTBEAT_S,
-    LOCK,
     MAX_LINE,
     PREFIX,
     Ended,
@@ -37,6 +37,7 @@ from aware_agent.security.files import make_directory
 log = logging.getLogger(__name__)
 
 MARK = "AWARE_JOB"
+STALE_S = 60.0  # a directory that young may be of a process that is just being started
 GRACE_S = 30.0  # after its time limit the process should long have ended by itself
 _ENVIRONMENT = ("LANG", "LC_ALL", "PATH", "TZ")
 
@@ -44,8 +45,18 @@ _ENVIRONMENT = ("LANG", "LC_ALL", "PATH", "TZ")
 async def run_process(
     order: RunOrder, said: Callable[[Said], Awaitable[None]], cancelled: asyncio.Event, *, as_root: bool
 ) -> Ended:
-    """Run the process until its end; ``said`` is called with what it tells. Cancelling this ends the process."""
-    await asyncio.to_thread(prepare, Path(order.directory), as_root=as_root)
+    """Run the process until its end; ``said`` is called with what it tells. Cancelling this ends the process.
+
+    ``order.directory`` is where the job's own directory is made.
+    """
+    directory = await asyncio.to_thread(make_job_directory, Path(order.directory), as_root=as_root)
+    try:
+        return await _run(msgspec.structs.replace(order, directory=str(directory)), said, cancelled)
+    finally:
+        await asyncio.shield(asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True))
+
+
+async def _run(order: RunOrder, said: Callable[[Said], Awaitable[None]], cancelled: asyncio.Event) -> Ended:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -78,17 +89,26 @@ async def run_process(
     )
 
 
-def prepare(directory: Path, *, as_root: bool) -> None:
-    """Make where jobs have their directories, and clear away what killed ones left. Blocking."""
-    make_directory(directory)
+def make_job_directory(parent: Path, *, as_root: bool) -> Path:
+    """An empty directory in ``parent``, where what killed agents left is cleared away. Blocking."""
+    make_directory(parent)
     if as_root:  # whom a job becomes has to get through, and sees no names
-        directory.chmod(0o711)
-    for left in directory.glob(f"{PREFIX}*"):
+        parent.chmod(0o711)
+    for left in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            descriptor = os.open(left / LOCK, os.O_RDWR | os.O_CLOEXEC)
-            with contextlib.closing(os.fdopen(descriptor)):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left, ignore_errors=True)
+            if time.time() - left.stat().st_mtime > STALE_S:
+                _clear(left)
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+
+
+def _clear(left: Path) -> None:
+    """Remove a directory whose process is not there any more. Raises OSError when it is."""
+    descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(left, ignore_errors=True)
+    finally:
+        os.close(descriptor)
 
 
 async def _listen(process: asyncio.subprocess.Process, said: Callable[[Said], Awaitable[None]]) -> Ended | None:
