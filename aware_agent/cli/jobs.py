@@ -22,9 +22,9 @@ FollowOption = Annotated[
     bool, typer.Option("--follow", "-f", help="Print what it prints until it ends; fail unless it succeeds.")
 ]
 _FIELDS = (
-    ("id", "operation", "state", "reason", "message", "parameters", "secrets", "hosts", "actor", "reference", "node")
-    + ("term", "attempt", "created_at", "started_at", "ended_at", "cancelled_by", "retry_of", "play", "task")
-    + ("log_bytes", "log_cut")
+    *("id", "operation", "state", "reason", "message", "parameters", "secrets", "hosts", "actor", "reference", "node"),
+    *("term", "attempt", "created_at", "started_at", "ended_at", "cancelled_by", "retry_of", "play", "task"),
+    *("log_bytes", "log_cut"),
 )
 
 

@@ -10,11 +10,11 @@ import httpx
 import msgspec
 import pytest
 
+from aware_agent.agent.member.operations import RunnerMissing
 from aware_agent.colony.errors import Conflict
-from aware_agent.colony.hook import Operation, Order
+from aware_agent.colony.hook import HookOperation, Order
 from aware_agent.gateway.app import GatewayApp
 from aware_agent.queen import commands as do
-from aware_agent.queen.runner import RunnerMissing
 from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Role
 from aware_agent.security.signed_url import Permit
@@ -46,17 +46,17 @@ async def test_a_signed_url_needs_no_token_and_gives_its_order(
     response = await anonymous.post(path)
     assert response.status_code == 202
     document = response.json()
-    assert document["state"] == "accepted"
+    assert document["state"] == "queued"
     assert document["actor"] == "otto"
     order, permit = _only(context)
-    assert order == Order(operation=Operation.SCALE, delta=2, caste="web", max_size=9)
+    assert order == Order(operation=HookOperation.SCALE, delta=2, caste="web", max_size=9)
     assert permit is not None
     assert permit.uses == 3
-    assert response.headers["location"] == f"/v1/hooks/{document['id']}"
+    assert response.headers["location"] == f"/v1/jobs/{document['id']}"
     shown = await anonymous.get(response.headers["location"], headers=as_(Role.VIEWER))
     assert shown.json() == document
-    listed = await anonymous.get("/v1/hooks", headers=as_(Role.VIEWER))
-    assert listed.json() == {"hooks": [document]}
+    listed = await anonymous.get("/v1/jobs", headers=as_(Role.VIEWER))
+    assert listed.json() == {"jobs": [document]}
 
 
 async def test_who_was_made_anew_in_the_second_of_the_signing_signed_nothing_of_it(
@@ -94,7 +94,7 @@ async def test_the_body_can_only_narrow(anonymous: httpx.AsyncClient, context: M
     response = await anonymous.post(path, json={"delta": 1, "reference": "server-1"})
     assert response.status_code == 202
     order, _ = _only(context)
-    assert order == Order(operation=Operation.SCALE, delta=1, caste="web", max_size=9, reference="server-1")
+    assert order == Order(operation=HookOperation.SCALE, delta=1, caste="web", max_size=9, reference="server-1")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ async def test_what_an_alarm_tells_of_itself_is_ignored(
     path = await _signed(anonymous, as_)
     assert (await anonymous.post(path, json={**alarm, "delta": 9, "operation": "verify"})).status_code == 202
     order, _ = _only(context)
-    assert order == Order(operation=Operation.SCALE, delta=2, caste="web", max_size=9)
+    assert order == Order(operation=HookOperation.SCALE, delta=2, caste="web", max_size=9)
     refused = await anonymous.post(HEAT, json={**alarm, "operation": "verify"}, headers=as_(Role.OPERATOR))
     assert refused.status_code == 422
 
@@ -152,7 +152,7 @@ async def test_forged_and_foreign_urls_are_refused(
         assert response.status_code == 401, attempt
     # A token does not make up for a bad signature, and a good signature is no token.
     assert (await anonymous.post(tried[0], headers=as_(Role.ADMIN))).status_code == 401
-    assert (await anonymous.get("/v1/hooks?" + path.partition("?")[2])).status_code == 401
+    assert (await anonymous.get("/v1/jobs?" + path.partition("?")[2])).status_code == 401
     assert context.commands.orders == []
 
 
@@ -190,7 +190,7 @@ async def test_an_operator_needs_no_signature(anonymous: httpx.AsyncClient, cont
     response = await anonymous.post(HEAT, json=body, headers=as_(Role.OPERATOR))
     assert response.status_code == 202
     order, permit = _only(context)
-    assert order == Order(operation=Operation.SCALE, delta=-1, reference="by-hand")
+    assert order == Order(operation=HookOperation.SCALE, delta=-1, reference="by-hand")
     assert permit is None
 
 

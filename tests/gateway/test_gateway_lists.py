@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from aware_agent.colony.backup import Backup, BackupLog
-from aware_agent.colony.hook import HookRecord, HookState, Operation, Order
+from aware_agent.colony.jobs import Job, JobState
 from aware_agent.colony.node import Capabilities, Status
 from aware_agent.colony.spec import CasteSpec, Requirements
 from aware_agent.security.records import DeniedRecord
@@ -25,7 +25,7 @@ LISTS = [
     ("/v1/service-accounts", "accounts", "name"),
     ("/v1/tokens", "tokens", "id"),
     ("/v1/sessions", "sessions", "id"),
-    ("/v1/hooks", "hooks", "id"),
+    ("/v1/jobs", "jobs", "id"),
     ("/v1/backups", "backups", "name"),
     ("/v1/castes", "castes", "name"),
     ("/v1/denied-keys", "keys", "key"),
@@ -42,11 +42,11 @@ async def full(context: MemoryContext, admin: httpx.AsyncClient, as_: As) -> Mem
     for number in range(5):
         await admin.post("/v1/tokens", json={})
         put_account(context, f"program-{number}", Role.VIEWER)
-        order = Order(operation=Operation.VERIFY)
-        hook = HookRecord(
-            id=f"{number:026d}", order=order, state=HookState.DONE, term=1, actor="ada", created_at=1.0, changed_at=1.0
-        )
-        context.put(context.keys.key("hooks", hook.id), hook)
+        job = Job(
+            id=f"{number:026d}", operation="verify", parameters={}, state=JobState.SUCCEEDED, term=1, actor="ada",
+            created_at=1.0, changed_at=1.0,
+        )  # fmt: skip
+        context.put(context.keys.key("jobs", job.id), job)
         denied = DeniedRecord(
             key_pin=f"pin{number}", node_id=node_id(20 + number), name="gone", removed_at=1.0 + number // 2,
             removed_by="ada",
@@ -134,7 +134,7 @@ async def test_what_is_asked_wrongly_is_one_clear_error(full: MemoryContext, adm
 async def test_a_cursor_belongs_to_its_question(full: MemoryContext, admin: httpx.AsyncClient) -> None:
     cursor = (await admin.get("/v1/nodes?limit=1&status=ready")).json()["next"]
     assert (await admin.get(f"/v1/nodes?limit=1&status=ready&cursor={cursor}")).status_code == 200
-    for other in ("/v1/nodes?status=dead", "/v1/nodes?limit=1", "/v1/hooks?limit=1", "/v1/events?limit=1"):
+    for other in ("/v1/nodes?status=dead", "/v1/nodes?limit=1", "/v1/jobs?limit=1", "/v1/events?limit=1"):
         refused = await admin.get(f"{other}&cursor={cursor}")
         assert refused.status_code == 422
         assert refused.json()["field"] == "cursor"

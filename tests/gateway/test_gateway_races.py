@@ -21,12 +21,14 @@ from aware_agent.agent.found import found
 from aware_agent.agent.material import make_material
 from aware_agent.agent.member.channels import MemberChannels
 from aware_agent.agent.member.link import Do
+from aware_agent.agent.member.operations import MemberOperations
 from aware_agent.agent.orders import Orders
 from aware_agent.agent.reader import ColonyReader
-from aware_agent.agent.settings import ChannelSettings, Settings
+from aware_agent.agent.settings import ChannelSettings, JobSettings, Settings
 from aware_agent.colony.backup import BackupPolicy
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.ids import ulid
+from aware_agent.colony.jobs import Job, JobState
 from aware_agent.colony.node import Record, Report
 from aware_agent.colony.session import Session
 from aware_agent.colony.spec import CasteSpec, Policies, Spec
@@ -97,6 +99,9 @@ WRITES: dict[str, tuple[str, Any]] = {
     "POST /v1/rotation": ("/v1/rotation", {"action": "start"}),
     "POST /v1/hooks/sign": ("/v1/hooks/sign", {"operation": "scale", "ttl_s": 60, "delta": 1, "max_size": 9}),
     "POST /v1/hooks/heat/{cluster}": ("{signed}", {"reference": "r"}),
+    "POST /v1/jobs": ("/v1/jobs", {"operation": "scale", "parameters": {"delta": 1}}),
+    "POST /v1/jobs/{job_id}/cancel": ("/v1/jobs/{job}/cancel", None),
+    "POST /v1/jobs/{job_id}/retry": ("/v1/jobs/{ended}/retry", None),
     "POST /v1/check": ("/v1/check", {"run": CHECK}),
     "PUT /v1/check/{run}": (f"/v1/check/{CHECK}", {"value": 1}),
     "DELETE /v1/check/{run}": (f"/v1/check/{CHECK}", None),
@@ -213,6 +218,7 @@ class Queen:
             settings=Settings(colony=self.keys.colony, state_dir=str(self.directory)),
             resign=lambda _: None,
             # No listener: orders to others find no channel.
+            operations=MemberOperations(JobSettings()),
             member=MemberChannels(me, ChannelSettings(), (Path(), Path()), lambda: self.reader, orders),
         )
         self.reign = Reign(node, self.reader, History(self.projection, self.keys), term)
@@ -269,6 +275,8 @@ class Queen:
             await http.post("/v1/service-accounts", json={"name": "ci"})
             made = await http.post("/v1/service-accounts/ci/tokens", json={"ttl_s": 600})
             path = path.replace("{service}", made.json()["id"])
+        if "{job}" in path or "{ended}" in path:
+            path = path.format(job=await self._job(JobState.QUEUED), ended=await self._job(JobState.FAILED))
         path = path.replace("{token}", self.material.token.id).replace("{session}", SESSION)
         if "{denied}" in path:
             pin = "p" * 43
@@ -277,6 +285,16 @@ class Queen:
             await self.projection.wait_revision(put, 20.0)
             path = path.replace("{denied}", pin)
         return {"method": route.split(" ", maxsplit=1)[0], "url": path, "json": body}
+
+    async def _job(self, state: JobState) -> str:
+        """Id of a job in that state."""
+        job = Job(
+            id=ulid(time.time(), os.urandom(10)), operation="scale", parameters={"delta": 1}, state=state, term=1,
+            actor="admin", created_at=1.0, changed_at=1.0,
+        )  # fmt: skip
+        put = await self.client.put(self.keys.key("jobs", job.id), msgspec.json.encode(job))
+        await self.projection.wait_revision(put, 20.0)
+        return job.id
 
     async def _left(self, http: httpx.AsyncClient, path: str) -> int:
         """A revision at which something else was put than what is in force now."""

@@ -81,8 +81,13 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("POST", "/v1/rotation", SECURE, {"action": "start"}),
     ("POST", "/v1/hooks/sign", CHANGE, {"operation": "verify", "ttl_s": 60}),
     ("POST", "/v1/hooks/heat/{cluster}", None, {"operation": "verify"}),
-    ("GET", "/v1/hooks", VIEW, None),
-    ("GET", "/v1/hooks/{hook_id}", VIEW, None),
+    ("GET", "/v1/operations", VIEW, None),
+    ("GET", "/v1/jobs", VIEW, None),
+    ("POST", "/v1/jobs", CHANGE, {"operation": "scale", "parameters": {"delta": 1}}),
+    ("GET", "/v1/jobs/{job_id}", VIEW, None),
+    ("GET", "/v1/jobs/{job_id}/log", CHANGE, None),
+    ("POST", "/v1/jobs/{job_id}/cancel", CHANGE, None),
+    ("POST", "/v1/jobs/{job_id}/retry", CHANGE, None),
     ("GET", "/v1/backups", VIEW, None),
     ("POST", "/v1/backups", CHANGE, None),
     ("POST", "/v1/check", CHANGE, {"run": "c" * 32}),
@@ -104,7 +109,7 @@ GUARDED = [row for row in TABLE if row[2] is not None]
 
 
 def _path(path: str) -> str:
-    ids = {"token_id": "0" * 16, "session_id": "0" * 32, "hook_id": "0" * 26, "key": "p" * 43, "run": "c" * 32}
+    ids = {"token_id": "0" * 16, "session_id": "0" * 32, "job_id": "0" * 26, "key": "p" * 43, "run": "c" * 32}
     return path.format(node="demo-2", name="vera", cluster="demo", **ids) if "{" in path else path
 
 
@@ -157,14 +162,17 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
     method, path, needed, body = row
     context.memory.put_spec(size=5, policies=Policies(backup=BackupPolicy(every="6h")))
     response = await anonymous.request(method, _path(path), json=body, headers=as_(needed))
-    # Join token, hook, check and service account do not exist, a living node is removed by force only, and the spec has
+    # Join token, job, check and service account do not exist, a living node is removed by force only, and the spec has
     # no council: all say that the role let us pass.
     expected = {
         "/v1/tokens/{token_id}": (404,),
         "/v1/denied-keys/{key}": (404,),
         "/v1/sessions/{session_id}": (404,),
         "/v1/nodes/{node}": (200, 409),
-        "/v1/hooks/{hook_id}": (404,),
+        "/v1/jobs/{job_id}": (404,),
+        "/v1/jobs/{job_id}/log": (404,),
+        "/v1/jobs/{job_id}/cancel": (404,),
+        "/v1/jobs/{job_id}/retry": (404,),
         "/v1/council/move": (409,),
         "/v1/check/{run}": (200, 404),
         "/v1/castes/{name}": (404,),  # the name is a user's

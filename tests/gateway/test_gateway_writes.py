@@ -206,6 +206,7 @@ KEYED = [
     ("DELETE", "/v1/users/vera", None),
     ("POST", "/v1/tokens", {"uses": 1}),
     ("POST", "/v1/hooks/sign", {"operation": "verify", "ttl_s": 60}),
+    ("POST", "/v1/jobs", {"operation": "scale", "parameters": {"delta": 1}}),
     ("POST", "/v1/queen/step-down", None),
     ("POST", "/v1/queen/transfer", {"node": "demo-2"}),
 ]

@@ -23,8 +23,8 @@ DECODERS = {
     *(f"msgspec.{kind}.{name}" for kind in ("json", "msgpack", "toml", "yaml") for name in ("decode", "Decoder")),
     *("msgspec.convert", "json.load", "json.loads"),
 }
-# They read what AWARE itself wrote for a child that has no msgspec, and what a person wrote by hand, key by key.
-OWN_WAY = {"queen/runner_process.py", "cli/specfile.py"}
+# It reads what a person wrote by hand, key by key.
+OWN_WAY = {"cli/specfile.py"}
 ABSURD: list[Any] = [
     *(math.nan, math.inf, -math.inf, 2**64, -(2**63) - 1, "\x1b[2J", "a\x00", "\x7f", "\x9b1m"),
     *([1, [math.nan]], {"a": {"b": math.inf}}, {"\x1b": 1}, ("x", "\x07")),

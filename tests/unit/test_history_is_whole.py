@@ -14,12 +14,16 @@ from msgspec import UNSET
 from aware_agent.colony.difference import Difference, applied
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.event import Event
-from aware_agent.colony.hook import Operation, Order
+from aware_agent.colony.hook import HookOperation, Order
+from aware_agent.colony.jobs import Job
 from aware_agent.colony.node import Config, Status
 from aware_agent.colony.spec import CasteSpec, Requirements, Spec
 from aware_agent.queen import commands as do
+from aware_agent.queen.jobs.builtin import OPERATIONS
 from aware_agent.queen.reign import Reign
 from tests.memory_colony import COLONY, MemoryColony, finish, node_id
+
+SCALE = OPERATIONS[0]
 
 NODES = 5
 State = tuple[Any, dict[str, list[str]], dict[str, Any]]
@@ -125,10 +129,10 @@ def take(colony: Colony, step: tuple[str, Any, Any]) -> None:
     elif kind == "drain":
         colony.run(do.ChangeNode(node=node_id(one), drained=other))
     elif kind == "scale":
-        colony.run(do.AcceptHook(order=Order(operation=Operation.SCALE, delta=one, caste=other)))
-        for record in colony.memory.reader.many("hooks/", do.HookRecord).values():
-            if record.open:
-                finish(colony.reign._orders._scale(record))
+        colony.run(do.AcceptHook(order=Order(operation=HookOperation.SCALE, delta=one, caste=other)))
+        for job in colony.memory.reader.many("jobs/", Job).values():
+            if job.open:
+                finish(colony.reign._jobs._scale(job, SCALE))
                 colony.note()
     elif kind == "reconcile":
         colony.reconcile()

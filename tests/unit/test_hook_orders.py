@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aware_agent.colony.errors import Conflict, InvalidInput
-from aware_agent.colony.hook import MAX_DELTA, Operation, Order, check_order, narrowed, scaled
+from aware_agent.colony.hook import MAX_DELTA, HookOperation, Order, check_order, narrowed, scaled
 from aware_agent.colony.spec import CasteSpec, Spec, check_spec
 
 SPEC = Spec(colony="demo", size=4, castes={"web": CasteSpec(count=2), "db": CasteSpec(count=1)})
 
 
 def order(**values: object) -> Order:
-    return Order(**{"operation": Operation.SCALE, "delta": 1, **values})  # type: ignore[arg-type]
+    return Order(**{"operation": HookOperation.SCALE, "delta": 1, **values})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ def order(**values: object) -> Order:
         ({"caste": "Web!"}, "caste"),
         ({"reference": "a b"}, "reference"),
         ({"reference": "a\n"}, "reference"),
-        ({"operation": Operation.VERIFY}, "operation"),
-        ({"operation": Operation.JOIN, "delta": 0, "caste": "web"}, "operation"),
+        ({"operation": HookOperation.VERIFY}, "operation"),
+        ({"operation": HookOperation.JOIN, "delta": 0, "caste": "web"}, "operation"),
     ],
 )
 def test_impossible_orders_are_refused(values: dict[str, object], field: str) -> None:

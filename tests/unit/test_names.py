@@ -21,7 +21,7 @@ from aware_agent.agent.material import make_material
 from aware_agent.agent.settings import SettingsInvalid, load_settings
 from aware_agent.colony import names as ours
 from aware_agent.colony.errors import AwareError, InvalidInput
-from aware_agent.colony.hook import Operation, Order, check_order
+from aware_agent.colony.hook import HookOperation, Order, check_order
 from aware_agent.colony.inventory import build_inventory
 from aware_agent.colony.names import Kind, check_labels, is_name, usable_labels
 from aware_agent.colony.spec import check_apart, parse_spec
@@ -90,7 +90,7 @@ DOORS: dict[str, tuple[str, Callable[[str], object]]] = {
     "caste of the OpenStack module": ("caste", lambda name: checked_castes({"castes": {name: {"count": 1}}})),
     "caste of a hook": (
         "caste",
-        lambda name: check_order(Order(operation=Operation.SCALE, delta=1, caste=name or " ")),
+        lambda name: check_order(Order(operation=HookOperation.SCALE, delta=1, caste=name or " ")),
     ),
 }
 

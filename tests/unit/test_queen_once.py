@@ -13,7 +13,7 @@ import pytest
 from aware_agent.agent.member.link import Asked, Done
 from aware_agent.channel.frames import CollectDiagnostics
 from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
-from aware_agent.colony.hook import Operation, Order
+from aware_agent.colony.hook import HookOperation, Order
 from aware_agent.colony.session import Session
 from aware_agent.colony.spec import Spec
 from aware_agent.queen import commands as do
@@ -31,7 +31,7 @@ CORDON = do.ChangeNode(node=node_id(1), cordoned=True)
 UNCORDON = do.ChangeNode(node=node_id(1), cordoned=False)
 TOKEN = do.CreateToken(uses=1)
 PERMIT = Permit(
-    order=Order(operation=Operation.SCALE, delta=1, max_size=9),
+    order=Order(operation=HookOperation.SCALE, delta=1, max_size=9),
     actor="ada",
     nonce="A" * 22,
     issued_at=1,

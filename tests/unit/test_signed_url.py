@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aware_agent.colony.hook import Operation, Order
+from aware_agent.colony.hook import HookOperation, Order
 from aware_agent.security.signed_url import CLOCKS_S, Permit, SignatureRefused, sign, signing_keys, verify
 from aware_agent.security.token import base64url
 
@@ -16,7 +16,7 @@ KEYS = signing_keys(b"s" * 32)
 PATH = "/v1/hooks/heat/demo"
 NOW = 1_700_000_000
 PERMIT = Permit(
-    order=Order(operation=Operation.SCALE, delta=2, caste="web", max_size=10),
+    order=Order(operation=HookOperation.SCALE, delta=2, caste="web", max_size=10),
     actor="otto",
     nonce=base64url(b"n" * 16),
     issued_at=NOW,
@@ -41,8 +41,8 @@ def test_what_was_signed_comes_back_whole() -> None:
     assert _check(_query()) == PERMIT
 
 
-@pytest.mark.parametrize("operation", [Operation.JOIN, Operation.VERIFY])
-def test_other_operations_need_no_numbers(operation: Operation) -> None:
+@pytest.mark.parametrize("operation", [HookOperation.JOIN, HookOperation.VERIFY])
+def test_other_operations_need_no_numbers(operation: HookOperation) -> None:
     permit = Permit(
         order=Order(operation=operation), actor="otto", nonce=PERMIT.nonce, issued_at=NOW, expires_at=NOW + 1
     )

@@ -21,12 +21,20 @@ def end_descendants(limit_s: float) -> None:
         time.sleep(0.01)
 
 
-def end_marked(name: str, value: str) -> int:
+def end_marked(name: str, value: str, limit_s: float) -> int:
     """Kill every process whose environment says ``name=value``: of one that was killed before it could do so itself.
 
     Returns how many there were. Other users' processes are not looked into.
     """
-    wanted, killed = f"{name}={value}".encode(), 0
+    end, killed = time.monotonic() + limit_s, 0
+    while (found := _kill_marked(f"{name}={value}".encode())) and time.monotonic() < end:
+        killed += found
+        time.sleep(0.05)  # what was forked meanwhile is seen the next time
+    return killed
+
+
+def _kill_marked(wanted: bytes) -> int:
+    killed = 0
     for entry in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
             pid = int(entry.parent.name)

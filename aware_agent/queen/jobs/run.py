@@ -144,7 +144,7 @@ async def _beat(stdin: asyncio.StreamWriter, order: RunOrder, cancelled: asyncio
 
 async def _end(process: asyncio.subprocess.Process, job: str, *, orderly: bool) -> None:
     await child.end(process, END_S)
-    if not orderly and (killed := await asyncio.to_thread(end_marked, MARK, job)):
+    if not orderly and (killed := await asyncio.to_thread(end_marked, MARK, job, END_S)):
         log.warning("%d processes of job %s were left and are killed", killed, job)
 
 
