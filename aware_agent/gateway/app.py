@@ -66,8 +66,7 @@ UNTIMED = frozenset({"/v1/events/stream", "/v1/jobs/{job_id}/log"})  # they last
 ROUTERS = (
     cluster, castes, council, election, spec, nodes, config, commands, queen, events, inventory, auth, federated, users,
     identity_providers, service_accounts, sessions, tokens, join, renew, rotation, hooks, jobs, backups, check,
-    monitoring,
-    health, dashboard,
+    monitoring, health, dashboard,
 )  # fmt: skip
 
 

@@ -352,12 +352,11 @@ class RevokeAccess(Command[Written], frozen=True, kw_only=True, tag="revoke-acce
 
 
 class RunJob(Command[JobAccepted], frozen=True, kw_only=True, tag="run-job"):
-    """Queue a job. ``role``: of who asks. ``hosts``: only these of those that the operation may touch."""
+    """Queue a job. ``hosts``: only these of those that the operation may touch."""
 
     operation: str
     parameters: dict[str, Any] = {}
     hosts: tuple[str, ...] = ()
-    role: Role
 
     def __repr__(self) -> str:
         """Without parameters: some are secret."""
@@ -368,7 +367,6 @@ class RetryJob(Command[JobAccepted], frozen=True, kw_only=True, tag="retry-job")
     """Queue a job that has ended again, as another one."""
 
     job: str
-    role: Role
     if_revision: int | None = None
 
 
@@ -376,7 +374,6 @@ class CancelJob(Command[Written], frozen=True, kw_only=True, tag="cancel-job"):
     """End a job that waits or runs."""
 
     job: str
-    role: Role
     if_revision: int | None = None
 
 

@@ -310,9 +310,9 @@ def _orders(verbs: Verbs) -> dict[type, Handler]:
 
 def _jobs(jobs: JobCommands) -> dict[type, Handler]:
     return {
-        do.RunJob: lambda c, by: jobs.run_job(c.operation, c.parameters, c.hosts, role=c.role, actor=by.actor),
-        do.RetryJob: lambda c, by: jobs.retry_job(c.job, if_revision=c.if_revision, role=c.role, actor=by.actor),
-        do.CancelJob: lambda c, by: jobs.cancel_job(c.job, if_revision=c.if_revision, role=c.role, actor=by.actor),
+        do.RunJob: lambda c, by: jobs.run_job(c.operation, c.parameters, c.hosts, grant=by.grant, actor=by.actor),
+        do.RetryJob: lambda c, by: jobs.retry_job(c.job, if_revision=c.if_revision, grant=by.grant, actor=by.actor),
+        do.CancelJob: lambda c, by: jobs.cancel_job(c.job, if_revision=c.if_revision, grant=by.grant, actor=by.actor),
     }
 
 

@@ -35,7 +35,15 @@ PERMISSIONS: dict[str, dict[str, Role]] = {
     "inventory": {"read": VIEWER},
     "monitoring": {"read": VIEWER},
     "backups": {"read": VIEWER, "request": OPERATOR},
-    "hooks": {"read": VIEWER, "order": OPERATOR, "sign": OPERATOR},
+    "hooks": {"order": OPERATOR, "sign": OPERATOR},
+    "operations": {"read": VIEWER},
+    "jobs": {
+        "read": VIEWER,
+        "log": OPERATOR,  # what a playbook prints may tell more than its state
+        "run": OPERATOR,  # and the role that the operation names; so for the next two
+        "cancel": OPERATOR,
+        "retry": OPERATOR,
+    },
     "check": {"run": OPERATOR},
     "rotation": {"read": VIEWER, "order": SECURITY},  # who brings the secret along can make every token
     "tokens": {
@@ -162,8 +170,13 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/rotation"): Rule(("rotation:order",)),
     ("POST", "/v1/hooks/sign"): Rule(("hooks:sign",)),
     ("POST", "/v1/hooks/heat/{cluster}"): PROVEN,  # or hooks:order, without a signed query
-    ("GET", "/v1/hooks"): Rule(("hooks:read",)),
-    ("GET", "/v1/hooks/{hook_id}"): Rule(("hooks:read",)),
+    ("GET", "/v1/operations"): Rule(("operations:read",)),
+    ("GET", "/v1/jobs"): Rule(("jobs:read",)),
+    ("POST", "/v1/jobs"): Rule(("jobs:run",)),
+    ("GET", "/v1/jobs/{job_id}"): Rule(("jobs:read",)),
+    ("GET", "/v1/jobs/{job_id}/log"): Rule(("jobs:log",)),
+    ("POST", "/v1/jobs/{job_id}/cancel"): Rule(("jobs:cancel",)),
+    ("POST", "/v1/jobs/{job_id}/retry"): Rule(("jobs:retry",)),
     ("GET", "/v1/backups"): Rule(("backups:read",)),
     ("POST", "/v1/backups"): Rule(("backups:request",)),
     ("POST", "/v1/check"): Rule(("check:run",)),

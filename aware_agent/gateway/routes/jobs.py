@@ -20,7 +20,6 @@ from aware_agent.gateway.sse import EventStream
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen import overview
 from aware_agent.queen.commands import CancelJob, RetryJob, RunJob
-from aware_agent.security.roles import Role
 
 router = APIRouter(tags=["jobs"])
 MAX_TEXT = 1 << 20  # characters of a log in one answer
@@ -148,7 +147,6 @@ Start = Annotated[int, STRICT, Query(ge=0, le=10**6, description="from this part
     router,
     "GET",
     "/v1/operations",
-    role=Role.VIEWER,
     answer=OperationsDocument,
     lists=("operations", OperationDocument),
 )
@@ -167,16 +165,16 @@ async def list_operations(gateway: Here, page: Paged) -> Response:
     return listing(gateway, page, document, "operations", OperationDocument)
 
 
-@endpoint(router, "POST", "/v1/jobs", role=Role.OPERATOR, body=JobBody, answer=JobDocument, status=202, also=[404, 501])
+@endpoint(router, "POST", "/v1/jobs", body=JobBody, answer=JobDocument, status=202, also=[404, 501])
 async def run_job(request: Request, gateway: Here, who: Who) -> Response:
     """Queue a job. An operation may need a higher role than this route. A dry run tells what would run, and on what."""
     body = await read(request, JobBody)
-    command = RunJob(operation=body.operation, parameters=body.parameters, hosts=tuple(body.hosts), role=who.role)
+    command = RunJob(operation=body.operation, parameters=body.parameters, hosts=tuple(body.hosts))
     accepted = await gateway.context.commands.run(command, actor=who.name)
     return accepted_job(gateway, accepted.job, new=accepted.new)
 
 
-@endpoint(router, "GET", "/v1/jobs", role=Role.VIEWER, answer=JobsDocument, lists=("jobs", JobDocument))
+@endpoint(router, "GET", "/v1/jobs", answer=JobsDocument, lists=("jobs", JobDocument))
 async def list_jobs(gateway: Here, page: Paged, state: State = None, operation: OperationName = "") -> Response:
     """Jobs that are remembered: those that wait or run, and the last that ended (``policies.jobs.keep``)."""
     jobs = [
@@ -188,13 +186,13 @@ async def list_jobs(gateway: Here, page: Paged, state: State = None, operation: 
     return listing(gateway, page, JobsDocument(jobs=found, next=following), "jobs", JobDocument)
 
 
-@endpoint(router, "GET", "/v1/jobs/{job_id}", role=Role.VIEWER, answer=JobDocument)
+@endpoint(router, "GET", "/v1/jobs/{job_id}", answer=JobDocument)
 async def read_job(gateway: Here, job_id: str) -> Response:
     """One job and how far it is, host by host."""
     return _one(gateway, job_id, 200)
 
 
-@endpoint(router, "GET", "/v1/jobs/{job_id}/log", role=Role.OPERATOR, answer=LogDocument)
+@endpoint(router, "GET", "/v1/jobs/{job_id}/log", answer=LogDocument)
 async def read_log(
     gateway: Here,
     who: Who,
@@ -218,7 +216,7 @@ async def read_log(
     return answer(gateway, log_document(gateway, job, start))
 
 
-@endpoint(router, "POST", "/v1/jobs/{job_id}/cancel", role=Role.OPERATOR, answer=JobDocument, status=202, also=[412])
+@endpoint(router, "POST", "/v1/jobs/{job_id}/cancel", answer=JobDocument, status=202, also=[412])
 async def cancel_job(
     gateway: Here, who: Who, job_id: str, header: Annotated[str | None, Header(alias="If-Match")] = None
 ) -> Response:
@@ -228,15 +226,13 @@ async def cancel_job(
         gateway,
         header,
         _key(gateway, job_id),
-        lambda wanted: CancelJob(job=job_id, role=who.role, if_revision=wanted),
+        lambda wanted: CancelJob(job=job_id, if_revision=wanted),
         who,
     )
     return _one(gateway, job_id, 202)
 
 
-@endpoint(
-    router, "POST", "/v1/jobs/{job_id}/retry", role=Role.OPERATOR, answer=JobDocument, status=202, also=[412, 501]
-)
+@endpoint(router, "POST", "/v1/jobs/{job_id}/retry", answer=JobDocument, status=202, also=[412, 501])
 async def retry_job(
     gateway: Here, who: Who, job_id: str, header: Annotated[str | None, Header(alias="If-Match")] = None
 ) -> Response:
@@ -246,7 +242,7 @@ async def retry_job(
         gateway,
         header,
         _key(gateway, job_id),
-        lambda wanted: RetryJob(job=job_id, role=who.role, if_revision=wanted),
+        lambda wanted: RetryJob(job=job_id, if_revision=wanted),
         who,
     )
     return accepted_job(gateway, accepted.job, new=accepted.new)

@@ -21,7 +21,8 @@ from aware_agent.colony.quota import require_room
 from aware_agent.queen.jobs.builtin import OPERATIONS, order_of, parameters_of
 from aware_agent.queen.jobs.hosts import hosts_of
 from aware_agent.queen.writer import FencedWriter, Written
-from aware_agent.security.roles import Role, require
+from aware_agent.security.grant import Grant, require_roles
+from aware_agent.security.roles import Role
 from aware_agent.security.sealed import SealBroken, Sealer
 from aware_agent.store import ops
 
@@ -71,10 +72,10 @@ class JobBook:
             raise NotFound(f"there is no operation {name[:60]!r}", hint="GET /v1/operations lists them")
         return found
 
-    def require_role(self, name: str, role: Role) -> None:
-        """Raise Forbidden unless ``role`` may run the operation of that name; one that is gone is an admin's."""
+    def require_role(self, name: str, grant: Grant | None) -> None:
+        """Raise Forbidden unless who asks may run the operation of that name; one that is gone is an admin's."""
         operation = self.table.get(name)
-        require(role, Role(operation.role) if operation else Role.ADMIN)
+        require_roles(grant, Role(operation.role) if operation else Role.ADMIN)
 
     def check(self, operation: Operation, given: dict[str, Any], hosts: tuple[str, ...]) -> dict[str, Any]:
         """Parameters with their defaults, for a job that can be begun now. Raises what says why it cannot."""

@@ -12,7 +12,7 @@ from aware_agent.queen.commands import JobAccepted
 from aware_agent.queen.jobs.book import JobBook
 from aware_agent.queen.rehearsal import about_to
 from aware_agent.queen.writer import FencedWriter, Written, require_revision
-from aware_agent.security.roles import Role
+from aware_agent.security.grant import Grant
 
 
 class JobCommands:
@@ -24,13 +24,13 @@ class JobCommands:
         self._refresh = refresh
 
     async def run_job(
-        self, name: str, parameters: dict[str, Any], hosts: tuple[str, ...], *, role: Role, actor: str
+        self, name: str, parameters: dict[str, Any], hosts: tuple[str, ...], *, grant: Grant | None, actor: str
     ) -> JobAccepted:
         """Queue a job. Raises NotFound, Forbidden, InvalidInput, Conflict, RunnerMissing, Unconfined."""
         async with self._writer.writing():
-            return await self._queue(name, parameters, hosts, role=role, actor=actor)
+            return await self._queue(name, parameters, hosts, grant=grant, actor=actor)
 
-    async def retry_job(self, job_id: str, *, if_revision: int | None, role: Role, actor: str) -> JobAccepted:
+    async def retry_job(self, job_id: str, *, if_revision: int | None, grant: Grant | None, actor: str) -> JobAccepted:
         """Queue one that has ended again, as another job. Raises as :meth:`run_job`, JobOver, RevisionChanged."""
         async with self._writer.writing():
             job = self._book.job(job_id)
@@ -38,13 +38,13 @@ class JobCommands:
             if job.open:
                 raise JobOver(f"job {job.id} is {job.state}", hint="cancel it first, or wait")
             parameters = {**job.parameters, **self._book.secrets(job)}
-            return await self._queue(job.operation, parameters, job.hosts, role=role, actor=actor, retry_of=job.id)
+            return await self._queue(job.operation, parameters, job.hosts, grant=grant, actor=actor, retry_of=job.id)
 
-    async def cancel_job(self, job_id: str, *, if_revision: int | None, role: Role, actor: str) -> Written:
+    async def cancel_job(self, job_id: str, *, if_revision: int | None, grant: Grant | None, actor: str) -> Written:
         """End one that waits or runs. A running one ends a moment later. Raises NotFound, Forbidden, JobOver."""
         async with self._writer.writing():
             job = self._book.job(job_id)
-            self._book.require_role(job.operation, role)
+            self._book.require_role(job.operation, grant)
             require_revision(self._revision(job), if_revision)
             decision = core.decide(job, core.Cancel(actor), time.time())
             if decision.job == job:
@@ -59,12 +59,12 @@ class JobCommands:
         given: dict[str, Any],
         hosts: tuple[str, ...],
         *,
-        role: Role,
+        grant: Grant | None,
         actor: str,
         retry_of: str = "",
     ) -> JobAccepted:
         operation = self._book.operation(name)
-        self._book.require_role(name, role)
+        self._book.require_role(name, grant)
         parameters = self._book.check(operation, given, hosts)
         draft = self._book.draft(operation, parameters, actor=actor, hosts=hosts, retry_of=retry_of)
         about_to(*self._book.plan(operation, draft, hosts))

@@ -21,6 +21,7 @@ from aware_agent.security.jwt import BARE_TTL_S, TokenSigner, token_key
 from aware_agent.security.keyring import Keyring
 from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Role
+from aware_agent.security.service_account import ACTOR, ServiceAccount
 
 RUN_DIRECTORY = "/run/aware-jobs"
 
@@ -65,12 +66,26 @@ class ProcessPlaybooks:
         return await run_process(order, said, cancelled, as_root=as_root)
 
     def _token(self, actor: str) -> str:
-        """Of the user who asked, for a few minutes, and only to read. Raises AwareError when that user is gone."""
-        user = self._reader.one(f"users/{actor}", UserRecord)
+        """For a few minutes and the inventory only: of the user who asked, or who owns the service account that did.
+
+        Raises AwareError when that user is gone.
+        """
+        name = actor
+        if actor.startswith(ACTOR):
+            account = self._reader.one(f"service-accounts/{actor.removeprefix(ACTOR)}", ServiceAccount)
+            name = account.owner if account else ""
+        user = self._reader.one(f"users/{name}", UserRecord) if name else None
         if user is None:
-            raise AwareError(f"user {actor} who asked for it is gone", hint="let somebody else run it")
+            raise AwareError(f"{actor}, who asked for it, is gone", hint="let somebody else run it")
         signer = TokenSigner(self._settings.colony, token_key(self._settings.colony, self._keyring.secret))
-        return signer.issue(actor, Role.VIEWER, now=time.time(), ttl_s=BARE_TTL_S, account=user.account).token
+        return signer.issue(
+            user.name,
+            Role.VIEWER,
+            now=time.time(),
+            ttl_s=BARE_TTL_S,
+            scopes=("inventory:read",),
+            account=user.account,
+        ).token
 
 
 def hidden(settings: Settings) -> Iterator[str]:
