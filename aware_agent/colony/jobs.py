@@ -264,7 +264,7 @@ def _line(job: Job, kind: str, said: str, severity: Severity = Severity.INFO) ->
 
 
 def startable(jobs: Iterable[Job], table: Mapping[str, Operation], room: int) -> list[Job]:
-    """Queued jobs whose turn it is, at most so many that ``room`` run at once.
+    """Queued jobs whose turn it is, at most so many that ``room`` run at once; what runs no playbook needs no room.
 
     Within a group the oldest comes first and none overtakes; groups do not wait for each other.
     """
@@ -273,6 +273,7 @@ def startable(jobs: Iterable[Job], table: Mapping[str, Operation], room: int) ->
     lanes: dict[str, list[int]] = {}
     for job in running:
         lanes.setdefault(_lane(job, table), []).append(_limit(job, table))
+    left = room - len(running)
     found: list[Job] = []
     blocked: set[str] = set()
     for job in everyone:
@@ -280,12 +281,19 @@ def startable(jobs: Iterable[Job], table: Mapping[str, Operation], room: int) ->
         if job.state is not JobState.QUEUED or lane in blocked:
             continue
         limits = [*lanes.get(lane, ()), _limit(job, table)]
-        if len(limits) > min(limits) or len(running) + len(found) >= room:
+        needs = 0 if _is_instant(job, table) else 1
+        if len(limits) > min(limits) or left < needs:
             blocked.add(lane)
             continue
+        left -= needs
         lanes[lane] = limits
         found.append(job)
     return found
+
+
+def _is_instant(job: Job, table: Mapping[str, Operation]) -> bool:
+    operation = table.get(job.operation)
+    return operation is not None and not operation.playbook
 
 
 def _lane(job: Job, table: Mapping[str, Operation]) -> str:

@@ -65,6 +65,7 @@ GOVERNED = {
     "policies.certificate_lifetime_s": "certificate_lifetime_s",
     "policies.session_lifetime_s": "session_lifetime_s",
     "policies.service_token_lifetime_s": "service_token_lifetime_s",
+    "policies.jobs": "jobs",  # who did what is in it as well
 }
 """Fields of the spec that only who may ``spec:govern`` changes, and their names among the policies."""
 

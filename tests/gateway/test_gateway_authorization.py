@@ -34,6 +34,7 @@ GOVERNED_VALUES: dict[str, Any] = {
     "certificate_lifetime_s": 7200,
     "session_lifetime_s": 7200,
     "service_token_lifetime_s": 86400,
+    "jobs": {"keep": 100},
 }
 
 

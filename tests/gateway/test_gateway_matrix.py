@@ -43,7 +43,9 @@ SCOPED: dict[tuple[str, ...], set[tuple[str, str]]] = {
     ("*:read",): {
         (method, path)
         for method, path, role, _ in TABLE
-        if method == "GET" and role is not None and path not in ("/v1/check/{run}", "/v1/auth/me")
+        if method == "GET"
+        and role is not None
+        and path not in ("/v1/check/{run}", "/v1/auth/me", "/v1/jobs/{job_id}/log")
     },
     ("nodes:cordon@caste=web",): {("PATCH", "/v1/nodes/{node}")},
     ("nodes:cordon@caste=store",): set(),

@@ -296,7 +296,7 @@ async def test_a_stream_whose_client_asks_for_more_and_goes(rig: Rig, as_: As, q
 async def test_a_bug_in_the_middle_of_an_answer(rig: Rig, as_: As, caplog: pytest.LogCaptureFixture) -> None:
     """It is reported once, as a bug, and the client sees that something is missing."""
     rig.app.gateway.authority.holds = lambda _: 1 // 0  # type: ignore[assignment, method-assign, return-value]
-    rig.app.gateway.hub._heartbeat_s = 0.05
+    rig.app.gateway.hub.heartbeat_s = 0.05
     client = await rig.connect(_get("/v1/events/stream", as_(Role.VIEWER)))
     assert b"\r\n0\r\n" not in await client.rest()
     assert rig.server._server

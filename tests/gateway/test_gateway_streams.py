@@ -165,7 +165,7 @@ async def test_a_quiet_stream_ends_when_etcd_went_back(
     live: Live, context: MemoryContext, app: GatewayApp, as_: As
 ) -> None:
     """Where nothing is sent any more it is found at the next sign of life."""
-    app.gateway.hub._heartbeat_s = 0.02
+    app.gateway.hub.heartbeat_s = 0.02
     async with events(live, as_(Role.VIEWER)) as reader:
         await _open(app, 1)
         sent = context.emit("node.ready", node_id(1), "before")
@@ -215,7 +215,7 @@ async def test_streams_live_on_through_a_change_of_queen(
 async def test_streams_are_alive_and_end_with_their_token(
     context: MemoryContext, app: GatewayApp, as_: As, live: Live
 ) -> None:
-    app.gateway.hub._heartbeat_s = 0.05
+    app.gateway.hub.heartbeat_s = 0.05
     async with events(live, as_(Role.VIEWER)) as reader, _connect(live, as_(Role.ADMIN)) as socket:
         assert await reader.comment() == ": alive"
         context.delete(context.keys.key("users", "vera"))

@@ -16,7 +16,7 @@ from aware_agent.queen.admission import Admission
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.wishes import WishCommands
 from aware_agent.security.joining import JoinRequest, NameTaken
-from tests.unit.test_queen_hooks import QueenSeen, etcd, queen_record  # noqa: F401 - fixtures
+from tests.unit.test_queen_jobs import QueenSeen, etcd, queen_record  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.etcd
 
