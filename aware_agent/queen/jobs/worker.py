@@ -106,7 +106,8 @@ class JobWorker:
                 running.cancelled.set()
         table = self._book.table
         for job in core.startable(self._book.all().values(), table, self._parallel):
-            await self._start(job, table.get(job.operation))
+            if not await self._start(job, table.get(job.operation)):
+                wait = 0.0  # it is over already, so the next one's turn may have come
         await self._forget()
         return wait
 
@@ -133,19 +134,21 @@ class JobWorker:
             await self._decide(job.id, event)
         return None
 
-    async def _start(self, job: Job, operation: Operation | None) -> None:
+    async def _start(self, job: Job, operation: Operation | None) -> bool:
+        """Begin it. Returns whether it runs now; else it has ended."""
         if operation is None:
             said = f"this queen's node has no operation {job.operation}"
             await self._decide(job.id, core.End(JobState.FAILED, "unknown-operation", said))
-            return
+            return False
         if not operation.playbook:
             await self._scale(job, operation)
-            return
+            return False
         await self._decide(job.id, core.Start(self._writer.term, self._node))
         cancelled = asyncio.Event()
         task = asyncio.create_task(self._work(job.id, operation, cancelled), name=f"job {job.id}")
         task.add_done_callback(lambda _: self._loop.refresh())
         self._running[job.id] = _Running(task, cancelled)
+        return True
 
     async def _scale(self, job: Job, operation: Operation) -> None:
         """Change the spec and end the job in one transaction."""
