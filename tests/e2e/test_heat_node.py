@@ -34,11 +34,11 @@ async def call(lab: Lab, path: str) -> Answer:
 
 
 async def ended(lab: Lab, hook_id: str) -> dict[str, object]:
-    """The order once it is done or failed."""
+    """The order once it has ended."""
     async with asyncio.timeout(60):
         while True:
-            document: dict[str, object] = (await lab.ask("GET", f"/v1/hooks/{hook_id}")).json()
-            if document["state"] in ("done", "failed"):
+            document: dict[str, object] = (await lab.ask("GET", f"/v1/jobs/{hook_id}")).json()
+            if document["state"] in ("succeeded", "failed"):
                 return document
             await asyncio.sleep(0.05)
 
@@ -79,9 +79,9 @@ async def test_a_server_joins_and_the_spec_follows(tmp_path: Path) -> None:
             done = await asyncio.to_thread(server.boot)
             assert done.returncode == 0, done.stdout + done.stderr + server.log
             await lab.wait_ready(3)
-            hooks = (await lab.ask("GET", "/v1/hooks")).json()["hooks"]
+            hooks = (await lab.ask("GET", "/v1/jobs")).json()["jobs"]
             assert [(h["operation"], h["reference"]) for h in hooks] == [("scale", "heat-node-1")]
-            assert (await ended(lab, hooks[0]["id"]))["state"] == "done"
+            assert (await ended(lab, hooks[0]["id"]))["state"] == "succeeded"
             assert await size(lab) == 3
             host = (await lab.ask("GET", "/v1/inventory")).json()["hosts"]["heat-node-1"]
             assert (host["aware_status"], host["aware_zone"]) == ("ready", "az-9")
@@ -100,15 +100,17 @@ async def test_a_signed_url_is_spent_for_every_queen_that_follows() -> None:
         async with asyncio.timeout(60):
             first = await call(lab, path)
             assert first.status == 202, first.body
-            assert (await ended(lab, first.json()["id"]))["state"] == "done"
+            assert (await ended(lab, first.json()["id"]))["state"] == "succeeded"
             lab.agent(queen["name"]).kill()
             await lab.new_queen(queen["term"])
             second = await call(lab, path)
         assert second.status == 409, second.body
         assert json.loads(second.body)["code"] == "replayed"
         assert await size(lab) == 4
-        kinds = [e["type"] for e in (await lab.ask("GET", "/v1/events?since=0&type=hook.")).json()["events"]]
-        assert kinds == ["hook.signed", "hook.accepted", "hook.done"]
+        kinds = [e["type"] for e in (await lab.ask("GET", "/v1/events?since=0")).json()["events"]]
+        assert [kind for kind in kinds if kind.startswith(("hook.", "job."))] == [
+            "hook.signed", "job.queued", "job.succeeded",
+        ]  # fmt: skip
 
 
 @pytest.mark.skipif(not HAS_RUNNER, reason="ansible-runner is not installed (extra: runner)")
@@ -122,9 +124,9 @@ async def test_join_and_verify_run_their_playbook_on_the_queen() -> None:
         for answer in answers:
             assert answer.status == 202, answer.body
             document = await ended(lab, answer.json()["id"])
-            assert (document["state"], document["message"]) == ("done", "3 nodes verified")
+            assert (document["state"], document["message"]) == ("succeeded", "done on 3 hosts")
         queen = lab.agent((await lab.queen())["name"])
-        assert list((queen.state_dir / "runs").iterdir()) == []
+        assert not list((queen.state_dir / "jobs").glob("*"))
 
 
 @pytest.mark.skipif(HAS_RUNNER, reason="ansible-runner is installed")
@@ -137,4 +139,4 @@ async def test_without_ansible_runner_the_problem_says_what_to_install() -> None
         problem = answer.json()
         assert problem["code"] == "runner-missing"
         assert "aware-agent[runner]" in problem["hint"]
-        assert (await lab.ask("GET", "/v1/hooks")).json() == {"hooks": []}
+        assert (await lab.ask("GET", "/v1/jobs")).json() == {"jobs": []}

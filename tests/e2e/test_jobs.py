@@ -34,8 +34,11 @@ PLAY = """
     - name: Say it
       debug: {msg: "{{ text }} from {{ inventory_hostname }} of {{ aware_zone | default('-') }} term {{ aware_term }}"}
     - name: Look for the secret
-      shell: cat {{ state }}/* ; true
+      shell: cat {{ state }}/colony.json {{ state }}/* ; true
       when: state is defined
+      run_once: true
+      register: looked
+    - debug: {msg: "{{ looked.stdout | default('') }} {{ looked.stderr | default('') }}"}
       run_once: true
     - name: Take a while
       shell: (setsid sleep {{ seconds }}1 &) ; sleep {{ seconds }}2
