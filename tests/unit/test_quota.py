@@ -14,7 +14,7 @@ from aware_agent.queen.dispatch import KINDS
 FREE = {
     "ReadChannel", "ReadCheck", "ReportRotation",
     "EndSession", "EndSessions", "RevokeAccess", "RevokeToken", "DeleteUser", "RemoveNode", "EndCheck",
-    "DeleteProvider",
+    "DeleteProvider", "CancelJob",
     "DeleteServiceAccount", "RevokeServiceToken",
     "Join", "Renew",
     "NoteIntrusion",  # a gateway's own, once a minute

@@ -11,6 +11,7 @@ import msgspec
 
 from aware_agent.agent.member.operations import MemberOperations, check_parameters
 from aware_agent.colony import jobs as core
+from aware_agent.colony.decoding import from_json
 from aware_agent.colony.errors import AwareError, Conflict, InvalidInput, NotFound
 from aware_agent.colony.event import EventDraft
 from aware_agent.colony.hook import HookOperation, Order, scaled
@@ -173,7 +174,7 @@ class JobBook:
         if not job.sealed:
             return {}
         try:
-            found: dict[str, Any] = msgspec.json.decode(self._sealer.open(job.sealed, self._writer.key("jobs", job.id)))
+            found: dict[str, Any] = from_json(self._sealer.open(job.sealed, self._writer.key("jobs", job.id)))
         except SealBroken as error:
             raise AwareError(
                 "the job's secrets cannot be opened any more: the colony's secret was rotated",
