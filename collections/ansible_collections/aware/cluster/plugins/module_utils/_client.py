@@ -109,7 +109,7 @@ class GatewayClient:
         quiet, self.problems, self._lost = 0, {}, None
         sent = dict(headers or {})
         if method != "GET":
-            sent["Idempotency-Key"] = str(uuid.uuid4())
+            sent.setdefault("Idempotency-Key", str(uuid.uuid4()))
         while True:
             answer, alive, wait = self._round(end, (method, path, body, sent, end, accept))
             if answer:
