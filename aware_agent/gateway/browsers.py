@@ -2,12 +2,21 @@
 
 Nothing here keeps out a program that is no browser. Tokens travel in a header that no page of others can set unasked,
 so there is nothing a browser would add by itself; no answer allows credentials.
+
+The dashboard is one page of all gateways of a colony: loaded from one member it goes on with the others when that one
+falls, so each allows the pages of all. Which nodes these are is an admin's word, not theirs: see :func:`gateways`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from aware_agent.agent.settings import GatewaySettings
+from aware_agent.colony.urls import gateway_url
+from aware_agent.colony.view import NodeView
 from aware_agent.gateway.asgi import Headers, Scope, Send, answer
+
+MAX_GATEWAYS = 32  # a council has seven seats; the rest waits for one
 
 _PLAIN: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -17,7 +26,7 @@ _PLAIN: Headers = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-_ASKED = b"authorization, content-type, if-match, if-none-match, idempotency-key, last-event-id"
+_ASKED = b"authorization, content-type, if-match, if-none-match, idempotency-key, last-event-id, x-aware-min-revision"
 _SHOWN = (
     b"etag, location, retry-after, ratelimit, ratelimit-policy, idempotency-replayed, x-aware-node, x-aware-queen, "
     b"x-aware-revision, x-aware-role, x-aware-term"
@@ -25,11 +34,25 @@ _SHOWN = (
 _PREFLIGHT_S = 600
 
 
-class Browsers:
-    """As the settings have it. No page of others may ask, unless its origin is named."""
+def gateways(nodes: Iterable[NodeView]) -> tuple[str, ...]:
+    """Origins, as a browser spells them, of the nodes an admin let in as ones that may reign; those with a seat first.
 
-    def __init__(self, settings: GatewaySettings) -> None:
-        self.origins = frozenset(origin.encode("latin-1", "replace") for origin in settings.cors_origins)
+    Also of nodes that are dead: a page that came from one is still open. A worker that calls itself something is not
+    among them.
+    """
+    allowed = sorted((node for node in nodes if node.eligible), key=lambda node: (node.role == "worker", node.id))
+    found = dict.fromkeys(url.removesuffix(":443") for node in allowed if (url := gateway_url(node.url)))
+    return tuple(found)[:MAX_GATEWAYS]
+
+
+class Browsers:
+    """As the settings have it. ``members`` are the origins of this colony's own gateways; no page of others may ask,
+    unless its origin is named.
+    """
+
+    def __init__(self, settings: GatewaySettings, members: Callable[[], tuple[str, ...]]) -> None:
+        self._origins = frozenset(origin.encode("latin-1", "replace") for origin in settings.cors_origins)
+        self.members = members
         age = int(settings.hsts_max_age_s)
         self._hsts: Headers = [(b"strict-transport-security", b"max-age=%d" % age)] if age else []
 
@@ -51,11 +74,11 @@ class Browsers:
         return True
 
     def _cors(self, scope: Scope) -> Headers:
-        if not self.origins:
-            return []
         origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
-        if origin not in self.origins:
-            return [(b"vary", b"origin")] if origin and scope["method"] != "OPTIONS" else []
+        if not origin:
+            return []
+        if origin not in self._origins and origin.decode("latin-1") not in self.members():
+            return [(b"vary", b"origin")] if scope["method"] != "OPTIONS" else []
         return [
             (b"access-control-allow-origin", origin),
             (b"access-control-expose-headers", _SHOWN),

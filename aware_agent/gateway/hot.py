@@ -22,7 +22,8 @@ Pairs = Sequence[tuple[bytes, bytes]]
 _HOT = {path.encode(): path for path in HOT}
 _NODES = NODES.encode()
 # A request with a body, or with something that has to be seen to.
-_UNUSUAL = frozenset({b"content-length", b"transfer-encoding", b"expect", HEADER})
+# A page of others is told whether it may read the answer, which the ready bytes do not say.
+_UNUSUAL = frozenset({b"content-length", b"transfer-encoding", b"expect", b"origin", HEADER})
 
 
 class Hot(NamedTuple):
@@ -45,8 +46,6 @@ class HotReads:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        # A page of others is told that it may read the answer, which the ready bytes do not say.
-        self._unusual = _UNUSUAL | {b"origin"} if gateway.browsers.origins else _UNUSUAL
 
     def find(self, path: str, headers: Pairs) -> Hot | None:
         """The read of ``path`` if it is hot, by who holds a token that was verified before and still holds."""
@@ -64,7 +63,7 @@ class HotReads:
                 encoding = value
             elif name == b"if-none-match":
                 if_none_match = value
-            elif name in self._unusual:
+            elif name in _UNUSUAL:
                 return None
         gateway = self._gateway
         principal = gateway.authority.recall(authorization) if authorization is not None else None

@@ -13,7 +13,7 @@ from aware_agent.gateway import standing
 from aware_agent.gateway.asgi import Headers, Scope
 from aware_agent.gateway.authority import Authority
 from aware_agent.gateway.believed import Believed
-from aware_agent.gateway.browsers import Browsers
+from aware_agent.gateway.browsers import Browsers, gateways
 from aware_agent.gateway.connections import Connections
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.fair import FairQueue, Turnstile
@@ -29,6 +29,7 @@ from aware_agent.store.keys import Keys
 from aware_agent.telemetry import Family, gauge
 
 if TYPE_CHECKING:
+    from aware_agent.colony.view import ColonyView
     from aware_agent.gateway.identity.registry import Identities
 
 FREE_EXCHANGES = 20  # what fails here guesses no password: a whole network of programs may share an address
@@ -49,7 +50,8 @@ class Gateway:
         self.believed = Believed(context)
         self.reads = Reads(context, self.believed)
         self.hub = EventHub(context, most=settings.max_streams, most_each=settings.max_streams_per_user)
-        self.browsers, self.scrapers = Browsers(settings), Scrapers(settings)
+        self.browsers, self.scrapers = Browsers(settings, self._members), Scrapers(settings)
+        self._gateways: tuple[ColonyView, tuple[str, ...]] | None = None
         self.signals = Signals(time.monotonic, self.authority.now)
         self.guesses = Guesses(secrets.randbits(32))
         self.joins, self.renewals = Lockout(), Lockout()
@@ -86,6 +88,16 @@ class Gateway:
             (b"x-aware-role", role.encode()),
             *(self.believed.headers() if role == "queen" else ()),
         ]
+
+    def _members(self) -> tuple[str, ...]:
+        """Origins of this colony's gateways; none before it was read for the first time."""
+        try:
+            view = self.context.view()
+        except AwareError:
+            return ()
+        if self._gateways is None or self._gateways[0] is not view:
+            self._gateways = view, gateways(view.nodes)
+        return self._gateways[1]
 
     def _families(self) -> Iterable[Family]:
         """What is of the colony is told by the queen alone, so that nobody counts it twice."""

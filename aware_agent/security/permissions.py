@@ -192,7 +192,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/openapi.json"): OPEN,
     ("GET", "/"): OPEN,
     ("GET", "/docs"): OPEN,
-    ("GET", "/dashboard/{name}"): OPEN,
+    ("GET", "/assets/{name}"): OPEN,
 }
 """What each method and path asks for."""
 

@@ -82,7 +82,7 @@ class Key:
 class RealProvider:
     """The process. ``key`` is the one it signs with; tests have it too, and make tokens of their own with it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, url: str = URL) -> None:
         cache = package()
         (self.port,) = free_ports(1)
         self.issuer = f"http://127.0.0.1:{self.port}"
@@ -92,7 +92,7 @@ class RealProvider:
         client = {
             "client_id": CLIENT,
             "client_secret": SECRET,
-            "redirect_uris": [f"{URL}/v1/auth/oidc/corp/callback"],
+            "redirect_uris": [f"{url}/v1/auth/oidc/corp/callback"],
             "grant_types": ["authorization_code"],
             "scope": "openid profile email groups",
         }

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from aware_agent.agent.settings import GatewaySettings, SettingsInvalid, load_settings
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.gateway.app import create_gateway
+from aware_agent.gateway.browsers import MAX_GATEWAYS, gateways
 from aware_agent.gateway.server import GatewayServer
 from aware_agent.gateway.worker import WorkerApp
 from tests.gateway.memory import PASSWORD, MemoryContext
@@ -67,6 +69,42 @@ async def test_a_page_that_is_named_may_ask_and_read_without_credentials_of_the_
             assert "access-control-allow-origin" not in refused.headers, path
         refused = await client.options("/v1/spec", headers={**asked, "origin": OTHER})
         assert (refused.status_code, refused.headers.get("access-control-allow-origin")) == (405, None)
+
+
+async def test_pages_of_the_colonys_own_gateways_may_ask_and_say_so_to_the_browser() -> None:
+    async with gateway() as client:
+        headers = await token(client)
+        nodes = (await client.get("/v1/nodes", headers=headers)).json()["nodes"]
+        eligible = {node["url"] for node in nodes if node["eligible"]}
+        assert len(eligible) > 1
+        policy = (await client.get("/")).headers["content-security-policy"]
+        for url in eligible:
+            assert f" {url} wss{url.removeprefix('https')}" in policy
+            asked = {"origin": url, "access-control-request-method": "PUT"}
+            assert (await client.options("/v1/spec", headers=asked)).headers["access-control-allow-origin"] == url
+            for path in ("/v1/cluster", "/v1/council", "/nothing"):
+                answer = await client.get(path, headers={**headers, "origin": url})
+                assert answer.headers["access-control-allow-origin"] == url, path
+                assert "access-control-allow-credentials" not in answer.headers
+        for near in (f"{next(iter(eligible))}1", "https://", "null", next(iter(eligible)).replace("https", "http")):
+            answer = await client.get("/v1/cluster", headers={**headers, "origin": near})
+            assert "access-control-allow-origin" not in answer.headers, near
+
+
+def test_only_nodes_an_admin_allowed_are_gateways_whatever_the_others_call_themselves() -> None:
+    context = MemoryContext()
+    first, second, *others = context.view().nodes
+    worker = msgspec.structs.replace(first, eligible=False, url="https://evil.example")
+    odd = [
+        msgspec.structs.replace(first, url=url) for url in ("http://a", "https://a/b", "https://a; script-src *", "")
+    ]
+    plain = msgspec.structs.replace(second, url="https://a.example:443")
+    assert gateways([worker, *odd, plain]) == ("https://a.example",)
+    crowd = [msgspec.structs.replace(first, id=f"{i:03}", url=f"https://n{i}:8443", role="worker") for i in range(200)]
+    seated = msgspec.structs.replace(first, id="zzz", url="https://seat:8443", role="member")
+    assert gateways([*crowd, seated])[0] == "https://seat:8443"
+    assert len(gateways([*crowd, seated])) == MAX_GATEWAYS
+    assert len(others) > 0
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/metrics", "/v1/users", "/nothing", "/openapi.json"])

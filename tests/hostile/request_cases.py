@@ -109,7 +109,7 @@ _PATHS = (
     "/v1/nodes/" + "a" * 5000, "/v1/nodes/a/b/c/d", "/v1/nodes/~root", "/v1/nodes/$(id)", "/v1/nodes/`id`",
     "/v1/nodes/{{7*7}}", "/v1/nodes/%7b%7b7*7%7d%7d", "/v1/nodes/'%20OR%201=1--", "/docs/../v1/users",
     "/docs/..%2f..%2fetc%2fpasswd",
-    "/dashboard/..%2f..%2fapp.py", "/..%2f..%2fetc%2fpasswd", "/etc/passwd", "/.git/config", "/.env", "/admin",
+    "/assets/..%2f..%2fapp.py", "/..%2f..%2fetc%2fpasswd", "/etc/passwd", "/.git/config", "/.env", "/admin",
     "/metrics/..",
     "/metrics%2f", "/healthz/%2e%2e/v1/users", "/openapi.json%00", "/v1/events/stream/..", "/v1/sessions/..%2f..",
     "/v1/check/..%2f..", "/v1/hooks/heat/..%2f..", "/v1/users/%2e%2e", "/server-status", "/actuator/env",

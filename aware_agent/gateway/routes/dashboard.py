@@ -1,52 +1,64 @@
-"""The dashboard, ``/docs`` and ``/openapi.json``: static bytes of this package; nothing is fetched elsewhere."""
+"""The dashboard, ``/docs`` and ``/openapi.json``: static bytes of this package; nothing is fetched elsewhere.
+
+The files are what ``make dashboard`` builds of ``dashboard/``. All their addresses are relative, so they work under any
+path a proxy in front puts them at.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import gzip
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
 from aware_agent.gateway import preconditions
+from aware_agent.gateway.errors import NoSuchRoute
+from aware_agent.gateway.reads import accepts_gzip
+from aware_agent.gateway.routing import Here
+from aware_agent.gateway.state import Gateway
 
 router = APIRouter(include_in_schema=False)
 _DIRECTORY = Path(__file__).parent.parent / "dashboard"
-_FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/docs": ("docs.html", "text/html; charset=utf-8"),
-    "/dashboard/app.js": ("app.js", "text/javascript; charset=utf-8"),
-    "/dashboard/docs.js": ("docs.js", "text/javascript; charset=utf-8"),
-    "/dashboard/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/dashboard/icon.svg": ("icon.svg", "image/svg+xml"),
+_MEDIA = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
-_HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",
-}
+# Vite names these after a hash of what is in them, so they never change; it has others where names are asked for.
+_HASHED = re.compile(r"[A-Za-z0-9_.-]+-[A-Za-z0-9_-]{8}\.(js|css)")
 
 
-@functools.cache
-def _file(name: str) -> tuple[bytes, bytes]:
-    """Content and tag, read once."""
-    body = (_DIRECTORY / name).read_bytes()
-    return body, preconditions.etag(0, body)
+class _File(NamedTuple):
+    """One file in both forms, each with its tag."""
+
+    media: str
+    plain: bytes
+    plain_tag: bytes
+    zipped: bytes
+    zipped_tag: bytes
 
 
 @router.get("/")
+async def page(request: Request, gateway: Here) -> Response:
+    """The dashboard."""
+    return await _serve(request, gateway, "index.html")
+
+
 @router.get("/docs")
-@router.get("/dashboard/{name}")
-async def static(request: Request) -> Response:
-    """One of the files."""
-    name, media = _FILES.get(request.url.path, ("", ""))
-    if not name:
-        return await missing()
-    body, tag = _file(name)
-    headers = {**_HEADERS, "etag": tag.decode()}
-    if preconditions.none_match(request.headers.get("if-none-match", "").encode("latin-1"), tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=media, headers=headers)
+async def docs(request: Request, gateway: Here) -> Response:
+    """The API's description, to read."""
+    return await _serve(request, gateway, "docs.html")
+
+
+@router.get("/assets/{name}")
+async def asset(request: Request, gateway: Here, name: str) -> Response:
+    """One of the files the pages are made of."""
+    return await _serve(request, gateway, f"assets/{name}")
 
 
 @router.get("/openapi.json")
@@ -56,8 +68,46 @@ async def description(request: Request) -> Response:
     return Response(described, media_type="application/json")
 
 
-async def missing() -> Response:
-    """A file we do not have."""
-    from aware_agent.gateway.errors import NoSuchRoute
+async def _serve(request: Request, gateway: Gateway, name: str) -> Response:
+    if name not in _names():
+        raise NoSuchRoute("nothing lives at this path")
+    file = await asyncio.to_thread(_file, name)
+    zips = accepts_gzip(request.headers.get("accept-encoding", "").encode("latin-1"))
+    body, tag = (file.zipped, file.zipped_tag) if zips else (file.plain, file.plain_tag)
+    headers = {
+        "content-security-policy": _policy(gateway.browsers.members()),
+        "referrer-policy": "no-referrer",
+        "vary": "accept-encoding",
+        "cache-control": "public, max-age=31536000, immutable" if _HASHED.fullmatch(Path(name).name) else "no-cache",
+        "etag": tag.decode(),
+    }
+    if preconditions.none_match(request.headers.get("if-none-match", "").encode("latin-1"), tag):
+        return Response(status_code=304, headers=headers)
+    if zips:
+        headers["content-encoding"] = "gzip"
+    return Response(body, media_type=file.media, headers=headers)
 
-    raise NoSuchRoute("nothing lives at this path")
+
+def _policy(members: tuple[str, ...]) -> str:
+    """What the page may do: ask its own gateway, and the colony's others, with which it goes on when this one falls."""
+    others = "".join(f" {origin} wss{origin.removeprefix('https')}" for origin in members)
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        f"connect-src 'self'{others}; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+@functools.cache
+def _names() -> frozenset[str]:
+    """What is there: only these names are ever opened."""
+    return frozenset(path.relative_to(_DIRECTORY).as_posix() for path in _DIRECTORY.rglob("*") if path.suffix in _MEDIA)
+
+
+@functools.cache
+def _file(name: str) -> _File:
+    """Read and compressed once."""
+    path = _DIRECTORY / name
+    plain = path.read_bytes()
+    zipped = gzip.compress(plain, 9, mtime=0)
+    return _File(_MEDIA[path.suffix], plain, preconditions.etag(0, plain), zipped, preconditions.etag(0, zipped))
