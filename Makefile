@@ -103,6 +103,33 @@ distclean: clean ## remove the virtual environment as well
 	@if [ -d .aware ]; then echo "error: a demo is here; make demo-down first" >&2; exit 1; fi
 	rm -rf $(VENV) $(VENV).lock .venv-checks .venv-heat
 
+# --- the dashboard (docs/dashboard.md); needs Node 20.19 or newer
+.PHONY: dashboard dashboard-check test-dashboard
+
+dashboard/node_modules/.package-lock.json: dashboard/package-lock.json
+	@cd dashboard && npm ci --silent
+
+dashboard: setup dashboard/node_modules/.package-lock.json ## build the dashboard into the package, with types from the gateway's API
+	@$(BIN)/python scripts/openapi-document > dashboard/node_modules/.openapi.json
+	@cd dashboard && node scripts/types.mjs src/api/schema.d.ts < node_modules/.openapi.json && npx vite build
+
+# What is committed has to be what a build gives, and the types what the gateway says.
+dashboard-check: setup dashboard/node_modules/.package-lock.json ## format, style, types and component tests of the dashboard; is its build current?
+	@$(BIN)/python scripts/openapi-document > dashboard/node_modules/.openapi.json
+	cd dashboard && npx prettier --check --log-level warn .
+	cd dashboard && npx eslint --max-warnings 0 .
+	cd dashboard && npx tsc
+	cd dashboard && npx vitest run --reporter dot
+	cd dashboard && node scripts/types.mjs src/api/schema.d.ts --check < node_modules/.openapi.json
+	cd dashboard && DASHBOARD_OUT=node_modules/.built npx vite build --logLevel warn
+	@diff -r dashboard/node_modules/.built aware_agent/gateway/dashboard || \
+	    { echo "error: aware_agent/gateway/dashboard is not what a build gives: run make dashboard" >&2; exit 1; }
+	@! grep -n '"resolved"' dashboard/package-lock.json || \
+	    { echo "error: dashboard/package-lock.json names a registry: run npm install in dashboard/, which has .npmrc" >&2; exit 1; }
+
+test-dashboard: setup dashboard/node_modules/.package-lock.json ## the dashboard in Chromium over a real colony; SCREENSHOTS=1 writes those of docs
+	@cd dashboard && $(if $(SCREENSHOTS),AWARE_SCREENSHOTS=1) PYTHON="$(abspath $(BIN))/python" npx playwright test
+
 # --- a real OpenStack on this machine, from Debian's packages (docs/testing-cloud.md); root only
 .PHONY: cloud-up cloud-down test-cloud test-cloud-real
 
