@@ -111,3 +111,11 @@ def test_readme_of_a_role_names_all_its_options(role: str) -> None:
     readme = (folder / "README.md").read_text()
     assert sorted(name for name in options if f"`{name}`" not in readme) == []
     assert set(yaml.safe_load((folder / "defaults" / "main.yml").read_text())) <= options
+
+
+def test_the_unit_of_the_agent_lets_a_job_give_up_its_rights() -> None:
+    """Landlock's calls are in no set of systemd 252; without them the agent would take the host for one without it."""
+    template = ROOT / "collections/ansible_collections/aware/cluster/roles/agent/templates/agent.service.j2"
+    lines = [line for line in template.read_text().splitlines() if line.startswith("SystemCallFilter=")]
+    for call in ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"):
+        assert any(call in line for line in lines[lines.index("SystemCallFilter=~@privileged @resources") :])
