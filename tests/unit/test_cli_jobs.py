@@ -16,7 +16,8 @@ from aware_agent.cli.job_follow import messages
 
 JOB: dict[str, Any] = {
     "id": "01J", "operation": "restart-web", "state": "queued", "reason": "", "message": "",
-    "parameters": {"serial": 1}, "secrets": ["password"], "hosts": [], "actor": "otto", "reference": "", "node": "", "term": 7, "attempt": 0,
+    "parameters": {"serial": 1},
+    "secrets": ["password"], "hosts": [], "actor": "otto", "reference": "", "node": "", "term": 7, "attempt": 0,
     "created_at": 1.0, "started_at": 0.0, "ended_at": 0.0, "cancelled_by": "", "retry_of": "", "play": "", "task": "",
     "hosts_done": {}, "more_hosts": 0, "log_bytes": 0, "log_cut": 0, "revision": 9,
 }  # fmt: skip
