@@ -12,7 +12,7 @@ export LC_ALL := C.UTF-8
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-deep test-schema test-founding test-council check lint format test-collection test-molecule test-heat simulate simulate-mutations chaos bench clean distclean
+.PHONY: help setup demo demo-down test test-deep test-schema test-founding test-council check lint format lock audit sbom test-collection test-molecule test-heat simulate simulate-mutations chaos bench clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,15 @@ lint: setup ## format, style, types and import floors
 format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock: ## choose newer versions of all packages and lock them with their hashes
+	@scripts/lock
+
+audit: setup ## look up known vulnerabilities of every locked package
+	@$(BIN)/python scripts/supply-chain audit
+
+sbom: setup ## write what the agent is made of: CycloneDX, dist/aware-agent.cdx.json
+	@$(BIN)/python scripts/supply-chain sbom
 
 test-collection: setup ## ansible-test, ansible-lint, antsibull and the built tarball
 	@$(BIN)/python scripts/collection-checks
