@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +23,10 @@ from aware_agent.colony.violating import smallest
 from bench import chaos_council, chaos_faults
 from bench.chaos_clients import Clients
 from bench.chaos_faults import WHOLE_S, Fault, Scene
-from bench.chaos_report import Change, Mark, Report, Tally, load, summarize_run
+from bench.chaos_report import Change, Mark, Report, Tally, load
 from bench.harness import Run, Unavailable
-from bench.lab import LabError
 from bench.net_lab import NetLab
+from bench.played import played, raise_for_violations
 
 NODES, SEATS = 5, 3
 CLIENTS = 3
@@ -48,33 +47,12 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
     """Play them. Raises :class:`LabError` for a violation, and for a colony that does not become whole."""
     count = options.faults or (6 if run.quick else 40)
     settings = f"{NODES} nodes, council of {SEATS}, {CLIENTS} clients"
-    tally = Tally(Report(bench="chaos", settings=settings, started=time.time(), seed=options.seed))
-    try:
-        async with NetLab(NODES, seats=SEATS, quota_mib=chaos_council.QUOTA_MIB) as lab:
-            try:
-                await _Play(run, lab, tally, options).through(count)
-            except Exception as error:
-                tally.report.trouble = f"{type(error).__name__}: {error}"
-                raise
-            finally:
-                report = tally.finish()
-                if options.report:
-                    report.write(options.report)
-                if options.keep:
-                    keep_files(lab, options.keep)
-    except Unavailable as why:
-        run.skip("chaos", str(why))
+    report = Report(bench="chaos", settings=settings, started=time.time(), seed=options.seed)
+    lab = NetLab(NODES, seats=SEATS, quota_mib=chaos_council.QUOTA_MIB)
+    if not await played(run, report, lab, options, lambda tally: _Play(run, lab, tally, options).through(count)):
         return
-    summarize_run(run, report)
-    if report.violations or report.lost_writes:
-        raise LabError("; ".join([*report.violations, *report.lost_writes]))
+    raise_for_violations(report)
     run.say("linearizable: no accepted write is lost, and none was accepted against its precondition")
-
-
-def keep_files(lab: NetLab, where: Path) -> None:
-    """Settings, state and journals of all agents."""
-    left_out = shutil.ignore_patterns("data*", "*.sock")
-    shutil.copytree(lab.directory, where, dirs_exist_ok=True, ignore=left_out)
 
 
 def shuffled(wanted: list[str], dice: random.Random) -> Iterator[str]:

@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from aware_agent.store import rpc
-from bench.chaos import CLIENTS, NODES, SEATS, judge, keep_files, why_ended
+from bench.chaos import CLIENTS, NODES, SEATS, judge, why_ended
 from bench.chaos_clients import Clients
 from bench.chaos_faults import WHOLE_S
-from bench.chaos_report import Change, Report, Tally, load, summarize_run
+from bench.chaos_report import Change, Report, Tally, load
 from bench.control_groups import processor_share
 from bench.crowd import gather_crowd
-from bench.harness import Run, Unavailable
+from bench.harness import Run
 from bench.lab import LabError
 from bench.measure import descendants
 from bench.net_lab import NetLab
+from bench.played import played, raise_for_violations
 from bench.processes import Process
 
 LOOK_S = 10.0
@@ -58,28 +59,15 @@ async def measure(run: Run, options: argparse.Namespace) -> None:
         f"beacons), {options.etcd_loss} % between members of etcd; {starved}; {options.strangers} strangers "
         "at all gateways"
     )
-    tally = Tally(Report(bench="steady", settings=settings, started=time.time(), seed=options.seed))
-    try:
-        async with NetLab(NODES, seats=SEATS) as lab:
-            try:
-                await _Weather(run, lab, tally, options).through(60 * minutes)
-            except Exception as error:
-                tally.report.trouble = f"{type(error).__name__}: {error}"
-                raise
-            finally:
-                report = tally.finish()
-                if options.report:
-                    report.write(options.report)
-                if options.keep:
-                    keep_files(lab, options.keep)
-    except Unavailable as why:
-        run.skip("steady", str(why))
+    report = Report(bench="steady", settings=settings, started=time.time(), seed=options.seed)
+    lab = NetLab(NODES, seats=SEATS)
+
+    seconds = 60 * minutes
+    if not await played(run, report, lab, options, lambda tally: _Weather(run, lab, tally, options).through(seconds)):
         return
-    summarize_run(run, report)
     run.record("reigns that ended", [len(report.false_failovers)], unit="reigns", kind="aware", settings=settings)
     run.say(f"{report.suspicions} times a member suspected the queen, {report.etcd_elections} elections of etcd")
-    if report.violations or report.lost_writes:
-        raise LabError("; ".join([*report.violations, *report.lost_writes]))
+    raise_for_violations(report)
 
 
 class _Weather:
