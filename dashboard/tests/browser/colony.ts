@@ -75,11 +75,11 @@ export class Colony {
     return `${this.hello.urls[name] ?? ''}/`;
   }
 
-  /** A node that does not reign, and may. */
+  /** A member of the council that does not reign. Who has a seat is what etcd says: a node's role may be a moment old. */
   async other(): Promise<string> {
     const { name } = await this.queen();
-    const { nodes } = await this.ask<{ nodes: { name: string; role: string }[] }>('GET', '/v1/nodes');
-    const found = nodes.find((node) => node.name !== name && node.role !== 'worker');
+    const { members } = await this.ask<{ members: { name: string }[] }>('GET', '/v1/council/members');
+    const found = members.find((member) => member.name !== name);
     if (found === undefined) throw new Error('the queen is alone');
     return found.name;
   }
