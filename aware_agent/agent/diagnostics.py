@@ -19,11 +19,12 @@ from typing import Any
 import msgspec
 
 from aware_agent import __version__
+from aware_agent.agent.host import host_facts
 from aware_agent.agent.recent import RECENT
 from aware_agent.agent.settings import Settings
 
 MAX_FILES = 50
-_TOLD = (
+TOLD = (
     "colony",
     "name",
     "address",
@@ -40,7 +41,6 @@ _TOLD = (
 def collect(settings: Settings, started_at: float, facts: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to :class:`CollectDiagnostics`; ``facts`` are what only the running node knows."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    told: dict[str, Any] = {name: msgspec.to_builtins(getattr(settings, name)) for name in _TOLD}
     return {
         "version": __version__,
         "python": platform.python_version(),
@@ -56,14 +56,21 @@ def collect(settings: Settings, started_at: float, facts: Mapping[str, Any]) -> 
             "descriptors": len(os.listdir("/proc/self/fd")),
             "load": [round(load, 2) for load in os.getloadavg()],
         },
-        "settings": told,
-        "files": _files(Path(settings.state_dir)),
+        "host": host_facts(settings.colony, settings.address, settings.state_dir),
+        "settings": told_settings(settings),
+        "files": list_files(Path(settings.state_dir)),
         "recent_log": list(RECENT.lines),
         **facts,
     }
 
 
-def _files(directory: Path) -> list[dict[str, Any]]:
+def told_settings(settings: Settings) -> dict[str, Any]:
+    """Settings without what is secret or says where a secret is."""
+    return {name: msgspec.to_builtins(getattr(settings, name)) for name in TOLD}
+
+
+def list_files(directory: Path) -> list[dict[str, Any]]:
+    """Name, size and mode of what lies in ``directory``."""
     found = []
     try:
         for path in sorted(directory.iterdir())[:MAX_FILES]:

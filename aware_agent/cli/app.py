@@ -17,6 +17,7 @@ from aware_agent.cli import (
     completion,
     council,
     demo,
+    doctor,
     etcd,
     events,
     explain,
@@ -130,5 +131,6 @@ app.add_typer(colony.app, name="colony")
 app.add_typer(etcd.app, name="etcd")
 app.add_typer(demo.app, name="demo")
 app.add_typer(check.app, name="check")
+app.command("doctor")(doctor.doctor)
 app.command("simulate")(simulate.simulate)
 app.command("completion")(completion.completion)

@@ -74,6 +74,13 @@ class NotJudged(AwareError):
     exit_code = 25
 
 
+class Unwell(AwareError):
+    """A doctor found something that does not work."""
+
+    code = "unwell"
+    exit_code = 26
+
+
 class NotLoggedIn(AwareError):
     """The gateway does not accept the token."""
 

@@ -34,6 +34,12 @@ class Verifier:
         if self.name:
             request.extensions["sni_hostname"] = self.name
 
+    def stranger(self) -> ssl.SSLContext:
+        """Believes whoever has a certificate of the CAs, whatever its name: for asking without any credential."""
+        trust = _trust(self._context)
+        trust.check_hostname = not self.name  # without a colony's CA the name is all there is
+        return trust
+
     def refused(self, error: BaseException) -> bool:
         """Whether ``error`` is that the other side is of the colony, but not of its council."""
         cause: BaseException | None = error
@@ -74,11 +80,9 @@ class Verifier:
 
         Raises httpx.TransportError.
         """
-        anonymous = _trust(self._context)
-        anonymous.check_hostname = False
         body = bytearray()
         with (
-            httpx.Client(verify=anonymous, trust_env=False, follow_redirects=False, timeout=timeout) as http,
+            httpx.Client(verify=self.stranger(), trust_env=False, follow_redirects=False, timeout=timeout) as http,
             http.stream("GET", host + COUNCIL_PATH) as response,
         ):
             for chunk in response.iter_raw():

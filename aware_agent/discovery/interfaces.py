@@ -38,6 +38,12 @@ def local_links() -> list[Link]:
     return [Link(interface=name, address=address, broadcast=to) for name, address, to in found if to]
 
 
+def local_addresses() -> list[tuple[str, str]]:
+    """Name of the interface and address of all IPv4 addresses of this machine. Raises OSError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        return _addresses(probe)
+
+
 def choose_links(address: str, interfaces: Sequence[str] = (), links: Iterable[Link] | None = None) -> list[Link]:
     """The links to beacon on: those of the named interfaces, or else those that carry ``address``.
 
