@@ -61,7 +61,7 @@ def doctor(
     """Check what commonly goes wrong, and say what to do about each finding.
 
     Nothing is changed. Every check is bounded in time; one that cannot look is skipped and says why. Exit codes: 0
-    nothing is broken (warnings may be there), 26 a check found an error.
+    nothing is broken (warnings may be there), 27 a check found an error.
     """
     from aware_agent.colony.finding import counts
 

@@ -93,16 +93,18 @@ def _archive(name: str, parts: list[tuple[str, Any]], redactor: Redactor) -> byt
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for place, content in parts:
-            text = content if isinstance(content, str) else _text(redactor.document(msgspec.to_builtins(content)))
-            raw = redactor.text(text).encode(errors="replace")
+            raw = _redacted(content, redactor).encode(errors="replace")
             info = tarfile.TarInfo(f"{name}/{redactor.text(place)}")
             info.size, info.mtime, info.mode = len(raw), int(time.time()), 0o600
             archive.addfile(info, io.BytesIO(raw))
     return buffer.getvalue()
 
 
-def _text(document: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+def _redacted(content: Any, redactor: Redactor) -> str:
+    if isinstance(content, str):
+        return redactor.text(content)
+    document = msgspec.json.encode(redactor.document(msgspec.to_builtins(content)))
+    return redactor.known(msgspec.json.format(document, indent=2).decode()) + "\n"
 
 
 # This machine ----------------------------------------------------------------------------------------------------

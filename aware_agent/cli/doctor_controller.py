@@ -96,7 +96,7 @@ def check_authorities(sight: Controller) -> list[Said]:
     for one in verifier.tls.get_ca_certs():
         subject = dict(part[0] for part in one.get("subject", ()))  # type: ignore[misc]
         name = f"the CA {subject.get('commonName', '?')} in {sight.context.ca_file}"
-        begins, ends = (ssl.cert_time_to_seconds(str(one[field])) for field in ("notBefore", "notAfter"))  # type: ignore[literal-required]
+        begins, ends = (ssl.cert_time_to_seconds(str(one[field])) for field in ("notBefore", "notAfter"))
         said.append(judge.certificate(name, ends, begins, now, authority=True))
     return said or [wrong(f"{sight.context.ca_file} holds no CA", "aware login, or copy state/ca.crt of a node")]
 

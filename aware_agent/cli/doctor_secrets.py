@@ -15,6 +15,7 @@ from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import AwareError
 from aware_agent.security.redact import is_secret_name
 from aware_agent.security.regular import read_regular
+from aware_agent.security.token import PREFIX, parse_token
 
 _BLOCK = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)
 _TOKEN = re.compile(rb"[A-Za-z0-9_-]{20,}")
@@ -55,6 +56,11 @@ def _files(config: Path | None) -> Iterator[Path]:
 def _in_file(raw: bytes) -> Iterator[bytes]:
     """The whole, the keys in it, and every word that is long enough to be a secret of its own."""
     yield raw.strip()
+    if raw.startswith(PREFIX.encode()):
+        with contextlib.suppress(AwareError):  # its other parts are public
+            token = parse_token(raw.decode(errors="replace"))
+            yield from (token.secret.encode(), token.secret_bytes)
+            return
     for block in _BLOCK.findall(raw):
         yield from block.split()
         with contextlib.suppress(ValueError):

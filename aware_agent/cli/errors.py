@@ -78,7 +78,7 @@ class Unwell(AwareError):
     """A doctor found something that does not work."""
 
     code = "unwell"
-    exit_code = 26
+    exit_code = 27
 
 
 class NotLoggedIn(AwareError):

@@ -49,10 +49,13 @@ class Redactor:
         """Without what it knows."""
         return "Redactor()"
 
+    def known(self, text: str) -> str:
+        """``text`` without the secrets that are known; what is no secret stays as it is, so that JSON stays JSON."""
+        return self._known.sub(REMOVED, text) if self._known is not None else text
+
     def text(self, text: str) -> str:
         """``text`` without secrets."""
-        if self._known is not None:
-            text = self._known.sub(REMOVED, text)
+        text = self.known(text)
         text = _JOIN_TOKEN.sub(rf"\1.{REMOVED}", text)
         for pattern in _PATTERNS:
             text = pattern.sub(REMOVED, text)
