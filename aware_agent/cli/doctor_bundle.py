@@ -194,7 +194,7 @@ def _colony(context: Context) -> Parts:
             ("council", lambda: client.get("/v1/council/members").data),
             ("spec", lambda: client.get("/v1/spec").data),
             ("rotation", lambda: client.get("/v1/rotation").data),
-            ("events", lambda: history(client, 0, None)[1][-MOST_EVENTS:]),
+            ("events", lambda: [_without_values(event) for event in history(client, 0, None)[1][-MOST_EVENTS:]]),
         ):
             yield f"colony/{name}.json", _or_trouble(read)
         yield from _members(client, context, found)
@@ -227,6 +227,17 @@ def _without_variables(node: Mapping[str, Any]) -> dict[str, Any]:
     """Variables of a node are its owner's, and may be passwords: only their names are told."""
     variables = node.get("vars")
     return {**node, "vars": sorted(variables) if isinstance(variables, dict) else []}
+
+
+def _without_values(event: dict[str, Any]) -> dict[str, Any]:
+    """An event without what users wrote into variables of nodes and parameters of jobs: what changed stays."""
+    payload = event.get("payload")
+    if not isinstance(payload, dict):
+        return event
+    told = {key: value for key, value in payload.items() if key != "parameters"}
+    if str(event.get("type")).startswith("config.") and isinstance(told.get("changes"), list):
+        told["changes"] = [{"path": one.get("path")} for one in told["changes"] if isinstance(one, dict)]
+    return {**event, "payload": told}
 
 
 def _file(name: str) -> str:

@@ -11,16 +11,25 @@ from pathlib import Path
 
 from aware_agent.agent.settings import load_settings
 from aware_agent.cli.context import Context
-from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
+from aware_agent.colony.decoding import UNDECODABLE, from_json, from_msgpack
 from aware_agent.colony.errors import AwareError
 from aware_agent.security.redact import is_secret_name
 from aware_agent.security.regular import read_regular
 from aware_agent.security.token import PREFIX, parse_token
 
 _BLOCK = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)
-_TOKEN = re.compile(rb"[A-Za-z0-9_-]{20,}")
+_WORD = re.compile(rb"[A-Za-z0-9+/_-]{20,}")
 # Of the state directory, what holds a secret.
-STATE = ("node.key", "node.key.old", "colony.json", "colony.json.old", "gateway.keys", "etcd/etcd.key")
+STATE = (
+    "admin.password",
+    "node.key",
+    "node.key.old",
+    "colony.json",
+    "colony.json.old",
+    "gateway.keys",
+    "etcd/etcd.key",
+)
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _LEAST = 12  # bytes: shorter strings in a file with secrets are its names and numbers
 
 
@@ -68,33 +77,35 @@ def _in_file(raw: bytes) -> Iterator[bytes]:
             yield der
             yield from _scalar(der)
     if raw[:1] == b"{":
-        yield from _words(raw)
+        with contextlib.suppress(*UNDECODABLE):
+            yield from _values(from_json(raw, object))
     elif b"-----BEGIN" not in raw[:4096]:
         with contextlib.suppress(*UNDECODABLE):
             yield from _values(from_msgpack(raw, object))
-        if raw.isascii():
-            yield from _words(raw)
-
-
-def _words(raw: bytes) -> Iterator[bytes]:
-    """Words, and what they are the base64 of."""
-    for word in _TOKEN.findall(raw):
-        yield word
-        with contextlib.suppress(ValueError):
-            yield base64.b64decode(
-                word + b"=" * (-len(word) % 4), altchars=b"-_" if b"-" in word or b"_" in word else None
-            )
+        for word in _WORD.findall(raw) if raw.isascii() else ():
+            yield from _text(word)
 
 
 def _values(value: object, depth: int = 8) -> Iterator[bytes]:
+    """Every text and every run of bytes in a document, and what texts are the base64 of."""
     if isinstance(value, bytes):
         yield from _in_file(value) if b"PRIVATE KEY" in value else (value,)
+    elif isinstance(value, str):
+        yield from _text(value.encode())
     elif depth and isinstance(value, dict):
         for inner in value.values():
             yield from _values(inner, depth - 1)
     elif depth and isinstance(value, list | tuple):
         for inner in value:
             yield from _values(inner, depth - 1)
+
+
+def _text(word: bytes) -> Iterator[bytes]:
+    """``word`` and what it is the base64 of, if it is that: names and addresses are not."""
+    padded = word.translate(_STANDARD) + b"=" * (-len(word) % 4)
+    with contextlib.suppress(ValueError):
+        yield base64.b64decode(padded, validate=True)
+        yield word
 
 
 def _scalar(der: bytes) -> Iterator[bytes]:

@@ -113,8 +113,10 @@ def council(members: Mapping[str, Any], nodes: Sequence[Node]) -> Said:
             f"the etcd of {_some(sick)} does not answer", "start those hosts; the queen replaces what stays away"
         )
     voters = [seat for seat in seats if not seat.get("learner")]
-    if members.get("message"):
-        return doubtful(f"the council changes: {members['message']}", "wait for it: aware council list")
+    size = members["wanted"].get("size") if isinstance(members["wanted"], Mapping) else None
+    if len(voters) != len(seats) or (isinstance(size, int) and len(voters) != size):
+        doing = str(members.get("message") or "the queen has not said what she does about it")
+        return doubtful(f"{len(voters)} of {size} seats are taken: {doing}", "wait for it: aware council list")
     return _spread(voters, nodes)
 
 

@@ -110,8 +110,10 @@ JUDGED: list[tuple[Said, Level, str]] = [
     (COLONY.council(COUNCIL, NODES), OK, "3 members"),
     (COLONY.council({**COUNCIL, "trouble": "no node left to sit"}, NODES), ERROR, "no node left"),
     (COLONY.council({**COUNCIL, "members": [*SEATS[:2], {**SEATS[2], "healthy": False}]}, NODES), ERROR, "n-3"),
-    (COLONY.council({**COUNCIL, "message": "n-3 copies"}, NODES), WARN, "n-3 copies"),
-    (COLONY.council({**COUNCIL, "members": SEATS[:1]}, NODES), WARN, "one member"),
+    (COLONY.council({**COUNCIL, "message": "the council is full: 3 seats"}, NODES), OK, "3 members"),
+    (COLONY.council({**COUNCIL, "members": SEATS[:2], "message": "n-3 copies"}, NODES), WARN, "2 of 3 seats"),
+    (COLONY.council({**COUNCIL, "members": [*SEATS[:2], {**SEATS[2], "learner": True}]}, NODES), WARN, "2 of 3"),
+    (COLONY.council({**COUNCIL, "wanted": {"size": 1}, "members": SEATS[:1]}, NODES), WARN, "one member"),
     (COLONY.council(COUNCIL, [*NODES, node("n-4", capabilities={"zone": "b"})]), WARN, "zone a"),
     (COLONY.store({}), SKIPPED, "no council"),
     (COLONY.store({"n-1": {"trouble": ""}, "n-2": {"trouble": ""}}), OK, "2 council members"),
@@ -157,7 +159,7 @@ def test_documents_of_anybody_break_no_judgement() -> None:
     odd: list[Any] = [{}, {"name": 7, "url": 3}, {"name": "x", "capabilities": None, "version": None}]
     assert COLONY.versions(odd, "1").level is SKIPPED
     assert [one.level for one in COLONY.duplicates(odd, {"x": "aa"})] == [OK]
-    members = {"wanted": {}, "members": ["?", {"node": None}, *SEATS], "message": None}
+    members = {"wanted": [], "members": ["?", {"node": None}, *SEATS], "message": None}
     assert COLONY.council(members, odd).level is OK
 
 

@@ -66,7 +66,14 @@ def test_what_looks_like_a_secret_is_removed(text: str, gone: str) -> None:
 def test_what_is_no_secret_stays() -> None:
     text = "queen hive-1 of term 42 reigns at https://192.0.2.1:8443, min_length=8 token_file=/etc/aware/join.token"
     assert Redactor([os.urandom(32)]).text(text) == text
-    document = {"name": "web", "labels": {"disk": "ssd"}, "token_file": "/a", "uses_left": 2, "keys": [], "secret": None}
+    document = {
+        "name": "web",
+        "labels": {"disk": "ssd"},
+        "token_file": "/a",
+        "uses_left": 2,
+        "keys": [],
+        "secret": None,
+    }
     assert Redactor().document(document) == document
 
 
@@ -81,7 +88,15 @@ def test_fields_that_hold_secrets_are_emptied_at_any_depth_and_the_rest_is_json_
 
 
 def test_names_of_secrets() -> None:
-    for name in ("password", "AWARE_TOKEN", "client_secret", "s3-secret-key", "Authorization", "api_key", "private_key"):
+    for name in (
+        "password",
+        "AWARE_TOKEN",
+        "client_secret",
+        "s3-secret-key",
+        "Authorization",
+        "api_key",
+        "private_key",
+    ):
         assert is_secret_name(name), name
     for name in ("token_file", "token_ids", "min_length", "password_min_length", "tokens_count", "name", "keyboard"):
         assert not is_secret_name(name), name
