@@ -74,11 +74,13 @@ def endpoint(
     many: bool = False,
     lists: tuple[str, type] | None = None,
     free_query: bool = False,
+    streams: type | None = None,
 ) -> Callable[[Handler], Handler]:
     """Register a handler; who may use it says the table of permissions. ``also`` are statuses of further problems.
 
     ``many``: the answer is a list of documents of that type.
     ``lists``: the member of the answer that is a list, whose items ``?fields=`` may choose of, and their type.
+    ``streams``: what the same answer is made of as server-sent events, where a parameter asks for them.
     ``free_query``: the query is not made of parameters.
     """
     rule = rule_of(method, path)
@@ -91,6 +93,8 @@ def endpoint(
     dry = takes_dry_run(method, path, role)
     redirects = 300 <= status < 400
     told_so: dict[str, Any] = {"Location": {"schema": schema}} if redirects else {media: {"schema": schema}}
+    if streams:
+        told_so["text/event-stream"] = {"schema": reference(streams)}
     responses: dict[int | str, dict[str, Any]] = {status: {"headers" if redirects else "content": told_so}}
     if dry:
         told = reference(DryRunDocument)

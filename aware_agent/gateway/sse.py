@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from aware_agent.gateway.asgi import cut
-from aware_agent.gateway.documents import StreamEnd
+from aware_agent.gateway.documents import Document, StreamEnd
 from aware_agent.gateway.hub import End, Item, StreamLine
 from aware_agent.gateway.race import until_either
 
@@ -21,6 +21,14 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # a proxy in front must not hold events back
 ]
+
+
+class SentEvent(Document, frozen=True, kw_only=True):
+    """One message of a stream, as the standard of server-sent events has it. ``data`` is a document as JSON."""
+
+    id: str = ""  # where to resume
+    event: str = ""  # what ``data`` is
+    data: str = ""
 
 
 class EventStream(Response):

@@ -26,6 +26,7 @@ __all__ = ["EmbeddedEtcd", "EtcdBinary", "EtcdMember", "TlsFiles", "etcd_argv", 
 # (aware.cluster.local_ports), which cannot see what is only reserved here.
 _FIRST_PORT, _LAST_PORT = 10_000, 19_999
 _BLOCK = 40
+_FREEZE_S = 5.0
 
 
 class EtcdMember:
@@ -73,8 +74,11 @@ class EtcdMember:
             self._process = None
 
     def freeze(self) -> None:
-        """SIGSTOP: alive, but silent."""
+        """SIGSTOP: alive, but silent; returns when every thread stands still, which takes its time."""
         os.kill(self.pid, signal.SIGSTOP)
+        end = time.monotonic() + _FREEZE_S
+        while not _stands_still(self.pid) and time.monotonic() < end:
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         """SIGCONT."""
@@ -224,6 +228,11 @@ def free_ports(count: int) -> list[int]:
 def free_port() -> int:
     """One of :func:`free_ports`."""
     return _ports.take()
+
+
+def _stands_still(pid: int) -> bool:
+    states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state == "T" for state in states)
 
 
 def _bound(port: int) -> socket.socket | None:

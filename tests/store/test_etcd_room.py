@@ -156,7 +156,9 @@ async def test_living_data_above_the_quota_are_told_once_and_cured_when_somebody
         assert "raise council.quota_mib" in said[1]
         assert room.duty.full
         for number in range(20):
-            assert await client.delete(b"/fill/%d" % number), "deletions are taken also by a full one"
+            # Not how many were deleted: a call that is repeated on a busy machine finds its work done.
+            await client.delete(b"/fill/%d" % number)
+            assert await client.get(b"/fill/%d" % number) is None, "deletions are taken also by a full one"
         await room.until_told("etcd.cured")
         assert await client.put(b"/after", b"") > 0
         assert await client.get(b"/fill/25") is not None

@@ -9,22 +9,14 @@ from fastapi import APIRouter, Header, Query, Response, WebSocket
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.numbers import whole
 from aware_agent.gateway import hub, paging
-from aware_agent.gateway.documents import Document, EventDocument, EventsDocument
+from aware_agent.gateway.documents import EventDocument, EventsDocument
 from aware_agent.gateway.numbers import STRICT
 from aware_agent.gateway.routing import Here, Who, endpoint, listing
-from aware_agent.gateway.sse import EventStream
+from aware_agent.gateway.sse import EventStream, SentEvent
 from aware_agent.gateway.websocket import serve_events
 
 router = APIRouter(tags=["events"])
 MAX_LIMIT = 1000
-
-
-class SentEvent(Document, frozen=True, kw_only=True):
-    """One event of the stream, as the standard of server-sent events has it. ``data`` is an EventDocument as JSON."""
-
-    id: str = ""  # the revision
-    event: str = ""  # the type
-    data: str = ""
 
 
 Since = Annotated[int, STRICT, Query(ge=0, le=2**63 - 1, description="only events after this revision")]

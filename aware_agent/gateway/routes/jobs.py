@@ -16,7 +16,7 @@ from aware_agent.gateway.job_follow import follow_log
 from aware_agent.gateway.numbers import STRICT
 from aware_agent.gateway.paging import Paged, cut
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, read, revision_of, write
-from aware_agent.gateway.sse import EventStream
+from aware_agent.gateway.sse import EventStream, SentEvent
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen import overview
 from aware_agent.queen.commands import CancelJob, RetryJob, RunJob
@@ -192,7 +192,7 @@ async def read_job(gateway: Here, job_id: str) -> Response:
     return _one(gateway, job_id, 200)
 
 
-@endpoint(router, "GET", "/v1/jobs/{job_id}/log", answer=LogDocument)
+@endpoint(router, "GET", "/v1/jobs/{job_id}/log", answer=LogDocument, streams=SentEvent)
 async def read_log(
     gateway: Here,
     who: Who,

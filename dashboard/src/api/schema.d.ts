@@ -1760,7 +1760,7 @@ export interface components {
     Severity: 'error' | 'info' | 'notice' | 'warning';
     /**
      * SentEvent
-     * @description One event of the stream, as the standard of server-sent events has it. ``data`` is an EventDocument as JSON.
+     * @description One message of a stream, as the standard of server-sent events has it. ``data`` is a document as JSON.
      */
     SentEvent: {
       /** @default  */
@@ -5019,6 +5019,7 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['LogDocument'];
+          'text/event-stream': components['schemas']['SentEvent'];
         };
       };
     };
