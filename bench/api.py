@@ -10,7 +10,7 @@ import asyncio
 from typing import Any, NamedTuple
 
 from aware_agent.colony.spec import Spec
-from aware_agent.store.embedded import free_ports
+from aware_agent.ports import free_ports
 from bench.harness import Run
 from bench.lab import ADDRESS, Lab, LabError
 from bench.load import Load, load

@@ -14,9 +14,9 @@ from typing import Any
 
 from aware_agent.agent.member.etcd_access import etcd_credentials
 from aware_agent.agent.state import StateDir
+from aware_agent.ports import free_ports
 from aware_agent.security.founding_key import make_founding_key
 from aware_agent.store.client import EtcdClient
-from aware_agent.store.embedded import free_ports
 from bench.client import Answer, ColonyClient, Unreachable
 from bench.lab import Document, Lab, LabError
 

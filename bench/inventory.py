@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from aware_agent.colony.spec import Spec
-from aware_agent.store.embedded import free_port
+from aware_agent.ports import free_port
 from bench.cloud import cloud, move_in
 from bench.harness import Run, Unavailable
 from bench.lab import ROOT, Document, Lab, LabError

@@ -30,9 +30,10 @@ from aware_agent.agent.etcd_auth import enable_auth
 from aware_agent.agent.found import found
 from aware_agent.agent.material import Material, make_material
 from aware_agent.colony.spec import CasteSpec, Spec
+from aware_agent.ports import free_ports
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import Credentials
-from aware_agent.store.embedded import EmbeddedEtcd, free_ports
+from aware_agent.store.embedded import EmbeddedEtcd
 from aware_agent.store.etcd_binary import TlsFiles
 from aware_agent.store.keys import Keys
 from bench.agent import ROOT, Agent, to_toml

@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from aware_agent.store.embedded import free_ports
+from aware_agent.ports import free_ports
 
 SERVERS = ("account", "container", "object", "proxy")
 USER, SECRET = "test:tester", "testing-secret"

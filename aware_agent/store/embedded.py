@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,17 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from aware_agent.ports import free_ports
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import Credentials
 from aware_agent.store.errors import StoreError
 from aware_agent.store.etcd_binary import EtcdBinary, TlsFiles, etcd_argv, find_etcd
 
-__all__ = ["EmbeddedEtcd", "EtcdBinary", "EtcdMember", "TlsFiles", "etcd_argv", "find_etcd", "free_port", "free_ports"]
+__all__ = ["EmbeddedEtcd", "EtcdBinary", "EtcdMember", "TlsFiles", "etcd_argv", "find_etcd"]
 
-# Below the range from which the kernel takes ports for connections, and below that of a colony on one machine
-# (aware.cluster.local_ports), which cannot see what is only reserved here.
-_FIRST_PORT, _LAST_PORT = 10_000, 19_999
-_BLOCK = 40
 _FREEZE_S = 5.0
 
 
@@ -184,65 +179,9 @@ class EmbeddedEtcd:
         raise StoreError("no etcd member leads")
 
 
-class _Ports:
-    """Ports of 127.0.0.1 for the programs this process starts, none given twice.
-
-    To bind a port and close it again reserves nothing: of two test runs that choose at random, one takes the port the
-    other has written into a configuration but not bound yet. So a process owns whole blocks: it listens on the first
-    port of each for as long as it lives, which is how others see that the block is taken.
-    """
-
-    def __init__(self) -> None:
-        self._left: list[int] = []
-
-    def take(self) -> int:
-        """The next port nobody listens on. :raises StoreError: there is none."""
-        while True:
-            while self._left:
-                port = self._left.pop()
-                if (sock := _bound(port)) is not None:
-                    sock.close()
-                    return port
-            self._next_block()
-
-    def _next_block(self) -> None:
-        starts = list(range(_FIRST_PORT, _LAST_PORT - _BLOCK, _BLOCK))
-        random.shuffle(starts)
-        for start in starts:
-            if (guard := _bound(start)) is not None:
-                guard.listen()
-                guard.detach()  # stays open until the process ends
-                self._left = list(range(start + _BLOCK - 1, start, -1))
-                return
-        raise StoreError(f"no free port was found between {_FIRST_PORT} and {_LAST_PORT}")
-
-
-_ports = _Ports()
-
-
-def free_ports(count: int) -> list[int]:
-    """So many ports of 127.0.0.1 that nobody listens on; see :class:`_Ports`. :raises StoreError: there are none."""
-    return [_ports.take() for _ in range(count)]
-
-
-def free_port() -> int:
-    """One of :func:`free_ports`."""
-    return _ports.take()
-
-
 def _stands_still(pid: int) -> bool:
     states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
     return all(state == "T" for state in states)
-
-
-def _bound(port: int) -> socket.socket | None:
-    sock = socket.socket()
-    try:
-        sock.bind(("127.0.0.1", port))
-    except OSError:
-        sock.close()
-        return None
-    return sock
 
 
 def _last_line(log: Path) -> str:

@@ -23,7 +23,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aware_agent.store.embedded import EmbeddedEtcd, free_ports
+from aware_agent.ports import free_ports
+from aware_agent.store.embedded import EmbeddedEtcd
 from bench.harness import Unavailable
 from bench.peers.tools import program
 from bench.processes import Process, clean_environment

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from aware_agent.store.embedded import free_ports
+from aware_agent.ports import free_ports
 from bench.peers.tools import program
 from bench.processes import Process, clean_environment
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aware_agent.store.embedded import free_port
+from aware_agent.ports import free_port
 from bench.harness import Unavailable
 from bench.peers.tools import program
 from bench.processes import Process, clean_environment

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from aware_agent.store.embedded import free_port
+from aware_agent.ports import free_port
 
 from .real_gateway import THERE, takes
 

@@ -14,8 +14,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from aware_agent.ports import free_ports
 from aware_agent.security.founding_key import make_founding_key
-from aware_agent.store.embedded import free_ports
 
 LONG_S = 180.0
 

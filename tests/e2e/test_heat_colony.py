@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from aware_agent.ports import free_ports
 from aware_agent.security.founding_key import make_founding_key
-from aware_agent.store.embedded import free_ports
 from tests.heat_support import Guest, Signals, guest, wheel
 
 pytestmark = pytest.mark.e2e

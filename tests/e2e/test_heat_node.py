@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aware_agent.store.embedded import free_ports
+from aware_agent.ports import free_ports
 from bench.client import Answer
 from bench.lab import Lab
 from tests.heat_support import Guest, Signals, guest, wheel

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from aware_agent.store.embedded import free_port
+from aware_agent.ports import free_port
 from bench.lab import ROOT, Lab
 from bench.processes import Process, clean_environment
 

@@ -16,8 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from aware_agent.gateway.app import GatewayApp
+from aware_agent.ports import free_port
 from aware_agent.security.records import UserRecord
-from aware_agent.store.embedded import free_port
 from tests.gateway.memory import MemoryContext
 
 PASSWORD = "hush hush"

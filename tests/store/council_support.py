@@ -15,10 +15,11 @@ from aware_agent.colony.ids import ulid
 from aware_agent.colony.node import Status
 from aware_agent.colony.seats import Candidate, CouncilRecord, SeatMove, SeatRecord, Step
 from aware_agent.colony.spec import CouncilSpec
+from aware_agent.ports import free_ports
 from aware_agent.queen.council_keeper import CouncilKeeper
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import Credentials
-from aware_agent.store.embedded import find_etcd, free_ports
+from aware_agent.store.embedded import find_etcd
 from aware_agent.store.errors import StoreError
 from aware_agent.store.keys import prefix_end
 from aware_agent.store.members import Members

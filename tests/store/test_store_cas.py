@@ -18,12 +18,12 @@ from aware_agent.agent.member.etcd_unit import EtcdUnit
 from aware_agent.agent.state import Membership, NodeState, StateDir
 from aware_agent.colony.node import EtcdReport, Report
 from aware_agent.colony.seats import CouncilRecord, Seat
+from aware_agent.ports import free_ports
 from aware_agent.security import pki
 from aware_agent.security.keyring import fingerprint
 from aware_agent.security.records import CouncilAccess
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import Credentials
-from aware_agent.store.embedded import free_ports
 from aware_agent.store.errors import StoreError
 from aware_agent.store.members import Members, client_address
 

@@ -9,10 +9,11 @@ import pytest
 from store_support import WAIT_S, Proxy, until
 
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.ports import free_port, free_ports
 from aware_agent.store import ops
 from aware_agent.store import watch as watching
 from aware_agent.store.client import EtcdClient
-from aware_agent.store.embedded import EmbeddedEtcd, free_port, free_ports
+from aware_agent.store.embedded import EmbeddedEtcd
 from aware_agent.store.errors import Compacted, LeaseGone, StoreError, StoreUnreachable
 from aware_agent.store.model import DeleteResult, PutResult, RangeResult
 from aware_agent.store.watch import watch

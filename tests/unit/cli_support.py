@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from aware_agent.ports import free_port
 from aware_agent.security import pki
-from aware_agent.store.embedded import free_port
 
 COLONY = "demo"
 

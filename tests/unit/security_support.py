@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aware_agent.ports import free_port
 from aware_agent.security import pki
 from aware_agent.security.token import RANDOM_BYTES, JoinToken, make_token
-from aware_agent.store.embedded import free_port
 
 NOW = 1_800_000_000.0
 COLONY = "demo"

@@ -19,9 +19,9 @@ from aware_agent.agent.state import NodeState, StateDir
 from aware_agent.cli.backup_restore import Restored, restore
 from aware_agent.cli.council import app
 from aware_agent.colony.errors import NotFound
+from aware_agent.ports import free_ports
 from aware_agent.security.files import StateUnusable
 from aware_agent.store.client import EtcdClient
-from aware_agent.store.embedded import free_ports
 from aware_agent.store.errors import StoreError
 
 pytestmark = pytest.mark.etcd

@@ -25,8 +25,8 @@ from aware_agent.discovery.errors import ClockSkew, NoColonyFound
 from aware_agent.discovery.reach import reachable, seed_url
 from aware_agent.discovery.seek import find_colony, search
 from aware_agent.discovery.udp import BroadcastSocket
+from aware_agent.ports import free_port
 from aware_agent.security.token import beacon_key
-from aware_agent.store.embedded import free_port
 
 
 @pytest.fixture

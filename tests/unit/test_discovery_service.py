@@ -20,7 +20,7 @@ from aware_agent.discovery.interfaces import LOOPBACK_BROADCAST
 from aware_agent.discovery.pace import Pace
 from aware_agent.discovery.peers import Peer
 from aware_agent.discovery.service import AnnounceKeys, NodeAnnouncement
-from aware_agent.store.embedded import free_port
+from aware_agent.ports import free_port
 
 SOURCE = ("127.0.0.1", 9)
 

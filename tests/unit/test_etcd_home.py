@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from aware_agent.agent.member import etcd_home
 from aware_agent.agent.member.etcd_child import ChildEtcd, cause
 from aware_agent.agent.member.etcd_home import EtcdHome, EtcdPair, EtcdPlan, PortTaken, check_startable
+from aware_agent.ports import free_ports
 from aware_agent.security.files import DiskFull
-from aware_agent.store.embedded import free_ports
 from aware_agent.store.errors import UnsupportedEtcd
 from aware_agent.store.etcd_binary import EtcdBinary
 

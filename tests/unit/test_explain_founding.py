@@ -34,9 +34,9 @@ from aware_agent.colony.founders import (
 )
 from aware_agent.colony.founding import decide
 from aware_agent.colony.transcript import recorded
+from aware_agent.ports import free_port
 from aware_agent.security.founding_key import make_founding_key
 from aware_agent.simulator.replay import difference
-from aware_agent.store.embedded import free_port
 from tests.memory_colony import node_id
 
 ABC = ("a", "b", "c")

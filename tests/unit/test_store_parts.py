@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.ports import free_ports
 from aware_agent.store import subscription as subscribing
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import parse_endpoint
-from aware_agent.store.embedded import free_ports
 from aware_agent.store.errors import StoreError
 from aware_agent.store.etcd_binary import TlsFiles, etcd_argv, find_etcd
 from aware_agent.store.keys import Keys, prefix_end
@@ -157,7 +157,7 @@ def test_tls_is_demanded_of_clients_and_peers() -> None:
 
 
 def test_two_processes_are_never_given_the_same_port() -> None:
-    script = "from aware_agent.store.embedded import free_ports; print(*free_ports(100), flush=True); input()"
+    script = "from aware_agent.ports import free_ports; print(*free_ports(100), flush=True); input()"
     others = [
         subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
