@@ -69,3 +69,21 @@ def make_wrong_pair(path: Path, authority: Authority, wrong: str) -> None:
     encoding = serialization.Encoding.PEM
     secret = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path.write_bytes(secret + pem(certificate) + (pem(ca) if wrong == "chain of another CA" else b""))
+
+
+def server_pair(folder: Path, name: str) -> tuple[Path, Path, Path]:
+    """Files of a CA of one's own, and of a server's certificate and key for ``name`` that it signed."""
+    ca_key, ca = make_authority("a private CA")
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(ca.subject).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - _DAY).not_valid_after(now + _DAY)
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    encoding = serialization.Encoding.PEM
+    files = folder / "private-ca.pem", folder / "receiver.pem", folder / "receiver.key"
+    files[0].write_bytes(pem(ca))
+    files[1].write_bytes(pem(builder.sign(ca_key, hashes.SHA256())))
+    files[2].write_bytes(key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return files

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TypeVar
 
+from aware_agent.colony.backup import BackupLog, open_breaker
+from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.council_document import CouncilDocument
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.election import Handover, QueenRecord
@@ -63,6 +65,7 @@ class ColonyReader:
             "revoked/",
             "sessions/",
             "service-accounts/",
+            "webhook",  # webhooks/, webhook-states/, webhook-dead/
         )
         self._quiet = tuple(keys.key(part) for part in quiet)
 
@@ -104,6 +107,7 @@ class ColonyReader:
             presence=self.presence(),
             castes=self.one("castes", dict[str, list[str]]) or {},
             unreadable=self.unreadable_nodes(),
+            breakers=self._breakers(),
             seats=self._seats(),
         )
 
@@ -111,6 +115,12 @@ class ColonyReader:
         """Nodes with a seat; None where agents run no etcd, so that nobody has one."""
         council = self.one("council", CouncilRecord)
         return frozenset(seat.node for seat in council.seats if seat.node) or None if council else None
+
+    def _breakers(self) -> tuple[OpenBreaker, ...]:
+        spec = self.one("spec", Spec)
+        backups = open_breaker(self.one("backups", BackupLog) or BackupLog(), spec.policies.backup if spec else None)
+        found = self.one("breakers", list[OpenBreaker]) or []
+        return (*found, *([backups] if backups else ()))
 
     def queen_record(self) -> QueenRecord | None:
         """Who holds the queen key."""
@@ -124,6 +134,15 @@ class ColonyReader:
     def presence(self) -> dict[str, Report]:
         """Reports of all nodes whose presence lease lives."""
         return self.many("presence/", Report)
+
+    def castes_of(self, subject: str) -> tuple[str, ...]:
+        """Castes that the node with this id or name is of now, and the caste of this name."""
+        data = self.data()
+        castes = {subject} if subject in data.castes else set()
+        for node, entry in data.entries.items():
+            if subject in (node, entry.record.name):
+                castes |= {caste for caste, nodes in data.castes.items() if node in nodes}
+        return tuple(sorted(castes))
 
     def line(self) -> tuple[str, ...]:
         """Who would reign after the queen, best first."""

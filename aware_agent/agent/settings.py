@@ -26,6 +26,7 @@ from aware_agent.colony.node import Labels, LogLevel
 from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.quota import WriteKind
 from aware_agent.colony.rates import Rate
+from aware_agent.colony.reach import Reach
 from aware_agent.colony.timing import Timing
 from aware_agent.security.regular import read_regular
 
@@ -163,6 +164,17 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     memory_mib: int = 2048  # of each process
 
 
+class OutgoingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a queen on this node may call beyond the public Internet: for webhooks."""
+
+    allow_networks: tuple[str, ...] = ()  # 10.0.0.0/8, or a single address
+    http_to_loopback: bool = False  # http://, and this host itself
+
+    def reach(self) -> Reach:
+        """The same, for who judges addresses."""
+        return Reach(networks=self.allow_networks, http_to_loopback=self.http_to_loopback)
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
@@ -187,6 +199,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     backup: BackupSettings = BackupSettings()
     passwords: PasswordSettings = PasswordSettings()
     jobs: JobSettings = JobSettings()
+    outgoing: OutgoingSettings = OutgoingSettings()
 
     @property
     def runs_etcd(self) -> bool:

@@ -57,6 +57,13 @@ def check_settings(settings: Settings) -> None:
             f"{_shown(proxy)} is no address or network",
             "10.0.0.7 or 10.0.0.0/24",
         )
+    for network in settings.outgoing.allow_networks:
+        _require(
+            _is_network(network),
+            "outgoing.allow_networks",
+            f"{_shown(network)} is no address or network",
+            "10.0.0.7 or 10.0.0.0/24",
+        )
     for name in settings.discovery.interfaces:
         _require(
             _INTERFACE.fullmatch(name) is not None and name not in (".", ".."),

@@ -36,6 +36,7 @@ from aware_agent.cli import (
     status,
     tokens,
     users,
+    webhooks,
 )
 from aware_agent.colony.decoding import plain_reason
 from aware_agent.program import report_error
@@ -122,6 +123,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(rotation.app, name="rotation")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(jobs.app, name="job")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(backup.app, name="backup")
 app.add_typer(users.app, name="users")
 app.add_typer(identity_providers.app, name="identity-providers")

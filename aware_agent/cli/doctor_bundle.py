@@ -194,7 +194,7 @@ def _colony(context: Context) -> Parts:
             ("council", lambda: client.get("/v1/council/members").data),
             ("spec", lambda: client.get("/v1/spec").data),
             ("rotation", lambda: client.get("/v1/rotation").data),
-            ("events", lambda: [_without_values(event) for event in history(client, 0, None)[1][-MOST_EVENTS:]]),
+            ("events", lambda: [_without_values(event) for event in history(client, 0, {})[1][-MOST_EVENTS:]]),
         ):
             yield f"colony/{name}.json", _or_trouble(read)
         yield from _members(client, context, found)

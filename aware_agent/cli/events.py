@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aware_agent.cli.options import WHOLE_NUMBER, ContextOption, JsonOption, gateway, integer
+from aware_agent.cli.options import (
+    WHOLE_NUMBER,
+    ActorOption,
+    CasteOption,
+    ContextOption,
+    JsonOption,
+    SeverityOption,
+    SubjectOption,
+    TypeOption,
+    gateway,
+    integer,
+)
 from aware_agent.cli.output import STYLES, clean, console, print_json, print_line, warn
 
 if TYPE_CHECKING:
     from aware_agent.cli.client import Gateway
 
 PAGE = 1000
+Wanted = Mapping[str, Any]  # query parameters of a filter; None and empty ones are left out
 FOLLOW_DEADLINE_S = 60.0
 TYPE_WIDTH = 24  # no type of ours is longer: the messages stand in one column
 _AGAIN_S = 0.1  # between the end of one stream and the next
@@ -26,10 +38,11 @@ def events(
     since: Annotated[
         int | None, typer.Option(parser=integer(0), metavar="REVISION", help="Only events after this one.")
     ] = None,
-    event_type: Annotated[
-        str | None,
-        typer.Option("--type", metavar="PREFIX", help="Only events whose type starts so: node, queen.elected."),
-    ] = None,
+    event_type: TypeOption = None,
+    severity: SeverityOption = None,
+    subject: SubjectOption = None,
+    caste: CasteOption = None,
+    actor: ActorOption = None,
     last: Annotated[
         int,
         typer.Option("--last", "-n", parser=integer(0), metavar=WHOLE_NUMBER, help="Without --since: show this many."),
@@ -41,8 +54,9 @@ def events(
     as_json: JsonOption = False,
 ) -> None:
     """List events; with --follow, stay and show new ones over any change of queen."""
+    wanted = {"type": event_type, "severity": severity, "subject": subject, "caste": caste, "actor": actor}
     with gateway(context) as client:
-        revision, found = history(client, since or 0, event_type)
+        revision, found = history(client, since or 0, wanted)
         if since is None:
             found = found[len(found) - last :] if last else []
         if not follow:
@@ -50,16 +64,16 @@ def events(
             return
         client.deadline_s = FOLLOW_DEADLINE_S
         try:
-            _stream(client=client, found=found, revision=revision, event_type=event_type, count=count, as_json=as_json)
+            _stream(client=client, found=found, revision=revision, wanted=wanted, count=count, as_json=as_json)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 
 
-def history(client: Gateway, since: int, event_type: str | None) -> tuple[int, list[dict[str, Any]]]:
+def history(client: Gateway, since: int, wanted: Wanted) -> tuple[int, list[dict[str, Any]]]:
     """Events after ``since`` (0: all that are kept), and the revision up to which they are complete."""
     found: list[dict[str, Any]] = []
     while True:
-        data = client.get("/v1/events", since=since, limit=PAGE, type=event_type).data
+        data = client.get("/v1/events", since=since, limit=PAGE, **wanted).data
         found += data["events"]
         reached = int(data["revision"])
         if not data["more"] or reached <= since:
@@ -67,17 +81,24 @@ def history(client: Gateway, since: int, event_type: str | None) -> tuple[int, l
         since = reached
 
 
-def follow_events(client: Gateway, since: int, event_type: str | None) -> Iterator[dict[str, Any]]:
+def follow_events(client: Gateway, since: int, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Events after ``since`` as they happen; resumes by revision wherever the queen is. Never ends by itself."""
     import httpx
 
     after = since  # what to ask for; one less than ``since`` once an event was seen there
     seen: set[str] = set()  # ids of the events given at revision ``since``
+
+    def reached(revision: int) -> None:
+        """All that is wanted up to there was sent, and nothing was: it need not be read again."""
+        nonlocal since, after, seen
+        if revision >= since:
+            since, after, seen = revision, revision, set()
+
     while True:
         try:
-            params = {"since": after, "type": event_type}
+            params = {"since": after, **wanted}
             with client.stream("/v1/events/stream", params, {"Accept": "text/event-stream"}) as response:
-                for event in server_sent(response.iter_lines()):
+                for event in server_sent(response.iter_lines(), reached):
                     revision, name = int(event["revision"]), str(event.get("id", ""))
                     if name in seen:
                         continue
@@ -91,9 +112,11 @@ def follow_events(client: Gateway, since: int, event_type: str | None) -> Iterat
         time.sleep(_AGAIN_S)
 
 
-def server_sent(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Decode the data of a stream of server-sent events; an event that was cut off is not given."""
+def server_sent(lines: Iterable[str], reached: Callable[[int], None] = lambda _: None) -> Iterator[dict[str, Any]]:
+    """Decode the data of a stream of server-sent events; an event that was cut off is not given.
 
+    ``reached`` is told of ids that come without data: signs of life.
+    """
     from aware_agent.colony.decoding import json_to_show
 
     data: list[str] = []
@@ -112,7 +135,9 @@ def server_sent(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
             if isinstance(event, dict) and "type" in event:
                 event.setdefault("revision", int(revision or 0))
                 yield event
-        data = []
+        elif revision.isdecimal():
+            reached(int(revision))
+        data, revision = [], ""
 
 
 def _stream(
@@ -120,12 +145,12 @@ def _stream(
     client: Gateway,
     found: list[dict[str, Any]],
     revision: int,
-    event_type: str | None,
+    wanted: Wanted,
     count: int | None,
     as_json: bool,
 ) -> None:
     shown = 0
-    for source in (iter(found), follow_events(client, revision, event_type)):
+    for source in (iter(found), follow_events(client, revision, wanted)):
         for event in source:
             if as_json:
                 print_line(event)

@@ -22,6 +22,21 @@ ContextOption = Annotated[
         show_default=False,
     ),
 ]
+# Filters of events. * in a pattern stands for any text.
+TypeOption = Annotated[
+    list[str] | None,
+    typer.Option("--type", metavar="PATTERN", help="Only of this type: node.*, queen.elected. May be repeated."),
+]
+SeverityOption = Annotated[
+    str | None, typer.Option(metavar="SEVERITY", help="Only this and what is worse: info, notice, warning, error.")
+]
+SubjectOption = Annotated[
+    list[str] | None, typer.Option(metavar="PATTERN", help="Only what happened to this. May be repeated.")
+]
+CasteOption = Annotated[
+    list[str] | None, typer.Option(metavar="PATTERN", help="Only of nodes of this caste. May be repeated.")
+]
+ActorOption = Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Only what they did. May be repeated.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 WHOLE_NUMBER, NUMBER = "INTEGER", "NUMBER"  # their metavars

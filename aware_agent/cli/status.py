@@ -45,6 +45,10 @@ def _summary(cluster: dict[str, Any]) -> list[tuple[str, str]]:
         ("queen", reign),
         ("heir", heir["name"] if heir else "none"),
         ("revision", str(cluster["revision"])),
+        *(
+            ("left alone", f"{one['name']} for {ago(one['since'])}: {one['reason']}")
+            for one in cluster.get("breakers", ())
+        ),
     ]
 
 

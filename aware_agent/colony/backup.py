@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.names import PATTERNS, Kind
 from aware_agent.colony.retention import Dated, Keep, check_keep
@@ -120,6 +121,13 @@ def due_at(log: BackupLog, policy: BackupPolicy) -> float:
         return planned
     pause = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(10, log.failures - 1))
     return max(planned, log.failed_at + pause)
+
+
+def open_breaker(log: BackupLog, policy: BackupPolicy | None) -> OpenBreaker | None:
+    """The target's circuit breaker while it is open. The pauses of :func:`due_at` are its own; one try ends each."""
+    if policy is None or not log.failures:
+        return None
+    return OpenBreaker(name=f"backup/{policy.target}", since=log.failed_at, reason=log.failure)
 
 
 def slot(log: BackupLog, policy: BackupPolicy, now: float) -> float:

@@ -35,7 +35,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ``intrusion.noticed``, ``node.renewed``, ``rotation.distributing``, ``rotation.released``, ``rotation.switched``,
     ``rotation.returning``, ``rotation.finishing``, ``rotation.settled``,
     ``backup.requested``, ``backup.done``, ``backup.failed``, ``colony.restored``,
-    ``etcd.cured``, ``etcd.maintained``.
+    ``etcd.cured``, ``etcd.maintained``,
+    ``webhook.created``, ``webhook.changed``, ``webhook.removed``, ``webhook.paused``, ``webhook.resumed``,
+    ``webhook.failing``, ``webhook.missed``, and in test calls only ``webhook.test``.
 
     What is wanted can be had at any revision out of these payloads, oldest first: ``changes`` of ``colony.founded``
     and ``spec.changed`` (:class:`colony.difference.Difference`, of the spec), ``changes`` of ``config.changed`` (of the

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.node import Capabilities, Labels, Record, Report, Status, effective_labels, process_id
 from aware_agent.colony.spec import Spec
@@ -40,6 +41,7 @@ class ColonyData(msgspec.Struct, frozen=True):
     presence: Mapping[str, Report]
     castes: Mapping[str, Sequence[str]]
     unreadable: tuple[str, ...] = ()  # ids of nodes whose records nobody can decode
+    breakers: tuple[OpenBreaker, ...] = ()  # of what is outside of the colony, and fails
     seats: frozenset[str] | None = None  # ids of nodes that run etcd; None where it is its operators' own
 
 
@@ -107,6 +109,7 @@ class ColonyView(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["healthy", "degraded", "forming"]
     reason: str
     unreadable: tuple[str, ...] = ()  # ids of nodes whose records nobody can decode
+    breakers: tuple[OpenBreaker, ...] = ()  # they say nothing of the colony's own health: status is of that
 
     def find(self, id_or_name: str) -> NodeView | None:
         """The node of that id or name."""
@@ -148,6 +151,7 @@ def build_view(data: ColonyData) -> ColonyView:
         status=status,
         reason=reason,
         unreadable=data.unreadable,
+        breakers=data.breakers,
     )
 
 

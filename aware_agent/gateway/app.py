@@ -56,6 +56,7 @@ from aware_agent.gateway.routes import (
     spec,
     tokens,
     users,
+    webhooks,
 )
 from aware_agent.gateway.routing import answer, check_routes
 from aware_agent.gateway.state import Gateway
@@ -65,8 +66,8 @@ UNTIMED = frozenset({"/v1/events/stream", "/v1/jobs/{job_id}/log"})  # they last
 
 ROUTERS = (
     cluster, castes, council, election, spec, nodes, config, commands, queen, events, inventory, auth, federated, users,
-    identity_providers, service_accounts, sessions, tokens, join, renew, rotation, hooks, jobs, backups, check,
-    monitoring, health, dashboard,
+    identity_providers, service_accounts, sessions, tokens, join, renew, rotation, hooks, jobs, webhooks, backups,
+    check, monitoring, health, dashboard,
 )  # fmt: skip
 
 

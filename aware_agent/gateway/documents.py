@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from aware_agent.channel.frames import NodeOrder
+from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.difference import Difference
 from aware_agent.colony.event import Event
 from aware_agent.colony.node import Config
@@ -95,7 +96,7 @@ class CasteDocument(Document, frozen=True, kw_only=True):
 
 
 class ClusterDocument(Document, frozen=True, kw_only=True):
-    """The colony at a glance."""
+    """The colony at a glance. ``breakers`` are those that are open: who is left alone outside, and why."""
 
     colony: str
     revision: int
@@ -106,6 +107,7 @@ class ClusterDocument(Document, frozen=True, kw_only=True):
     heir: NodeName | None
     size: Size
     castes: list[CasteDocument]
+    breakers: tuple[OpenBreaker, ...]
     version: str
 
 
@@ -238,6 +240,13 @@ class StreamEnd(Document, frozen=True, kw_only=True):
 
     reason: str
     resume: int
+
+
+class StreamAlive(Document, frozen=True, kw_only=True):
+    """A sign of life on a WebSocket: what the filter wants up to ``revision`` was sent."""
+
+    type: str = "aware.alive"
+    revision: int
 
 
 class Login(Body, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ PATHS: dict[str, str] = {
     "token_id": "0f1e2d3c4b5a6978",
     "session_id": "0" * 32,
     "job_id": _NODE,
+    "webhook_id": _NODE,
+    "event_id": _NODE,
     "key": "p" * 43,
     "run": "c" * 32,
     "cluster": "demo",
@@ -48,6 +50,9 @@ BODIES: dict[str, Any] = {
     "SignBody": {"operation": "scale", "ttl_s": 3600, "delta": 1, "caste": "web", "max_size": 9},
     "JobBody": {"operation": "restart-web", "parameters": {"graceful": True}, "hosts": ["demo-2"]},
     "HookCall": {"operation": "scale", "delta": 1, "reference": "stack-7"},
+    "WebhookBody": {"url": "https://hooks.example/aware", "filter": {"type": ["node.*"], "severity": "warning"}},
+    "WebhookPatch": {"paused": True},
+    "SecretBody": {"keep_old_s": 86400.0},
     "CheckBody": {"run": "c" * 32},
     "CheckPut": {"value": 1},
     "JoinRequest": {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import msgspec
 
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.event import Event
+from aware_agent.colony.event_filter import EventFilter, matches
 from aware_agent.gateway.context import EventBatch, GatewayContext
 from aware_agent.gateway.documents import EventDocument
 from aware_agent.gateway.errors import Busy, HistoryTrimmed, RevisionAhead, TooManyStreams
@@ -31,11 +32,23 @@ _REWOUND = "etcd was restored from a backup: read the state anew"
 
 
 class StreamLine(msgspec.Struct, frozen=True):
-    """One event, encoded."""
+    """One message, encoded; ``revision`` is what to resume after."""
 
     revision: int
     type: str
     data: bytes
+
+
+class EventLine(StreamLine, frozen=True):
+    """An event, encoded once for all streams, and as filters look at it."""
+
+    event: Event
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """A sign of life. What the filter wants of all revisions up to this one was sent: resume after it."""
+
+    revision: int
 
 
 class End(msgspec.Struct, frozen=True):
@@ -46,8 +59,8 @@ class End(msgspec.Struct, frozen=True):
     resume: int
 
 
-Item = list[StreamLine] | End | None
-"""What a stream yields: the events of some revisions, its end, or None as a sign of life."""
+Item = Sequence[StreamLine] | End | Alive
+"""What a stream yields: the events of some revisions, its end, or a sign of life."""
 
 
 class Subscriber:
@@ -55,11 +68,11 @@ class Subscriber:
 
     def __init__(self, *, events: bool = True) -> None:
         self.events = events  # whether it takes any; else only its place is counted, and its end is told
-        self.queue: deque[StreamLine] = deque()
+        self.queue: deque[EventLine] = deque()
         self.end: tuple[int, str] | None = None
         self.changed = asyncio.Event()
 
-    def put(self, lines: list[StreamLine]) -> None:
+    def put(self, lines: list[EventLine]) -> None:
         """Let it have these, unless it is too slow for them."""
         if self.end is None and len(self.queue) + len(lines) > MAX_QUEUED:
             self.stop(TOO_SLOW, "too slow: events came faster than you took them")
@@ -73,7 +86,7 @@ class Subscriber:
             self.end = (code, reason)
         self.changed.set()
 
-    async def take(self, seconds: float) -> list[StreamLine]:
+    async def take(self, seconds: float) -> list[EventLine]:
         """What is queued; empty after ``seconds`` without anything, or at the end."""
         try:
             async with asyncio.timeout(seconds):
@@ -130,30 +143,46 @@ class EventHub:
             raise TooManyStreams(self._most_each)
 
     async def follow(
-        self, since: int | None, prefix: str, allowed: Callable[[], bool], user: str
+        self, since: int | None, wanted: EventFilter, allowed: Callable[[], bool], user: str
     ) -> AsyncGenerator[Item, None]:
-        """Events after ``since`` (None: from now) whose type starts with ``prefix``, until the stream ends.
+        """Events after ``since`` (None: from now) that ``wanted`` lets pass, until the stream ends.
 
-        ``allowed`` is asked at every sign of life; when it says no the stream ends.
+        ``allowed`` is asked at every sign of life; when it says no the stream ends. However much goes by that is not
+        wanted, there is a sign of life every ``heartbeat_s``, and it says up to where nothing is left to send.
         """
         last = self._context.projection.revision if since is None else since
         with self.place(user) as subscriber:
             while (lines := self._page(last)) and subscriber.end is None:
                 last = lines[-1].revision
-                yield _only(lines, prefix)
+                yield self._only(lines, wanted) or Alive(last)
                 if last < self._context.oldest_event_revision - 1:
                     yield End(TRIMMED, "history was trimmed while you read it", last)
                     return
+            clock = asyncio.get_running_loop().time
+            due = clock() + self.heartbeat_s
             while subscriber.end is None:
-                lines = [line for line in await subscriber.take(self.heartbeat_s) if line.revision > last]
+                lines = [line for line in await subscriber.take(due - clock()) if line.revision > last]
                 last = lines[-1].revision if lines else last
-                yield _only(lines, prefix) or None
-                if not lines and not allowed():
-                    subscriber.stop(TOKEN_ENDED, "your token does not hold any more")
-                if not lines and not await self._context.has_been(last):
-                    subscriber.stop(TRIMMED, _REWOUND)
+                if passed := self._only(lines, wanted):
+                    yield passed
+                if clock() >= due:
+                    due = clock() + self.heartbeat_s
+                    yield Alive(last)
+                    await self._judge(subscriber, last, allowed)
             code, reason = subscriber.end
             yield End(code, reason, last)
+
+    async def _judge(self, subscriber: Subscriber, last: int, allowed: Callable[[], bool]) -> None:
+        """End a stream that may not, or cannot, go on."""
+        if not allowed():
+            subscriber.stop(TOKEN_ENDED, "your token does not hold any more")
+        if not await self._context.has_been(last):
+            subscriber.stop(TRIMMED, _REWOUND)
+
+    def _only(self, lines: list[EventLine], wanted: EventFilter) -> list[EventLine]:
+        if wanted.everything:
+            return lines
+        return [line for line in lines if matches(wanted, line.event, self._context.reader.castes_of)]
 
     async def close(self, reason: str) -> None:
         """End all streams and wait a moment until they have told their clients."""
@@ -202,7 +231,7 @@ class EventHub:
             else:
                 subscriber.put(lines)
 
-    def _page(self, since: int) -> list[StreamLine]:
+    def _page(self, since: int) -> list[EventLine]:
         return [_line(revision, event) for revision, event in page(self._context, since, PAGE)[0]]
 
 
@@ -228,9 +257,5 @@ def document(revision: int, event: Event) -> EventDocument:
     return EventDocument(revision=revision, **msgspec.structs.asdict(event))
 
 
-def _line(revision: int, event: Event) -> StreamLine:
-    return StreamLine(revision, event.type, msgspec.json.encode(document(revision, event)))
-
-
-def _only(lines: list[StreamLine], prefix: str) -> list[StreamLine]:
-    return [line for line in lines if line.type.startswith(prefix)]
+def _line(revision: int, event: Event) -> EventLine:
+    return EventLine(revision, event.type, msgspec.json.encode(document(revision, event)), event)

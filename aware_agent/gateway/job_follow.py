@@ -10,7 +10,7 @@ import msgspec
 
 from aware_agent.colony.errors import NotFound
 from aware_agent.colony.jobs import Job
-from aware_agent.gateway.hub import TOKEN_ENDED, TRIMMED, End, Item, StreamLine
+from aware_agent.gateway.hub import TOKEN_ENDED, TRIMMED, Alive, End, Item, StreamLine
 from aware_agent.gateway.state import Gateway
 from aware_agent.queen import overview
 from aware_agent.security.jwt import Principal
@@ -69,7 +69,7 @@ async def follow_log(
                     yield End(DONE, f"the job is {job.state}", start)
                     return
                 elif not await _wait(place.changed, gateway.hub.heartbeat_s):
-                    yield None
+                    yield Alive(start)
                     if not gateway.authority.holds(who):
                         place.stop(TOKEN_ENDED, "your token does not hold any more")
             code, reason = place.end

@@ -22,7 +22,7 @@ and her address in `Location` and `X-Aware-Queen`, so any node is a way in. `X-A
 * Writes take `Idempotency-Key` (1 to 128 printable characters): repeated with it, a write changes nothing a second time
   and its answer says `Idempotency-Replayed: true`, also when another queen reigns by then. Kept for a day, and for the
   last 256 keys of a user. Logins, joins, renewals and signed URLs prove themselves and do not read it.
-* `/v1/events/ws` is the WebSocket twin of `/v1/events/stream`: one EventDocument a message, `?since=` and `?type=`
+* `/v1/events/ws` is the WebSocket twin of `/v1/events/stream`: one EventDocument a message, `?since=` and the filters
   as there, the token by `Authorization`, by `?ticket=` (POST /v1/auth/ticket) or as first message
   `{"token": "..."}`. Close codes: 1012 the gateway stops, 4401 the token does not hold, 4410 history was trimmed, 4429
   too slow; the reason names the revision to resume after. A worker closes with 1008 and `queen <url>`.

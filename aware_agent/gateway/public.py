@@ -18,12 +18,14 @@ from aware_agent.colony.council_document import COUNCIL_PATH, CouncilDocument
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.jobs import JobState
 from aware_agent.colony.node import Status
+from aware_agent.colony.webhook import WebhookRecord, WebhookState
 from aware_agent.gateway.asgi import Headers, Scope, Send, answer
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.scrapers import METRICS
 from aware_agent.gateway.worker import JSON, Whole
 from aware_agent.queen import overview
-from aware_agent.telemetry import Family, counter, gauge
+from aware_agent.queen.webhooks import records
+from aware_agent.telemetry import Family, Kind, counter, gauge
 
 if TYPE_CHECKING:
     from aware_agent.gateway.state import Gateway
@@ -220,3 +222,40 @@ def backup_families(context: GatewayContext) -> Iterator[Family]:
     yield gauge(size, "Size of the last backup.", last.bytes if last else 0)
     yield gauge("aware_backup_interval_seconds", "How often the spec wants a backup.", parse_every(policy.every))
     yield counter("aware_backup_failures_total", "Attempts that failed, whoever reigned.", log.failed)
+
+
+def webhook_families(context: GatewayContext) -> Iterator[Family]:
+    """Metrics of webhooks, as their state was written last; labelled by id, for a URL may be a secret."""
+    reader = context.reader
+    found = [(record, records.state(reader, record)) for record in records.webhooks(reader)]
+    if not found:
+        return
+
+    def each(name: str, kind: Kind, told: str, value: Callable[[WebhookRecord, WebhookState], float]) -> Family:
+        return Family(name, kind, told, [({"webhook": r.id}, float(value(r, s))) for r, s in found])
+
+    yield each("aware_webhook_delivered_total", "counter", "Events delivered.", lambda _, s: s.delivered)
+    yield each("aware_webhook_failures_total", "counter", "Calls that failed.", lambda _, s: s.failed)
+    yield each("aware_webhook_given_up_total", "counter", "Events that became dead letters.", lambda _, s: s.dead)
+    waiting = "Dead letters that wait for somebody."
+    yield each("aware_webhook_dead_letters", "gauge", waiting, lambda r, _: len(records.dead_letters(reader, r.id)))
+    yield each("aware_webhook_paused", "gauge", "1 while it is paused.", lambda r, _: bool(r.paused))
+    since = "Since when nothing is delivered, 0: it works."
+    yield each("aware_webhook_failing_since_timestamp_seconds", "gauge", since, lambda _, s: s.failing_since)
+
+
+def breaker_families(context: GatewayContext) -> Iterator[Family]:
+    """The circuit breakers of a colony: of each webhook, and of the target of backups."""
+    view, reader = context.view(), context.reader
+    names = [f"webhook/{record.id}" for record in records.webhooks(reader)]
+    if view.spec and view.spec.policies.backup:
+        names.append(f"backup/{view.spec.policies.backup.target}")
+    opened = {breaker.name for breaker in view.breakers}
+    samples = [
+        ({"breaker": name, "state": state}, float((name in opened) == (state == "open")))
+        for name in names
+        for state in ("closed", "open")
+    ]
+    if samples:
+        told = "1 for the state a circuit breaker is in; the one call that ends a pause counts as open."
+        yield Family("aware_breaker_state", "gauge", told, samples)

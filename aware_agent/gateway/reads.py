@@ -227,6 +227,7 @@ def cluster(view: ColonyView, store: StoreState) -> ClusterDocument:
             )
             for caste in view.castes
         ],
+        breakers=view.breakers,
         version=__version__,
     )
 

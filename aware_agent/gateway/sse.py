@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from aware_agent.gateway.asgi import cut
 from aware_agent.gateway.documents import Document, StreamEnd
-from aware_agent.gateway.hub import End, Item, StreamLine
+from aware_agent.gateway.hub import Alive, End, Item, StreamLine
 from aware_agent.gateway.race import until_either
 
 SEND_TIMEOUT_S = 20.0
@@ -68,15 +68,15 @@ async def _gone(receive: Receive) -> None:
 
 def encode(item: Item) -> bytes:
     """The lines of one item."""
-    if item is None:
-        return b": alive\n\n"
+    if isinstance(item, Alive):
+        return b": alive\nid: %d\n\n" % item.revision  # no data, so no message: it only moves the resume point
     if isinstance(item, End):
         data = msgspec.json.encode(StreamEnd(reason=item.reason, resume=item.resume))
         return b"event: aware.end\ndata: " + data + b"\n\n"
     return b"".join(_message(line, _closes_revision(item, index)) for index, line in enumerate(item))
 
 
-def _closes_revision(lines: list[StreamLine], index: int) -> bool:
+def _closes_revision(lines: Sequence[StreamLine], index: int) -> bool:
     """Only the last event of a revision moves the client's resume point."""
     return index + 1 == len(lines) or lines[index + 1].revision != lines[index].revision
 

@@ -20,7 +20,14 @@ from aware_agent.gateway.fair import FairQueue, Turnstile
 from aware_agent.gateway.guesses import Guesses
 from aware_agent.gateway.hub import EventHub
 from aware_agent.gateway.lockout import Lockout
-from aware_agent.gateway.public import PublicPages, backup_families, colony_families, job_families
+from aware_agent.gateway.public import (
+    PublicPages,
+    backup_families,
+    breaker_families,
+    colony_families,
+    job_families,
+    webhook_families,
+)
 from aware_agent.gateway.reads import Reads
 from aware_agent.gateway.scrapers import Scrapers
 from aware_agent.gateway.signals import Signals
@@ -116,3 +123,5 @@ class Gateway:
             yield from colony_families(self.context)
             yield from backup_families(self.context)
             yield from job_families(self.context)
+            yield from webhook_families(self.context)
+            yield from breaker_families(self.context)

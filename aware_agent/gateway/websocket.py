@@ -10,10 +10,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import AwareError, InvalidInput
+from aware_agent.colony.event_filter import EventFilter, event_filter
 from aware_agent.colony.numbers import whole
 from aware_agent.gateway import hub
+from aware_agent.gateway.documents import StreamAlive
 from aware_agent.gateway.errors import HistoryTrimmed, RevisionAhead
-from aware_agent.gateway.hub import End
+from aware_agent.gateway.hub import Alive, End
 from aware_agent.gateway.race import until_either
 from aware_agent.gateway.state import Gateway
 from aware_agent.security.judging import permit
@@ -35,20 +37,20 @@ async def serve_events(socket: WebSocket, gateway: Gateway) -> None:
     try:
         principal = await _principal(socket, gateway)
         permit(principal, "events:read")
-        since, prefix = _parameters(socket)
+        since, wanted = _parameters(socket)
         await gateway.hub.check(since or 0, principal.name)
     except AwareError as error:
         await _close(socket, _code(error), error.message)
         return
     except (WebSocketDisconnect, KeyError):
         return
-    pump = _pump(socket, gateway, since, prefix, principal)
+    pump = _pump(socket, gateway, since, wanted, principal)
     await until_either(pump, _gone(socket), (WebSocketDisconnect, OSError))
 
 
-async def _pump(socket: WebSocket, gateway: Gateway, since: int | None, prefix: str, who: Principal) -> None:
+async def _pump(socket: WebSocket, gateway: Gateway, since: int | None, wanted: EventFilter, who: Principal) -> None:
     resume = since or 0
-    items = gateway.hub.follow(since, prefix, lambda: gateway.authority.holds(who), who.name)
+    items = gateway.hub.follow(since, wanted, lambda: gateway.authority.holds(who), who.name)
     async with aclosing(items):
         async for item in items:
             if isinstance(item, End):
@@ -56,13 +58,17 @@ async def _pump(socket: WebSocket, gateway: Gateway, since: int | None, prefix: 
                 return
             try:
                 async with asyncio.timeout(SEND_TIMEOUT_S):
-                    for line in item or ():
+                    if isinstance(item, Alive):
+                        await socket.send_text(msgspec.json.encode(StreamAlive(revision=item.revision)).decode())
+                        resume = item.revision
+                        continue
+                    for line in item:
                         await socket.send_text(line.data.decode())
                         resume = line.revision - 1  # others of this revision may follow
             except TimeoutError:
                 await _close(socket, hub.TOO_SLOW, f"resume after {resume}: too slow")
                 return
-            resume = item[-1].revision if item else resume
+            resume = item[-1].revision
 
 
 async def _principal(socket: WebSocket, gateway: Gateway) -> Principal:
@@ -82,13 +88,15 @@ async def _principal(socket: WebSocket, gateway: Gateway) -> Principal:
     return gateway.authority.verify(message.token)
 
 
-def _parameters(socket: WebSocket) -> tuple[int | None, str]:
+def _parameters(socket: WebSocket) -> tuple[int | None, EventFilter]:
     since = socket.query_params.get("since")
     try:
         start = whole(since) if since is not None else None
     except ValueError:
         raise InvalidInput("since is not a revision", field="since") from None
-    return start, socket.query_params.get("type", "")
+    many = socket.query_params.getlist
+    wanted = event_filter(many("type"), many("subject"), many("caste"), many("actor"), many("severity")[-1:])
+    return start, wanted
 
 
 def _code(error: AwareError) -> int:

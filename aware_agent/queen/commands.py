@@ -6,16 +6,18 @@ reign it names (:mod:`aware_agent.queen.dispatch`). Who asks travels beside it, 
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
 from aware_agent.agent.channel_state import ChannelState
 from aware_agent.channel.frames import NodeOrder
+from aware_agent.colony.event_filter import EventFilter
 from aware_agent.colony.hook import Order
 from aware_agent.colony.node import Config
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.verification import RotationReport
+from aware_agent.colony.webhook import WebhookRecord
 from aware_agent.security.joining import JoinAnswer, JoinRequest
 from aware_agent.security.providers import Provider
 from aware_agent.security.renewing import RenewRequest
@@ -96,6 +98,28 @@ class MovingSeat(msgspec.Struct, frozen=True):
 
     source: str
     target: str
+
+
+class NewWebhook(msgspec.Struct, frozen=True):
+    """A webhook's secret, which is in this answer and nowhere else, and what is kept of the webhook."""
+
+    secret: str
+    record: WebhookRecord
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"NewWebhook({self.record.id!r})"
+
+
+class WebhookTest(msgspec.Struct, frozen=True, kw_only=True):
+    """How a test call went: ``answer`` is the beginning of the receiver's, ``reason`` why there is none."""
+
+    event: str
+    delivered: bool
+    status: int
+    answer: str
+    reason: str
+    duration_s: float
 
 
 # Commands -------------------------------------------------------------------------------------------------------------
@@ -401,6 +425,79 @@ class NoteIntrusion(Command[Written], frozen=True, kw_only=True, tag="note-intru
     sources: dict[str, int]
 
 
+class CreateWebhook(Command[NewWebhook], frozen=True, kw_only=True, tag="create-webhook"):
+    """Tell a receiver of events from now on. Without ``secret`` one is made."""
+
+    url: str
+    filter: EventFilter = EventFilter()
+    secret: str | None = None
+    description: str = ""
+    ca: str = ""
+    retry_s: float = 3600.0
+    pause_after_s: float = 86400.0
+
+    def __repr__(self) -> str:
+        """Without the secret, and without the URL, which may be one."""
+        return "CreateWebhook()"
+
+
+class ChangeWebhook(Command[Written], frozen=True, kw_only=True, tag="change-webhook"):
+    """Change what is given of a webhook."""
+
+    webhook: str
+    url: str | None = None
+    filter: EventFilter | None = None
+    description: str | None = None
+    ca: str | None = None
+    retry_s: float | None = None
+    pause_after_s: float | None = None
+    paused: bool | None = None
+    if_revision: int | None = None
+
+    def __repr__(self) -> str:
+        """Without the URL, which may be a secret."""
+        return f"ChangeWebhook({self.webhook!r})"
+
+
+class RemoveWebhook(Command[Written], frozen=True, kw_only=True, tag="remove-webhook"):
+    """Forget a webhook and all that is kept of it."""
+
+    webhook: str
+
+
+class RotateWebhookSecret(Command[NewWebhook], frozen=True, kw_only=True, tag="rotate-webhook-secret"):
+    """Give a webhook a new secret; the one before signs as well for ``keep_old_s`` seconds."""
+
+    webhook: str
+    secret: str | None = None
+    keep_old_s: float = 86400.0
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"RotateWebhookSecret({self.webhook!r})"
+
+
+class TestWebhook(Command[WebhookTest], frozen=True, kw_only=True, tag="test-webhook"):
+    """Call a receiver once, with an event that is in no history."""
+
+    __test__: ClassVar[bool] = False  # pytest would take it for one of its own
+    webhook: str
+
+
+class ReplayDead(Command[Written], frozen=True, kw_only=True, tag="replay-dead"):
+    """Try a dead letter of a webhook again; without ``event`` all of them."""
+
+    webhook: str
+    event: str | None = None
+
+
+class DropDead(Command[Written], frozen=True, kw_only=True, tag="drop-dead"):
+    """Forget a dead letter of a webhook; without ``event`` all of them."""
+
+    webhook: str
+    event: str | None = None
+
+
 class BeginCheck(Command[Written], frozen=True, kw_only=True, tag="begin-check"):
     """Make the register of a check of the election, with the value 0."""
 
@@ -469,6 +566,13 @@ AnyCommand = (
     | RecordSigned
     | RequestBackup
     | NoteIntrusion
+    | CreateWebhook
+    | ChangeWebhook
+    | RemoveWebhook
+    | RotateWebhookSecret
+    | TestWebhook
+    | ReplayDead
+    | DropDead
     | BeginCheck
     | WriteCheck
     | ReadCheck
@@ -491,6 +595,9 @@ ANSWERS: dict[type, type] = {
     OrderNode: OrderResult,
     ReadChannel: ChannelState,
     MoveSeat: MovingSeat,
+    CreateWebhook: NewWebhook,
+    RotateWebhookSecret: NewWebhook,
+    TestWebhook: WebhookTest,
     ReadCheck: CheckValue,
 }
 """What a command is answered with, where that is not :class:`Written`."""

@@ -29,6 +29,7 @@ from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.service_accounts import ServiceAccountCommands
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.standing import Standing
+from aware_agent.queen.webhooks.commands import WebhookCommands
 from aware_agent.queen.wishes import WishCommands
 from aware_agent.queen.writer import FencedWriter
 from aware_agent.security.grant import Grant
@@ -70,6 +71,7 @@ class Verbs(NamedTuple):
     hooks: HookCommands
     jobs: JobCommands
     backups: BackupCommands
+    webhooks: WebhookCommands
     admission: Admission
     certificates: Certificates
     rotation: Rotation
@@ -109,6 +111,8 @@ KINDS: dict[type, WriteKind] = {
         WriteKind.CHANGE,
     ),
     **dict.fromkeys((do.StartRotation, do.ContinueRotation, do.AbortRotation), WriteKind.CHANGE),
+    do.CreateWebhook: WriteKind.CREATE,
+    **dict.fromkeys((do.ChangeWebhook, do.RotateWebhookSecret, do.TestWebhook, do.ReplayDead), WriteKind.CHANGE),
     do.WriteCheck: WriteKind.CHECK,
 }
 """What counts as what. Not here: reads; what only ends something that was made, so that it can always be ended; joins
@@ -140,6 +144,7 @@ class CommandTable:
             **_trust(verbs),
             **_orders(verbs),
             **_jobs(verbs.jobs),
+            **_webhooks(verbs.webhooks),
             **_check(verbs.check),
         }
 
@@ -313,6 +318,18 @@ def _jobs(jobs: JobCommands) -> dict[type, Handler]:
         do.RunJob: lambda c, by: jobs.run_job(c.operation, c.parameters, c.hosts, grant=by.grant, actor=by.actor),
         do.RetryJob: lambda c, by: jobs.retry_job(c.job, if_revision=c.if_revision, grant=by.grant, actor=by.actor),
         do.CancelJob: lambda c, by: jobs.cancel_job(c.job, if_revision=c.if_revision, grant=by.grant, actor=by.actor),
+    }
+
+
+def _webhooks(webhooks: WebhookCommands) -> dict[type, Handler]:
+    return {
+        do.CreateWebhook: lambda c, by: webhooks.create(c, actor=by.actor),
+        do.ChangeWebhook: lambda c, by: webhooks.change(c, actor=by.actor),
+        do.RemoveWebhook: lambda c, by: webhooks.remove(c.webhook, actor=by.actor),
+        do.RotateWebhookSecret: lambda c, by: webhooks.rotate(c, actor=by.actor),
+        do.TestWebhook: lambda c, by: webhooks.test(c.webhook, actor=by.actor),
+        do.ReplayDead: lambda c, by: webhooks.replay(c.webhook, c.event, actor=by.actor),
+        do.DropDead: lambda c, by: webhooks.drop(c.webhook, c.event, actor=by.actor),
     }
 
 

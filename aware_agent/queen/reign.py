@@ -46,6 +46,8 @@ from aware_agent.queen.reconcile import Reconciler
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.service_accounts import ServiceAccountCommands, orphans
 from aware_agent.queen.sessions import SessionCommands
+from aware_agent.queen.webhooks.commands import WebhookCommands
+from aware_agent.queen.webhooks.keeper import WebhookKeeper
 from aware_agent.queen.wishes import WishCommands
 from aware_agent.queen.writer import FencedWriter
 from aware_agent.security.sealed import KeyringSealer
@@ -78,6 +80,8 @@ class Reign:
         playbooks = ProcessPlaybooks(node.settings, reader, node.keyring, lambda: node.ca_pem)
         self._jobs = JobWorker(writer, book, playbooks, node=node.settings.name, parallel=node.settings.jobs.parallel)
         self._backups = BackupKeeper(writer, node.settings, lambda: node.etcd)
+        reach = node.settings.outgoing.reach()
+        self._webhooks = WebhookKeeper(writer, history, sealer, reach)
         quotas = Quotas(node.settings.quota.rates())
         certificates = Certificates(writer, node.keyring, sealer, lambda: node.etcd, quotas)
         self._users = EtcdUsers(writer, certificates, lambda: node.etcd, lambda: node.council_ca_pem)
@@ -100,6 +104,7 @@ class Reign:
             hooks=HookCommands(writer, node.client, book, self._jobs.refresh),
             jobs=JobCommands(writer, book, self._jobs.refresh),
             backups=BackupCommands(writer, self._backups.refresh),
+            webhooks=WebhookCommands(writer, sealer, self._webhooks, reach),
             admission=Admission(writer, certificates, self._users, present.reports),
             certificates=certificates,
             rotation=self._rotation,
@@ -115,6 +120,7 @@ class Reign:
             Duty("operations", self._operations.run),
             Duty("jobs", self._jobs.run),
             Duty("backups", self._backups.run),
+            Duty("webhooks", self._webhooks.run),
             Duty("etcd users", self._users.run),
             Duty("rotation", self._rotation.run),
             Duty("council", self._council.run),

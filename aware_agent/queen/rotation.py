@@ -38,6 +38,7 @@ from aware_agent.queen.etcd_probe import EtcdProbe
 from aware_agent.queen.loop import Loop
 from aware_agent.queen.providers import sealed_anew, stale_providers
 from aware_agent.queen.rehearsal import about_to
+from aware_agent.queen.resealing import reseal, stale
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written
 from aware_agent.security import pki
 from aware_agent.security.keyring import fingerprint, proof, share
@@ -45,7 +46,7 @@ from aware_agent.security.providers import KIND as PROVIDERS
 from aware_agent.security.providers import provider_sealer
 from aware_agent.security.records import ColonyRecord
 from aware_agent.security.rotating import SECRET_BYTES, NewTrust, check_new
-from aware_agent.security.sealed import Sealer, colony_sealer, seal_key_id, sealed_with
+from aware_agent.security.sealed import Sealer, colony_sealer
 from aware_agent.security.token import TokenRecord
 from aware_agent.store import ops
 
@@ -108,8 +109,8 @@ class Rotation:
             for record in self._writer.reader.records().values()
         ]
         secret = secrets[trust.generation]
-        stale = [*self._stale_tokens(secret), *stale_providers(self._writer.reader, secret)]
-        unsealed = len(stale) if trust.other else 0
+        left = [*stale(self._writer, secret), *stale_providers(self._writer.reader, secret)]
+        unsealed = len(left) if trust.other else 0
         problems = await self._probe.problems(trust)
         return RotationReport(trust, verify(trust, evidence, time.time()), problems, unsealed)
 
@@ -212,21 +213,13 @@ class Rotation:
 
     async def _reseal(self, trust: Trust) -> None:
         """Seal with the present secret what is still sealed with the other one."""
-        sealer = self._sealer(trust.generation)
-        changes, compares = [], []
-        for token in list(self._stale_tokens(self._certificates.secrets()[trust.generation]))[:CHUNK]:
-            key = self._key("tokens", token.id)
-            stored = self._writer.projection.get(key)
-            if stored is None:
-                continue
-            fresh = sealer.seal(sealer.open(token.beacon_key, key), key)
-            changes.append(ops.put(key, msgspec.json.encode(msgspec.structs.replace(token, beacon_key=fresh))))
-            compares.append(ops.modified(key, stored.mod_revision))
         secrets = self._certificates.secrets()
-        stale = stale_providers(self._writer.reader, secrets[trust.generation])
+        left = stale(self._writer, secrets[trust.generation])
+        changes, compares = reseal(self._writer, self._sealer(trust.generation), left, CHUNK)
+        providers = stale_providers(self._writer.reader, secrets[trust.generation])
         others = [secret for number, secret in secrets.items() if number != trust.generation]
         secrets_sealer = provider_sealer(secrets[trust.generation], *others)
-        for name, record in stale.items():
+        for name, record in providers.items():
             key = self._key(PROVIDERS, name)
             compares.append(self._writer.guard(key))
             changes.append(ops.put(key, msgspec.json.encode(sealed_anew(record, key, secrets_sealer))))
@@ -257,12 +250,6 @@ class Rotation:
             council_fits=not record.eligible or _council_fits(trust, report.trust),
             etcd_fits=_etcd_fits(trust, report),
         )
-
-    def _stale_tokens(self, secret: bytes) -> Iterator[TokenRecord]:
-        present = seal_key_id(secret)
-        for token in self._writer.reader.many("tokens/", TokenRecord).values():
-            if sealed_with(token.beacon_key) != present:
-                yield token
 
     def _sealer(self, generation: int) -> Sealer:
         """Seals with the secret of ``generation``, opens with any that is believed."""

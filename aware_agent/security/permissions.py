@@ -44,6 +44,7 @@ PERMISSIONS: dict[str, dict[str, Role]] = {
         "cancel": OPERATOR,
         "retry": OPERATOR,
     },
+    "webhooks": {"read": ADMIN, "change": ADMIN, "delete": ADMIN, "secret": ADMIN, "test": ADMIN, "replay": ADMIN},
     "check": {"run": OPERATOR},
     "rotation": {"read": VIEWER, "order": SECURITY},  # who brings the secret along can make every token
     "tokens": {
@@ -76,6 +77,8 @@ PEOPLE_ONLY = frozenset(
         "service-accounts:create",
         "service-accounts:issue",
         "hooks:sign",
+        "webhooks:change",  # it tells more than the account may read, and outlives it
+        "webhooks:secret",
         "tokens:create-eligible",
         "rotation:order",
     }
@@ -178,6 +181,19 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/jobs/{job_id}/log"): Rule(("jobs:log",)),
     ("POST", "/v1/jobs/{job_id}/cancel"): Rule(("jobs:cancel",)),
     ("POST", "/v1/jobs/{job_id}/retry"): Rule(("jobs:retry",)),
+    ("GET", "/v1/webhooks"): Rule(("webhooks:read",)),
+    ("POST", "/v1/webhooks"): Rule(("webhooks:change",)),
+    ("GET", "/v1/webhooks/{webhook_id}"): Rule(("webhooks:read",)),
+    ("PATCH", "/v1/webhooks/{webhook_id}"): Rule(("webhooks:change",)),
+    ("DELETE", "/v1/webhooks/{webhook_id}"): Rule(("webhooks:delete",)),
+    ("POST", "/v1/webhooks/{webhook_id}/secret"): Rule(("webhooks:secret",)),
+    ("POST", "/v1/webhooks/{webhook_id}/test"): Rule(("webhooks:test",)),
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries"): Rule(("webhooks:read",)),
+    ("GET", "/v1/webhooks/{webhook_id}/dead"): Rule(("webhooks:read",)),
+    ("POST", "/v1/webhooks/{webhook_id}/dead/replay"): Rule(("webhooks:replay",)),
+    ("DELETE", "/v1/webhooks/{webhook_id}/dead"): Rule(("webhooks:delete",)),
+    ("POST", "/v1/webhooks/{webhook_id}/dead/{event_id}/replay"): Rule(("webhooks:replay",)),
+    ("DELETE", "/v1/webhooks/{webhook_id}/dead/{event_id}"): Rule(("webhooks:delete",)),
     ("GET", "/v1/backups"): Rule(("backups:read",)),
     ("POST", "/v1/backups"): Rule(("backups:request",)),
     ("POST", "/v1/check"): Rule(("check:run",)),

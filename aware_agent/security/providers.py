@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.reach import Reach, refusal
 from aware_agent.security.derive import derive
 from aware_agent.security.roles import HUMAN_ROLES, Role, allows
 from aware_agent.security.sealed import Sealer, seal_key_id
 
 KIND = "identity-providers"
+REACH = Reach(inside=True)  # an admin says where a provider is, and most are in networks of his own
 MAX_PROVIDERS = 16
 MAX_RULES = 64
 MAX_VALUES = 64
@@ -168,8 +170,10 @@ def check_provider(name: str, provider: Provider) -> None:
     _check_rules(provider.rules)
     if isinstance(provider, KeystoneProvider):
         _require(is_url(provider.url), "url", "is not the address of a Keystone", "https://host:5000/v3")
+        _check_place(provider.url, "url")
         return
     _require(is_url(provider.issuer), "issuer", "is not an address", "https://host/path, as in the provider's metadata")
+    _check_place(provider.issuer, "issuer")
     _require("openid" in provider.scopes or not provider.client_id, "scopes", "lack openid", "openid, profile, email")
     _require(bool(provider.client_id) == bool(provider.public_url), "public_url", "goes with client_id", "set both")
     _require(bool(provider.client_id or provider.audiences), "client_id", "is needed, or audiences", "docs/login.md")
@@ -179,6 +183,13 @@ def check_provider(name: str, provider: Provider) -> None:
         "is not where browsers find the gateway",
         "https://host or https://host:port, nothing behind it",
     )
+
+
+def _check_place(url: str, field: str) -> None:
+    """Refuse at once what :mod:`aware_agent.outgoing` never calls; what a name means, it looks at with each call."""
+    host = urlsplit(url).hostname or ""
+    why = refusal(host, REACH) if is_address(host) else ""
+    _require(not why, field, f"is never asked: {why}", "the address of the provider itself")
 
 
 def _check_rules(rules: tuple[Rule, ...]) -> None:
@@ -218,6 +229,15 @@ def is_url(text: str) -> bool:
     if not host or "@" in parts.netloc or parts.query or parts.fragment or not text.isprintable() or " " in text:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+
+
+def is_address(host: str) -> bool:
+    """Whether ``host`` is an IP address and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

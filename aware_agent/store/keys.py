@@ -4,6 +4,8 @@
 key                 value                                       written by
 ==================  ==========================================  ============================
 ``backups``         :class:`colony.backup.BackupLog`    queen
+``breakers``        list of :class:`colony.breaker.OpenBreaker`,   queen
+                    of webhooks
 ``ca``              node CA: certificate, sealed private key    founder; queen in a rotation
 ``ca-other``        the same of another generation, while       queen
                     it is believed as well
@@ -44,6 +46,12 @@ accounts/<name>``   ServiceAccount`, verifiers only
                     why, on the lease of its presence
 ``tokens/<id>``     join token, verifiers only                  queen
 ``users/<name>``    password hash, role                         queen
+``webhooks/<ulid>`` :class:`colony.webhook.WebhookRecord`,        queen
+                    its secrets sealed
+``webhook-states/`` ``<webhook>``: how far it is,                 queen
+                    :class:`colony.webhook.WebhookState`
+``webhook-dead/``   ``<webhook>/<event>``:                        queen
+                    :class:`colony.webhook.DeadLetter`
 ``revoked/<jti>``   revoked token or signed URL, on a lease     queen
 ``versions/...``    ``spec/<n>``, ``config/<id>/<n>``:          queen; founder
                     :class:`colony.version.Version`

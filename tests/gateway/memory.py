@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from aware_agent.colony.event import Event, EventDraft
 from aware_agent.colony.hook import Order
 from aware_agent.colony.rotation import Trust
 from aware_agent.colony.spec import CasteSpec
+from aware_agent.colony.webhook import DeadLetter, WebhookRecord
 from aware_agent.gateway.asking import grant_for
 from aware_agent.gateway.errors import AgentHangs, NoQueen
 from aware_agent.gateway.idempotency import keyed
@@ -92,6 +94,18 @@ class MemoryContext(Mirror):
     def add_node(self, number: int, **changes: Any) -> str:
         """See :meth:`MemoryColony.add_node`."""
         return self.memory.add_node(number, **changes)
+
+    def add_webhook(self, webhook_id: str, *, letters: Sequence[str] = ()) -> None:
+        """A webhook that is at an address nobody may call, and dead letters of it with these ids."""
+        record = WebhookRecord(
+            id=webhook_id, url="https://192.0.2.7/", secrets=(), start=1, created_at=1.0, created_by="ada",
+            changed_at=1.0, term=1,
+        )  # fmt: skip
+        self.put(self.keys.key("webhooks", webhook_id), record)
+        for number, letter_id in enumerate(letters, 1):
+            event = Event(id=letter_id, time=1.0, term=1, actor="ada", type="x", subject="demo-1", message="x")
+            letter = DeadLetter(event=event, revision=7, attempts=number, reason="x", status=500, at=2.0)
+            self.put(self.keys.key("webhook-dead", webhook_id, letter_id), letter)
 
     def emit(self, kind: str, subject: str, message: str) -> int:
         """Write an event."""

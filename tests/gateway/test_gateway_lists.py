@@ -11,6 +11,7 @@ from aware_agent.colony.backup import Backup, BackupLog
 from aware_agent.colony.jobs import Job, JobState
 from aware_agent.colony.node import Capabilities, Status
 from aware_agent.colony.spec import CasteSpec, Requirements
+from aware_agent.colony.webhook import DeliveryResult, WebhookState
 from aware_agent.security.records import DeniedRecord
 from aware_agent.security.roles import Role
 from tests.gateway.conftest import As
@@ -31,6 +32,9 @@ LISTS = [
     ("/v1/denied-keys", "keys", "key"),
     ("/v1/spec/history", "versions", "revision"),
     ("/v1/nodes/demo-2/config/history", "versions", "revision"),
+    ("/v1/webhooks", "webhooks", "id"),
+    (f"/v1/webhooks/{0:026d}/deliveries", "deliveries", "event"),
+    (f"/v1/webhooks/{0:026d}/dead", "dead", "attempts"),
 ]
 
 
@@ -61,7 +65,20 @@ async def full(context: MemoryContext, admin: httpx.AsyncClient, as_: As) -> Mem
         for number in range(5)
     )  # fmt: skip
     context.put(context.keys.key("backups"), BackupLog(made=made))
+    _put_webhooks(context)
     return context
+
+
+def _put_webhooks(context: MemoryContext) -> None:
+    """Three, of which the first delivered some and has some dead letters."""
+    ids = [f"{number:026d}" for number in range(3)]
+    for webhook in ids:
+        context.add_webhook(webhook, letters=ids)
+    ended = tuple(
+        DeliveryResult(event=f"{number:026d}", type="x", revision=7, at=1.0 + number // 2, delivered=True, attempts=1)
+        for number in range(4)
+    )
+    context.put(context.keys.key("webhook-states", ids[0]), WebhookState(results=ended))
 
 
 def _castes() -> dict[str, Any]:

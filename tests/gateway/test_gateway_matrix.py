@@ -31,6 +31,9 @@ PEOPLE = {
     ("POST", "/v1/service-accounts"),
     ("POST", "/v1/service-accounts/{name}/tokens"),
     ("POST", "/v1/hooks/sign"),
+    ("POST", "/v1/webhooks"),
+    ("PATCH", "/v1/webhooks/{webhook_id}"),
+    ("POST", "/v1/webhooks/{webhook_id}/secret"),
     ("POST", "/v1/rotation"),
 }
 OWN = {("GET", "/v1/auth/me"), ("POST", "/v1/auth/ticket"), ("DELETE", "/v1/auth/token")}

@@ -27,11 +27,13 @@ from aware_agent.agent.reader import ColonyReader
 from aware_agent.agent.settings import ChannelSettings, JobSettings, Settings
 from aware_agent.colony.backup import BackupPolicy
 from aware_agent.colony.election import QueenRecord
+from aware_agent.colony.event import Event
 from aware_agent.colony.ids import ulid
 from aware_agent.colony.jobs import Job, JobState
 from aware_agent.colony.node import Record, Report
 from aware_agent.colony.session import Session
 from aware_agent.colony.spec import CasteSpec, Policies, Spec
+from aware_agent.colony.webhook import DeadLetter
 from aware_agent.gateway.agent_link import answer_of
 from aware_agent.gateway.app import create_gateway
 from aware_agent.gateway.mirror import Mirror
@@ -96,6 +98,14 @@ WRITES: dict[str, tuple[str, Any]] = {
     "DELETE /v1/sessions/{session_id}": ("/v1/sessions/{session}", None),
     "DELETE /v1/users/{name}/sessions": ("/v1/users/admin/sessions", None),
     "POST /v1/backups": ("/v1/backups", None),
+    "POST /v1/webhooks": ("/v1/webhooks", {"url": "https://hooks.example/"}),
+    "PATCH /v1/webhooks/{webhook_id}": ("/v1/webhooks/{webhook}", {"paused": True}),
+    "DELETE /v1/webhooks/{webhook_id}": ("/v1/webhooks/{webhook}", None),
+    "POST /v1/webhooks/{webhook_id}/secret": ("/v1/webhooks/{webhook}/secret", {}),
+    "DELETE /v1/webhooks/{webhook_id}/dead": ("/v1/webhooks/{webhook}/dead", None),
+    "POST /v1/webhooks/{webhook_id}/dead/replay": ("/v1/webhooks/{webhook}/dead/replay", None),
+    "DELETE /v1/webhooks/{webhook_id}/dead/{event_id}": ("/v1/webhooks/{webhook}/dead/e1", None),
+    "POST /v1/webhooks/{webhook_id}/dead/{event_id}/replay": ("/v1/webhooks/{webhook}/dead/e1/replay", None),
     "POST /v1/rotation": ("/v1/rotation", {"action": "start"}),
     "POST /v1/hooks/sign": ("/v1/hooks/sign", {"operation": "scale", "ttl_s": 60, "delta": 1, "max_size": 9}),
     "POST /v1/hooks/heat/{cluster}": ("{signed}", {"reference": "r"}),
@@ -114,6 +124,7 @@ NO_WRITES = {
     "POST /v1/queen/transfer",
     "POST /v1/council/move",  # of two at once the second is told what is under way
     "POST /v1/nodes/{node}/commands",  # history only
+    "POST /v1/webhooks/{webhook_id}/test",  # a call, of which nothing is kept
     "POST /v1/renew",  # history only, under keys nobody else can know
 }
 
@@ -284,6 +295,13 @@ class Queen:
             put = await self.client.put(self.keys.key("denied", pin), msgspec.json.encode(denied))
             await self.projection.wait_revision(put, 20.0)
             path = path.replace("{denied}", pin)
+        if "{webhook}" in path:
+            made = (await http.post("/v1/webhooks", json={"url": "https://hooks.example/"})).json()["id"]
+            event = Event(id="e1", time=1.0, term=1, actor="ada", type="node.dead", subject="demo-1", message="x")
+            letter = DeadLetter(event=event, revision=7, attempts=3, reason="x", status=500, at=2.0)
+            key = self.keys.key("webhook-dead", made, event.id)
+            await self.projection.wait_revision(await self.client.put(key, msgspec.json.encode(letter)), 20.0)
+            path = path.replace("{webhook}", made)
         return {"method": route.split(" ", maxsplit=1)[0], "url": path, "json": body}
 
     async def _job(self, state: JobState) -> str:

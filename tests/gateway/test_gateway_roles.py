@@ -88,6 +88,19 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/v1/jobs/{job_id}/log", CHANGE, None),
     ("POST", "/v1/jobs/{job_id}/cancel", CHANGE, None),
     ("POST", "/v1/jobs/{job_id}/retry", CHANGE, None),
+    ("GET", "/v1/webhooks", GOVERN, None),
+    ("POST", "/v1/webhooks", GOVERN, {"url": "https://hooks.example/aware"}),
+    ("GET", "/v1/webhooks/{webhook_id}", GOVERN, None),
+    ("PATCH", "/v1/webhooks/{webhook_id}", GOVERN, {"paused": True}),
+    ("DELETE", "/v1/webhooks/{webhook_id}", GOVERN, None),
+    ("POST", "/v1/webhooks/{webhook_id}/secret", GOVERN, {}),
+    ("POST", "/v1/webhooks/{webhook_id}/test", GOVERN, None),
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries", GOVERN, None),
+    ("GET", "/v1/webhooks/{webhook_id}/dead", GOVERN, None),
+    ("DELETE", "/v1/webhooks/{webhook_id}/dead", GOVERN, None),
+    ("POST", "/v1/webhooks/{webhook_id}/dead/replay", GOVERN, None),
+    ("DELETE", "/v1/webhooks/{webhook_id}/dead/{event_id}", GOVERN, None),
+    ("POST", "/v1/webhooks/{webhook_id}/dead/{event_id}/replay", GOVERN, None),
     ("GET", "/v1/backups", VIEW, None),
     ("POST", "/v1/backups", CHANGE, None),
     ("POST", "/v1/check", CHANGE, {"run": "c" * 32}),
@@ -110,6 +123,7 @@ GUARDED = [row for row in TABLE if row[2] is not None]
 
 def _path(path: str) -> str:
     ids = {"token_id": "0" * 16, "session_id": "0" * 32, "job_id": "0" * 26, "key": "p" * 43, "run": "c" * 32}
+    ids |= {"webhook_id": "0" * 26, "event_id": "0" * 26}
     return path.format(node="demo-2", name="vera", cluster="demo", **ids) if "{" in path else path
 
 
@@ -162,8 +176,8 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
     method, path, needed, body = row
     context.memory.put_spec(size=5, policies=Policies(backup=BackupPolicy(every="6h")))
     response = await anonymous.request(method, _path(path), json=body, headers=as_(needed))
-    # Join token, job, check and service account do not exist, a living node is removed by force only, and the spec has
-    # no council: all say that the role let us pass.
+    # Join token, job, webhook, check and service account do not exist, a living node is removed by force only, and the
+    # spec has no council: all say that the role let us pass.
     expected = {
         "/v1/tokens/{token_id}": (404,),
         "/v1/denied-keys/{key}": (404,),
@@ -184,7 +198,7 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
         "/v1/service-accounts/{name}": (404,),
         "/v1/service-accounts/{name}/tokens": (404,),
         "/v1/service-accounts/{name}/tokens/{token_id}": (404,),
-    }.get(path, (200, 201, 202))
+    }.get(path, (404,) if "{webhook_id}" in path else (200, 201, 202))
     assert response.status_code in expected
 
 

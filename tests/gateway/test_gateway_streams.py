@@ -13,7 +13,8 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from aware_agent.colony.event import EventDraft
+from aware_agent.colony.event import EventDraft, Severity
+from aware_agent.colony.event_filter import EventFilter
 from aware_agent.gateway import hub, sse, websocket
 from aware_agent.gateway.app import GatewayApp
 from aware_agent.security.roles import Role
@@ -93,7 +94,7 @@ async def test_sse_resumes_without_gap_or_repeat(live: Live, context: MemoryCont
 
 
 async def test_sse_without_a_start_begins_now(live: Live, context: MemoryContext, app: GatewayApp, as_: As) -> None:
-    async with events(live, as_(Role.VIEWER), type="node.") as reader:
+    async with events(live, as_(Role.VIEWER), type="node.*") as reader:
         await _open(app, 1)
         context.emit("spec.changed", "demo", "not wanted")
         revision = context.emit("node.ready", node_id(1), "wanted")
@@ -366,7 +367,7 @@ async def test_a_client_that_does_not_read_is_dropped(
 
 
 async def test_a_queue_that_overflows_ends_the_stream(context: MemoryContext, app: GatewayApp) -> None:
-    items = app.gateway.hub.follow(0, "", lambda: True, "vera")
+    items = app.gateway.hub.follow(0, EventFilter(), lambda: True, "vera")
     first = await anext(items)
     assert first
     for number in range(hub.MAX_QUEUED + 1):
@@ -379,3 +380,92 @@ async def test_a_queue_that_overflows_ends_the_stream(context: MemoryContext, ap
     # Nothing was skipped: what follows the resume point was not delivered, what precedes it was.
     delivered = [line.revision for item in [first, *rest[:-1]] for line in item or []]  # type: ignore[union-attr]
     assert delivered == [revision for revision, _ in context.history if revision <= end.resume]
+
+
+FILTER = {"type": ["node.*", "spec.changed"], "severity": "warning", "subject": "demo-*", "actor": "col*"}
+
+
+def _busy(context: MemoryContext, number: int) -> int:
+    """One write: an event that passes the filter, and one that does not. Its revision."""
+    wanted = EventDraft("node.dead", "demo-2", f"wanted {number}", Severity.ERROR)
+    return context.memory.emit(wanted, EventDraft("node.ready", "demo-2", "not wanted"))
+
+
+async def test_a_filtered_stream_resumes_at_another_member_under_another_queen_without_gap_or_repeat(
+    live: Live, context: MemoryContext, app: GatewayApp, as_: As
+) -> None:
+    headers, expected, seen, resume = as_(Role.VIEWER), [], [], context.projection.revision
+    for round_ in range(4):
+        expected += [_busy(context, round_)]
+        context.emit("queen.elected", "demo-1", "not wanted")
+        async with events(live, headers, since=resume, **FILTER) as reader:
+            message = await reader.message()
+            seen.append(int(message["id"]))
+            expected += [_busy(context, round_)]
+            seen.append(int((await reader.message())["id"]))
+            resume = seen[-1]
+        context.memory.begin_reign(round_ % 2)
+    assert seen == expected
+    async with _connect(live, headers, f"?since={expected[0] - 1}&type=node.*&severity=error") as socket:
+        found = [json.loads(await socket.recv()) for _ in expected]
+    assert [event["revision"] for event in found] == expected
+
+
+async def test_signs_of_life_move_the_resume_point_past_what_is_not_wanted(
+    live: Live, context: MemoryContext, app: GatewayApp, as_: As
+) -> None:
+    """However busy the colony is: what goes by need not be read again, and history may be trimmed meanwhile."""
+    app.gateway.hub.heartbeat_s = 0.02
+    headers = as_(Role.VIEWER)
+    query = "?type=token.*"
+    async with events(live, headers, type="token.*") as reader, _connect(live, headers, query) as socket:
+        await _open(app, 2)
+        last = [context.emit("node.ready", node_id(1), "not wanted") for _ in range(5)][-1]
+        async with asyncio.timeout(LIMIT_S):
+            while (alive := json.loads(await socket.recv()))["revision"] < last:
+                assert alive["type"] == "aware.alive"
+            while (line := await anext(reader._lines)) != f"id: {last}":
+                assert line in ("", ": alive") or line.startswith("id: ")
+    context.trim(last + 10)
+    async with events(live, headers, since=last + 9, type="token.*") as reader:
+        assert reader.response.status_code == 200
+    async with events(live, headers, since=last - 5, type="token.*") as reader:
+        assert reader.response.status_code == 410
+
+
+async def test_a_busy_stream_ends_with_its_token_too(
+    live: Live, context: MemoryContext, app: GatewayApp, as_: As
+) -> None:
+    app.gateway.hub.heartbeat_s = 0.05
+    async with events(live, as_(Role.VIEWER), type="token.*") as reader:
+        await _open(app, 1)
+        context.delete(context.keys.key("users", "vera"))
+        ended = asyncio.create_task(reader.message())
+        async with asyncio.timeout(LIMIT_S):
+            while not ended.done():
+                context.emit("node.ready", node_id(1), "not wanted")
+                await asyncio.sleep(0.005)
+        assert "token" in json.loads(ended.result()["data"])["reason"]
+
+
+async def test_events_of_a_caste(live: Live, context: MemoryContext, as_: As) -> None:
+    """By id or name of a node, or by the caste's own."""
+    since = context.projection.revision
+    for subject in (node_id(1), "demo-3", node_id(3), "web", "demo"):
+        context.emit("node.ready", subject, subject)
+    async with httpx.AsyncClient(base_url=live.url, headers=as_(Role.VIEWER), timeout=LIMIT_S) as client:
+        found = (await client.get("/v1/events", params={"since": since, "caste": "w*"})).json()["events"]
+    assert [event["subject"] for event in found] == [node_id(1), "demo-3", "web"]
+
+
+@pytest.mark.parametrize(
+    "query", ["type=" + "x" * 101, "&".join(["actor=x"] * 17), "subject=" + "*" * 5, "severity=loud", "caste="]
+)
+async def test_a_giant_filter_is_refused(live: Live, as_: As, query: str) -> None:
+    async with httpx.AsyncClient(base_url=live.url, headers=as_(Role.VIEWER), timeout=LIMIT_S) as client:
+        for path in ("/v1/events", "/v1/events/stream"):
+            response = await client.get(f"{path}?{query}")
+            assert response.status_code == 422, response.text
+            assert response.json()["field"] == query.partition("=")[0]
+    async with _connect(live, as_(Role.VIEWER), f"?{query}") as socket:
+        assert await _closed(socket) == websocket.UNSUPPORTED

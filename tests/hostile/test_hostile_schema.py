@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from aware_agent.gateway.app import GatewayApp, create_gateway
+from aware_agent.gateway.examples import PATHS
 from aware_agent.gateway.hub import STOPPED
 from aware_agent.gateway.server import GatewayServer
 from tests.gateway.memory import MemoryContext
@@ -31,9 +32,12 @@ PHASES = "examples,coverage" + (",fuzzing" if EXAMPLES else "")
 LIMIT_S = 3000.0
 
 
-async def _end_streams(app: GatewayApp) -> None:
-    """A stream has no end of its own, and whoever tries it waits for one."""
+async def _keep_going(app: GatewayApp, context: MemoryContext) -> None:
+    """A stream has no end of its own, and whoever tries it waits for one; and what was removed is tried once more."""
     while True:
+        webhook = PATHS["webhook_id"]
+        if context.projection.get(context.keys.key("webhook-dead", webhook, PATHS["event_id"])) is None:
+            context.add_webhook(webhook, letters=[PATHS["event_id"]])
         await asyncio.sleep(0.1)
         for subscriber in tuple(app.gateway.hub._subscribers):
             subscriber.stop(STOPPED, "the test goes on")
@@ -48,10 +52,11 @@ def _looked_at(app: GatewayApp) -> None:
 
 
 async def test_the_gateway_answers_as_it_is_described() -> None:
-    app = create_gateway(MemoryContext())
+    context = MemoryContext()
+    app = create_gateway(context)
     server = GatewayServer(app, "127.0.0.1", 0, grace_s=1.0)
     await server.start()
-    ending = asyncio.create_task(_end_streams(app))
+    ending = asyncio.create_task(_keep_going(app, context))
     arguments = [
         "--config-file", str(Path(__file__).with_name("schemathesis.toml")),
         "run", f"http://127.0.0.1:{server.port}/openapi.json", "--checks", ",".join(CHECKS), "--seed", "1",

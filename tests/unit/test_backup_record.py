@@ -13,9 +13,11 @@ from aware_agent.colony.backup import (
     after_success,
     backup_name,
     due_at,
+    open_breaker,
     parse_name,
     slot,
 )
+from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.spec import parse_spec
 
@@ -71,8 +73,12 @@ def test_failures_are_repeated_with_growing_pauses_and_forgotten_on_success() ->
         log = after_failure(log, "no", 1000.0 * attempt, 3)
         pauses.append(due_at(log, POLICY) - 1000.0 * attempt)
     assert pauses == [30, 60, 120, 240, 480, 900, 900, 900]
+    shown = open_breaker(log, POLICY)
+    assert shown == OpenBreaker(name="backup/directory", since=7000.0, reason="no")
+    assert open_breaker(log, None) is None
     log = after_success(log, backup(9000.0), [], 3)
     assert (log.failures, log.failure, log.failed) == (0, "", 8)
+    assert open_breaker(log, POLICY) is None
 
 
 def test_a_question_after_a_failure_does_not_wait() -> None:

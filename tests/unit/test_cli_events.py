@@ -122,7 +122,7 @@ def test_follow_asks_on_when_a_stream_ends(demo: Colony) -> None:
     answers = iter([Reply(raw=sse()), problem(503, "no-queen"), Reply(raw=sse(event(7)))])
     fake.routes[STREAM] = lambda _: next(answers)
     with Gateway(load_context(demo.context(fake.url))) as client:
-        assert next(follow_events(client, 5, None))["revision"] == 7
+        assert next(follow_events(client, 5, {}))["revision"] == 7
     assert [ask.query["since"] for ask in fake.asked] == ["5", "5", "5"]
 
 

@@ -16,6 +16,7 @@ FREE = {
     "EndSession", "EndSessions", "RevokeAccess", "RevokeToken", "DeleteUser", "RemoveNode", "EndCheck",
     "DeleteProvider", "CancelJob",
     "DeleteServiceAccount", "RevokeServiceToken",
+    "RemoveWebhook", "DropDead",
     "Join", "Renew",
     "NoteIntrusion",  # a gateway's own, once a minute
 }  # fmt: skip

@@ -103,6 +103,8 @@ def test_a_name_is_one_users_alone_and_no_local_users(one: str, two: str, here: 
         ({"issuer": "file:///etc/passwd"}, "issuer"),
         ({"issuer": "https://id.example.org/\n"}, "issuer"),
         ({"issuer": "https://" + "a" * 600}, "issuer"),
+        ({"issuer": "https://169.254.169.254"}, "issuer"),
+        ({"issuer": "https://[fe80::1]/realm"}, "issuer"),
         ({"audiences": ()}, "client_id"),
         ({"audiences": ("",)}, "audiences"),
         ({"client_id": "aware"}, "public_url"),
@@ -129,7 +131,15 @@ def test_names_of_providers(name: str) -> None:
 
 
 def test_a_keystone_needs_its_address() -> None:
-    check_provider("cloud", KeystoneProvider(url="https://cloud:5000/v3", rules=RULES))
+    for url in (
+        "https://cloud:5000/v3",
+        "https://10.0.0.5:5000/v3",
+        "https://[fd12::5]:5000/v3",
+        "http://127.0.0.1:5000",
+    ):
+        check_provider("cloud", KeystoneProvider(url=url, rules=RULES))
+    with pytest.raises(InvalidInput, match="metadata"):
+        check_provider("cloud", KeystoneProvider(url="https://[::ffff:169.254.169.254]/v3", rules=RULES))
     with pytest.raises(InvalidInput):
         check_provider("cloud", KeystoneProvider(url="http://cloud:5000/v3", rules=RULES))
 

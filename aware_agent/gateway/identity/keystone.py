@@ -6,7 +6,7 @@ from typing import Any
 
 from aware_agent.gateway.identity.errors import IdentityRefused
 from aware_agent.gateway.identity.oidc import judged
-from aware_agent.gateway.identity.outgoing import Outgoing
+from aware_agent.gateway.identity.requests import Requests
 from aware_agent.security.providers import Identity, KeystoneProvider
 
 MAX_TOKEN = 8192
@@ -17,17 +17,17 @@ class KeystoneClient:
 
     def __init__(self, provider: KeystoneProvider) -> None:
         self._provider = provider
-        self._outgoing = Outgoing(provider.url, (), provider.ca)
+        self._requests = Requests(provider.url, (), provider.ca)
 
     async def close(self) -> None:
         """End all connections."""
-        await self._outgoing.close()
+        await self._requests.close()
 
     async def exchange(self, token: str) -> Identity:
         """Whom a token names. It has to be of a project: what somebody may do depends on where."""
         if not (0 < len(token) <= MAX_TOKEN and token.isascii() and token.isprintable() and " " not in token):
             raise IdentityRefused("this is no token of OpenStack")
-        status, document = await self._outgoing.document(
+        status, document = await self._requests.document(
             "GET",
             f"{self._provider.url.rstrip('/')}/auth/tokens?nocatalog",
             headers={"x-auth-token": token, "x-subject-token": token},

@@ -17,7 +17,7 @@ import msgspec
 
 from aware_agent.gateway.identity import tokens
 from aware_agent.gateway.identity.errors import IdentityRefused, NoRole, ProviderUnreachable
-from aware_agent.gateway.identity.outgoing import Outgoing, is_url_with_query
+from aware_agent.gateway.identity.requests import Requests, is_url_with_query
 from aware_agent.security.providers import Identity, OidcProvider, Rule, role_of
 
 KEEP_S = 3600.0
@@ -69,13 +69,13 @@ class OidcClient:
 
     def __init__(self, provider: OidcProvider, secret: Callable[[], str], clock: Callable[[], float]) -> None:
         self._provider, self._secret, self._clock = provider, secret, clock
-        self._outgoing = Outgoing(provider.issuer, provider.hosts, provider.ca)
+        self._requests = Requests(provider.issuer, provider.hosts, provider.ca)
         self._metadata = Kept(self._fetch_metadata, clock)
         self._keys = Kept(self._fetch_keys, clock)
 
     async def close(self) -> None:
         """End all connections."""
-        await self._outgoing.close()
+        await self._requests.close()
 
     async def login_url(self, *, redirect: str, state: str, nonce: str, verifier: str) -> str:
         """Where the browser goes."""
@@ -110,7 +110,7 @@ class OidcClient:
             "code_verifier": verifier,
         }
         headers = self._prove(form, by_body=metadata.by_body)
-        status, document = await self._outgoing.document(
+        status, document = await self._requests.document(
             "POST", metadata.token_endpoint, headers=headers, form=form, wanted=(200, 400, 401)
         )
         token = document.get("id_token")
@@ -161,7 +161,7 @@ class OidcClient:
 
     async def _fetch_metadata(self) -> _Metadata:
         url = self._provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        _, found = await self._outgoing.document("GET", url)
+        _, found = await self._requests.document("GET", url)
         if found.get("issuer") != self._provider.issuer:
             raise ProviderUnreachable("the provider calls itself otherwise than the configured issuer")
         login = found.get("authorization_endpoint")  # browsers go there, this process does not
@@ -171,14 +171,14 @@ class OidcClient:
         by_body = isinstance(methods, list) and "client_secret_basic" not in methods and "client_secret_post" in methods
         return _Metadata(
             authorization_endpoint=login,
-            token_endpoint=self._outgoing.check(found.get("token_endpoint"), "token endpoint"),
-            jwks_uri=self._outgoing.check(found.get("jwks_uri"), "key set"),
+            token_endpoint=self._requests.check(found.get("token_endpoint"), "token endpoint"),
+            jwks_uri=self._requests.check(found.get("jwks_uri"), "key set"),
             names_itself=found.get("authorization_response_iss_parameter_supported") is True,
             by_body=by_body,
         )
 
     async def _fetch_keys(self) -> list[dict[str, Any]]:
-        _, found = await self._outgoing.document("GET", (await self._metadata.get()).jwks_uri)
+        _, found = await self._requests.document("GET", (await self._metadata.get()).jwks_uri)
         keys = found.get("keys")
         if not isinstance(keys, list):
             raise ProviderUnreachable("the provider has no key set")

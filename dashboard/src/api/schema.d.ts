@@ -928,6 +928,150 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/v1/webhooks': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations['list_webhooks_v1_webhooks_get'];
+    put?: never;
+    post: operations['create_webhook_v1_webhooks_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/webhooks/{webhook_id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations['read_webhook_v1_webhooks__webhook_id__get'];
+    put?: never;
+    post?: never;
+    delete: operations['remove_webhook_v1_webhooks__webhook_id__delete'];
+    options?: never;
+    head?: never;
+    patch: operations['change_webhook_v1_webhooks__webhook_id__patch'];
+    trace?: never;
+  };
+  '/v1/webhooks/{webhook_id}/secret': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations['rotate_secret_v1_webhooks__webhook_id__secret_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/webhooks/{webhook_id}/test': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations['test_webhook_v1_webhooks__webhook_id__test_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/webhooks/{webhook_id}/deliveries': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations['list_deliveries_v1_webhooks__webhook_id__deliveries_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/webhooks/{webhook_id}/dead': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations['list_dead_v1_webhooks__webhook_id__dead_get'];
+    put?: never;
+    post?: never;
+    delete: operations['drop_all_v1_webhooks__webhook_id__dead_delete'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/webhooks/{webhook_id}/dead/replay': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations['replay_all_v1_webhooks__webhook_id__dead_replay_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/webhooks/{webhook_id}/dead/{event_id}/replay': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations['replay_one_v1_webhooks__webhook_id__dead__event_id__replay_post'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/webhooks/{webhook_id}/dead/{event_id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    delete: operations['drop_one_v1_webhooks__webhook_id__dead__event_id__delete'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/backups': {
     parameters: {
       query?: never;
@@ -1390,7 +1534,7 @@ export interface components {
     };
     /**
      * ClusterDocument
-     * @description The colony at a glance.
+     * @description The colony at a glance. ``breakers`` are those that are open: who is left alone outside, and why.
      */
     ClusterDocument: {
       colony: string;
@@ -1403,6 +1547,7 @@ export interface components {
       heir: components['schemas']['NodeName'] | null;
       size: components['schemas']['Size'];
       castes: components['schemas']['CasteDocument'][];
+      breakers: components['schemas']['OpenBreaker'][];
       version: string;
     };
     /**
@@ -1440,6 +1585,15 @@ export interface components {
       wanted: number;
       assigned: string[];
       missing: number;
+    };
+    /**
+     * OpenBreaker
+     * @description One that is open, as the colony shows it: who is left alone, since when (Unix seconds), and why.
+     */
+    OpenBreaker: {
+      name: string;
+      since: number;
+      reason: string;
     };
     /**
      * CommandAnswer
@@ -2658,6 +2812,183 @@ export interface components {
       keep_sessions: boolean;
     };
     /**
+     * WebhooksDocument
+     * @description All webhooks, oldest first.
+     */
+    WebhooksDocument: {
+      webhooks: components['schemas']['WebhookDocument'][];
+      /** @default null */
+      next: string | null;
+    };
+    /**
+     * WebhookDocument
+     * @description A webhook and how it is, as it was written last. ``position``: all events up to this revision are settled.
+     */
+    WebhookDocument: {
+      id: string;
+      url: string;
+      filter: components['schemas']['EventFilter'];
+      description: string;
+      ca: string;
+      retry_s: number;
+      pause_after_s: number;
+      paused: string;
+      created_at: number;
+      created_by: string;
+      changed_at: number;
+      revision: number;
+      signatures: number;
+      position: number;
+      delivered: number;
+      failed_attempts: number;
+      dead: number;
+      dropped: number;
+      missed: number;
+      failing_since: number;
+      reason: string;
+      breaker: components['schemas']['BreakerState'];
+    };
+    /**
+     * EventFilter
+     * @description The filter. One that says nothing wants everything.
+     */
+    EventFilter: {
+      /** @default [] */
+      type: string[];
+      /** @default info */
+      severity: components['schemas']['Severity'];
+      /** @default [] */
+      subject: string[];
+      /** @default [] */
+      caste: string[];
+      /** @default [] */
+      actor: string[];
+    };
+    /**
+     * BreakerState
+     * @description What passes: everything, one trial, nothing.
+     * @enum {unknown}
+     */
+    BreakerState: 'closed' | 'half-open' | 'open';
+    /**
+     * NewWebhookDocument
+     * @description The secret is in this answer and nowhere else.
+     */
+    NewWebhookDocument: {
+      id: string;
+      secret: string;
+      revision: number;
+    };
+    /**
+     * WebhookBody
+     * @description A receiver. ``secret`` is ``whsec_`` and base64, made when it is left out; ``ca`` is PEM, for private CAs.
+     */
+    WebhookBody: {
+      url: string;
+      /** @default {} */
+      filter: components['schemas']['EventFilter'];
+      /** @default null */
+      secret: string | null;
+      /** @default  */
+      description: string;
+      /** @default  */
+      ca: string;
+      /** @default 3600 */
+      retry_s: number;
+      /** @default 86400 */
+      pause_after_s: number;
+    };
+    /**
+     * WebhookPatch
+     * @description What is to be changed. ``paused`` stops and starts it; events of the time between are delivered then.
+     */
+    WebhookPatch: {
+      /** @default null */
+      url: string | null;
+      /** @default null */
+      filter: components['schemas']['EventFilter'] | null;
+      /** @default null */
+      description: string | null;
+      /** @default null */
+      ca: string | null;
+      /** @default null */
+      retry_s: number | null;
+      /** @default null */
+      pause_after_s: number | null;
+      /** @default null */
+      paused: boolean | null;
+    };
+    /**
+     * SecretBody
+     * @description A new secret, made when it is left out; deliveries carry both signatures for ``keep_old_s`` seconds.
+     */
+    SecretBody: {
+      /** @default null */
+      secret: string | null;
+      /** @default 86400 */
+      keep_old_s: number;
+    };
+    /**
+     * WebhookTestDocument
+     * @description What came back: ``answer`` is the beginning of the receiver's; ``reason`` says why there is none.
+     */
+    WebhookTestDocument: {
+      event: string;
+      delivered: boolean;
+      status: number;
+      answer: string;
+      reason: string;
+      duration_s: number;
+    };
+    /**
+     * DeliveriesDocument
+     * @description The last deliveries that ended, the newest last.
+     */
+    DeliveriesDocument: {
+      deliveries: components['schemas']['DeliveryResult'][];
+      /** @default null */
+      next: string | null;
+    };
+    /**
+     * DeliveryResult
+     * @description How the delivery of one event ended.
+     */
+    DeliveryResult: {
+      event: string;
+      type: string;
+      revision: number;
+      at: number;
+      delivered: boolean;
+      attempts: number;
+      /** @default 0 */
+      status: number;
+      /** @default  */
+      reason: string;
+      /** @default 0 */
+      duration_s: number;
+    };
+    /**
+     * DeadLettersDocument
+     * @description What could not be delivered, oldest first.
+     */
+    DeadLettersDocument: {
+      dead: components['schemas']['DeadLetterDocument'][];
+      /** @default null */
+      next: string | null;
+    };
+    /**
+     * DeadLetterDocument
+     * @description An event that was given up. ``replay``: it is tried again now.
+     */
+    DeadLetterDocument: {
+      event: components['schemas']['EventDocument'];
+      attempts: number;
+      reason: string;
+      status: number;
+      at: number;
+      replay: boolean;
+    };
+    /**
      * BackupsDocumentFields
      * @description As BackupsDocument, with chosen fields of backups.
      */
@@ -2931,6 +3262,76 @@ export interface components {
         provider: string;
         /** @default  */
         display: string;
+      }[];
+      /** @default null */
+      next: string | null;
+    };
+    /**
+     * WebhooksDocumentFields
+     * @description As WebhooksDocument, with chosen fields of webhooks.
+     */
+    WebhooksDocumentFields: {
+      webhooks: {
+        id?: string;
+        url?: string;
+        filter?: components['schemas']['EventFilter'];
+        description?: string;
+        ca?: string;
+        retry_s?: number;
+        pause_after_s?: number;
+        paused?: string;
+        created_at?: number;
+        created_by?: string;
+        changed_at?: number;
+        revision?: number;
+        signatures?: number;
+        position?: number;
+        delivered?: number;
+        failed_attempts?: number;
+        dead?: number;
+        dropped?: number;
+        missed?: number;
+        failing_since?: number;
+        reason?: string;
+        breaker?: components['schemas']['BreakerState'];
+      }[];
+      /** @default null */
+      next: string | null;
+    };
+    /**
+     * DeliveriesDocumentFields
+     * @description As DeliveriesDocument, with chosen fields of deliveries.
+     */
+    DeliveriesDocumentFields: {
+      deliveries: {
+        event?: string;
+        type?: string;
+        revision?: number;
+        at?: number;
+        delivered?: boolean;
+        attempts?: number;
+        /** @default 0 */
+        status: number;
+        /** @default  */
+        reason: string;
+        /** @default 0 */
+        duration_s: number;
+      }[];
+      /** @default null */
+      next: string | null;
+    };
+    /**
+     * DeadLettersDocumentFields
+     * @description As DeadLettersDocument, with chosen fields of dead.
+     */
+    DeadLettersDocumentFields: {
+      dead: {
+        event?: components['schemas']['EventDocument'];
+        attempts?: number;
+        reason?: string;
+        status?: number;
+        at?: number;
+        replay?: boolean;
       }[];
       /** @default null */
       next: string | null;
@@ -3750,12 +4151,20 @@ export interface operations {
         since?: number;
         /** @description about so many; a revision is never cut */
         limit?: number;
-        /** @description only types that start like this */
-        type?: string;
         /** @description `next` of the page before */
         cursor?: string;
         /** @description only these fields of each item, with commas between */
         fields?: string;
+        /** @description node.*, queen.elected; several: any */
+        type?: string[];
+        /** @description what it happened to; patterns as for type */
+        subject?: string[];
+        /** @description a caste of the node it happened to, now */
+        caste?: string[];
+        /** @description who did it */
+        actor?: string[];
+        /** @description this and worse: info, notice, warning, error */
+        severity?: string;
       };
       header?: never;
       path?: never;
@@ -3780,8 +4189,16 @@ export interface operations {
       query?: {
         /** @description resume after this revision */
         since?: number;
-        /** @description only types that start like this */
-        type?: string;
+        /** @description node.*, queen.elected; several: any */
+        type?: string[];
+        /** @description what it happened to; patterns as for type */
+        subject?: string[];
+        /** @description a caste of the node it happened to, now */
+        caste?: string[];
+        /** @description who did it */
+        actor?: string[];
+        /** @description this and worse: info, notice, warning, error */
+        severity?: string;
       };
       header?: never;
       path?: never;
@@ -5090,6 +5507,424 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['JobDocument'];
+        };
+      };
+    };
+  };
+  list_webhooks_v1_webhooks_get: {
+    parameters: {
+      query?: {
+        /** @description at most so many items */
+        limit?: number;
+        /** @description `next` of the page before */
+        cursor?: string;
+        /** @description only these fields of each item, with commas between */
+        fields?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json':
+            components['schemas']['WebhooksDocument'] | components['schemas']['WebhooksDocumentFields'];
+        };
+      };
+    };
+  };
+  create_webhook_v1_webhooks_post: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "url": "https://hooks.example/aware",
+         *       "filter": {
+         *         "type": [
+         *           "node.*"
+         *         ],
+         *         "severity": "warning"
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookBody'];
+      };
+    };
+    responses: {
+      /** @description What would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DryRunDocument'];
+        };
+      };
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['NewWebhookDocument'];
+        };
+      };
+    };
+  };
+  read_webhook_v1_webhooks__webhook_id__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['WebhookDocument'];
+        };
+      };
+    };
+  };
+  remove_webhook_v1_webhooks__webhook_id__delete: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Change'] | components['schemas']['DryRunDocument'];
+        };
+      };
+    };
+  };
+  change_webhook_v1_webhooks__webhook_id__patch: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "paused": true
+         *     }
+         */
+        'application/json': components['schemas']['WebhookPatch'];
+      };
+    };
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Change'] | components['schemas']['DryRunDocument'];
+        };
+      };
+    };
+  };
+  rotate_secret_v1_webhooks__webhook_id__secret_post: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "keep_old_s": 86400
+         *     }
+         */
+        'application/json': components['schemas']['SecretBody'];
+      };
+    };
+    responses: {
+      /** @description What would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DryRunDocument'];
+        };
+      };
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['NewWebhookDocument'];
+        };
+      };
+    };
+  };
+  test_webhook_v1_webhooks__webhook_id__test_post: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json':
+            components['schemas']['WebhookTestDocument'] | components['schemas']['DryRunDocument'];
+        };
+      };
+    };
+  };
+  list_deliveries_v1_webhooks__webhook_id__deliveries_get: {
+    parameters: {
+      query?: {
+        /** @description at most so many items */
+        limit?: number;
+        /** @description `next` of the page before */
+        cursor?: string;
+        /** @description only these fields of each item, with commas between */
+        fields?: string;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json':
+            components['schemas']['DeliveriesDocument'] | components['schemas']['DeliveriesDocumentFields'];
+        };
+      };
+    };
+  };
+  list_dead_v1_webhooks__webhook_id__dead_get: {
+    parameters: {
+      query?: {
+        /** @description at most so many items */
+        limit?: number;
+        /** @description `next` of the page before */
+        cursor?: string;
+        /** @description only these fields of each item, with commas between */
+        fields?: string;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json':
+            components['schemas']['DeadLettersDocument'] | components['schemas']['DeadLettersDocumentFields'];
+        };
+      };
+    };
+  };
+  drop_all_v1_webhooks__webhook_id__dead_delete: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Change'] | components['schemas']['DryRunDocument'];
+        };
+      };
+    };
+  };
+  replay_all_v1_webhooks__webhook_id__dead_replay_post: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DryRunDocument'];
+        };
+      };
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Change'];
+        };
+      };
+    };
+  };
+  replay_one_v1_webhooks__webhook_id__dead__event_id__replay_post: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+        /** @example 01HF7YAT00000000000000000H */
+        event_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DryRunDocument'];
+        };
+      };
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Change'];
+        };
+      };
+    };
+  };
+  drop_one_v1_webhooks__webhook_id__dead__event_id__delete: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example 01HF7YAT00000000000000000H */
+        webhook_id: string;
+        /** @example 01HF7YAT00000000000000000H */
+        event_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Change'] | components['schemas']['DryRunDocument'];
         };
       };
     };

@@ -1,6 +1,7 @@
 """Requests from the gateway to identity providers: to named hosts, verified, no redirects, bounded.
 
 Whatever leads to one, a stranger's login or a token with an unknown key, costs the provider and this process little.
+An admin said where providers are, so private networks count; clouds' metadata services never do.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-import httpx
-
+from aware_agent import __version__, outgoing
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.gateway.errors import Busy
 from aware_agent.gateway.identity.errors import ProviderUnreachable
-from aware_agent.security.providers import is_url
+from aware_agent.security.providers import REACH, is_url
 
 REQUEST_S = 10.0
 MAX_ANSWER = 1 << 20
@@ -24,13 +24,13 @@ MAX_WAITING = 32
 _AT_ONCE = 4
 
 
-class Outgoing:
-    """A client for one provider. ``hosts`` are ``host`` or ``host:port``, beside that of ``url``."""
+class Requests:
+    """Requests to one provider. ``hosts`` are ``host`` or ``host:port``, beside that of ``url``."""
 
     def __init__(self, url: str, hosts: tuple[str, ...], ca: str) -> None:
         self._hosts = {_place(url), *(_place(f"https://{host}") for host in hosts)}
         self._ca = ca
-        self._client: httpx.AsyncClient | None = None
+        self._calls: outgoing.Calls | None = None
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
         self._closed = False
@@ -46,8 +46,8 @@ class Outgoing:
     async def close(self) -> None:
         """End all connections."""
         self._closed = True
-        if self._client is not None:
-            await self._client.aclose()
+        if self._calls is not None:
+            await self._calls.aclose()
 
     async def document(
         self,
@@ -68,9 +68,13 @@ class Outgoing:
                 status, raw = await self._exchange(method, url, dict(headers or {}), form)
         except TimeoutError:
             raise ProviderUnreachable(f"the identity provider did not answer within {REQUEST_S:.0f} s") from None
-        # RuntimeError: the client was closed under it, as its provider changed.
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, RuntimeError) as error:
-            raise ProviderUnreachable(f"the identity provider cannot be reached: {type(error).__name__}") from error
+        except outgoing.CallRefused as refused:  # a stranger may have asked: addresses are nothing for him
+            raise ProviderUnreachable(
+                "the identity provider's name means an address that is never asked",
+                hint="a cloud's metadata service, a link-local or a multicast address is no provider",
+            ) from refused
+        except outgoing.CallFailed as error:
+            raise ProviderUnreachable("the identity provider cannot be reached") from error
         finally:
             self._waiting -= 1
         if status not in wanted:
@@ -83,25 +87,25 @@ class Outgoing:
     async def _exchange(
         self, method: str, url: str, headers: dict[str, str], form: Mapping[str, str] | None
     ) -> tuple[int, bytes]:
+        if self._calls is None:
+            trust = await asyncio.to_thread(_trust, self._ca)
+            self._calls = self._calls or outgoing.Calls(REACH, trust, at_once=_AT_ONCE)  # another may have been faster
         if self._closed:
             raise ProviderUnreachable("the identity provider was changed meanwhile", hint="begin again")
-        if self._client is None:
-            trust = await asyncio.to_thread(_trust, self._ca)
-            self._client = httpx.AsyncClient(verify=trust, trust_env=False, follow_redirects=False, timeout=REQUEST_S)
-        headers["accept"] = "application/json"
-        async with self._client.stream(method, url, headers=headers, data=form) as answer:
-            raw = bytearray()
-            async for piece in answer.aiter_bytes():
-                raw += piece
-                if len(raw) > MAX_ANSWER:
-                    raise ProviderUnreachable(f"the identity provider answered with more than {MAX_ANSWER} bytes")
-            return answer.status_code, bytes(raw)
+        headers |= {"accept": "application/json", "user-agent": f"aware/{__version__}"}
+        if form is not None:
+            headers["content-type"] = "application/x-www-form-urlencoded"
+        body = urlencode(form).encode() if form else b""
+        came = await self._calls.exchange(method, url, headers, body, at_most=MAX_ANSWER + 1)
+        if len(came.body) > MAX_ANSWER:
+            raise ProviderUnreachable(f"the identity provider answered with more than {MAX_ANSWER} bytes")
+        return came.status, came.body
 
 
 def _trust(ca: str) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cadata=ca or None)
-    except (ssl.SSLError, ValueError) as error:
+        return outgoing.trust(ca)
+    except outgoing.CallRefused as error:
         raise ProviderUnreachable("the provider's CA cannot be read", hint="PEM, in its field ca") from error
 
 
