@@ -193,18 +193,24 @@ def dead(webhook: Id, context: ContextOption = None, as_json: JsonOption = False
 @app.command("replay")
 def replay(webhook: Id, event: EventId = None, context: ContextOption = None, as_json: JsonOption = False) -> None:
     """Try a dead letter again, or all of them."""
-    path = at("v1", "webhooks", webhook, "dead", *([event] if event else []), "replay")
     with gateway(context) as client:
-        data: dict[str, Any] = client.request("POST", path).data
+        if event:
+            answer = client.request("POST", at("v1", "webhooks", webhook, "dead", event, "replay"))
+        else:
+            answer = client.request("POST", at("v1", "webhooks", webhook, "dead", "replay"))
+    data: dict[str, Any] = answer.data
     _changed(data, "tried again", as_json)
 
 
 @app.command("drop")
 def drop(webhook: Id, event: EventId = None, context: ContextOption = None, as_json: JsonOption = False) -> None:
     """Forget a dead letter, or all of them."""
-    path = at("v1", "webhooks", webhook, "dead", *([event] if event else []))
     with gateway(context) as client:
-        data: dict[str, Any] = client.request("DELETE", path).data
+        if event:
+            answer = client.request("DELETE", at("v1", "webhooks", webhook, "dead", event))
+        else:
+            answer = client.request("DELETE", at("v1", "webhooks", webhook, "dead"))
+    data: dict[str, Any] = answer.data
     _changed(data, "dropped", as_json)
 
 
