@@ -49,6 +49,7 @@ REST_S = 6.0  # after a change of voters: etcd wants five seconds of undisturbed
 LEADER_REST_S = 10.0  # a new leader is left in peace for a while
 LEARNER_PATIENCE_S = 120.0  # a learner that did not come up by then gives way to another node
 AVOID_S = 600.0
+BACK_S = 30.0  # a node that came back has so long for its etcd before it loses its seat
 _RETRY_S, _LONGEST_RETRY_S = 2.0, 60.0
 _IN_SYNC = 0.9  # of the newest raft index: where etcd itself would promote
 
@@ -232,7 +233,7 @@ def _lost(picture: Picture) -> Found:
     after = picture.look.spec.replace_after_s
     due = [m for m in picture.voters if not m.healthy and m.node != picture.look.queen]
     due = [m for m in due if after and picture.lost_for(m) >= after and picture.safe_to_remove(m)]
-    due = [m for m in due if m.node in picture.candidates]
+    due = [m for m in due if m.node in picture.candidates and not picture.back_for_less_than(min(after, BACK_S), m)]
     if not due or not picture.free:
         return None
     lost = max(due, key=picture.lost_for)

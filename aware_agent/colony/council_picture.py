@@ -62,6 +62,13 @@ class Picture:
         dead = candidate is not None and candidate.status is Status.DEAD
         return max(self.silent_for(member), self.now - candidate.status_since if candidate and dead else 0.0)
 
+    def back_for_less_than(self, seconds: float, member: Member) -> bool:
+        """Whether its node became ready only a moment ago, so that its etcd cannot be expected to run yet."""
+        candidate = self.candidates.get(member.node)
+        if candidate is None or candidate.status is not Status.READY:
+            return False
+        return self.now - candidate.status_since < seconds
+
     @cached_property
     def free(self) -> tuple[Candidate, ...]:
         """Those who could take a seat now."""

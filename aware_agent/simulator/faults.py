@@ -58,7 +58,7 @@ class Trouble:
         _STRIKES[fault.kind](self, host, fault.duration)
 
     def heal(self) -> None:
-        """End all faults; most of the dead come back, always a candidate."""
+        """End all faults; most of the dead come back, always a candidate, and whoever the wanted council needs."""
         self.calm = True
         for host in self.world.hosts.values():
             self.world.checker.disturbed(0 if host.well else 1)
@@ -77,9 +77,15 @@ class Trouble:
             if host.agent is not None and host.agent.state.phase is Phase.GONE:
                 host.agent.crash()  # on its way out
             lonely = host.candidate and not any(h.up and h.candidate for h in self.world.hosts.values())
-            sits = self.world.council is not None and host.etcd in self.world.council.members
-            if not host.up and (lonely or sits or self.world.random.random() < 0.7):
+            if not host.up and (lonely or self._missed(host) or self.world.random.random() < 0.7):
                 self.world.start(host)
+
+    def _missed(self, host: Host) -> bool:
+        """Whether the council can only become as wanted with this host: it sits, or too few others are there to sit."""
+        if self.world.council is None:
+            return False
+        others = sum(h.up for h in self.world.hosts.values())
+        return host.etcd in self.world.council.members or others < self.world.wanted
 
     def _victim(self, queen: bool) -> Host | None:
         reigning = self.world.queen()

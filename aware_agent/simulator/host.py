@@ -34,6 +34,7 @@ class Host:
     powered: bool = True
     etcd_broken: bool = False  # its etcd ends and does not start
     etcd_down_since: float | None = None
+    etcd_back: tuple[float, float] | None = None  # when it came back the last time, and since when it had been down
     etcd: int = 0  # the member of etcd whose data it has, 0 for none
     lives: int = 0  # agents started here so far
     agent: Agent | None = None

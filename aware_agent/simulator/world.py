@@ -16,6 +16,7 @@ from aware_agent.colony.spec import CasteSpec, CouncilSpec, Policies, Spec
 from aware_agent.colony.succession import line_of_succession
 from aware_agent.colony.suspicion import electorate
 from aware_agent.colony.timing import Timing
+from aware_agent.queen.council_keeper import LOOK_S
 from aware_agent.simulator.agent import Agent
 from aware_agent.simulator.channel import SimChannel, transit
 from aware_agent.simulator.checker import Checker
@@ -29,6 +30,7 @@ from aware_agent.store.memory.leases import REVOKE_EVERY_S
 from aware_agent.store.model import Change, ChangeKind
 from aware_agent.store.protocol import KeyRange
 
+UNSEEN_S = LOOK_S + 1.0  # back for so long at most, a member may not have been seen: a look and its answers
 REPLACE_AFTER_S = 8.0  # seconds a lost member keeps its seat; in a colony it is minutes
 DEAD_AFTER_S = 4.0
 STEP = b'"type":"council.'  # in an event that tells of a step
@@ -146,7 +148,14 @@ class World:
 
     def etcd_runs(self, host: Host, runs: bool) -> None:
         """The machine of ``host``, or etcd on it, ended or came back."""
-        host.etcd_down_since = None if runs else self.queue.now
+        now = self.queue.now
+        if runs:
+            host.etcd_back = None if host.etcd_down_since is None else (now, host.etcd_down_since)
+            host.etcd_down_since = None
+        elif host.etcd_down_since is None:
+            # Who was back for less than the queen needs to see it was never back, as far as she can know.
+            seen = host.etcd_back is None or now - host.etcd_back[0] > UNSEEN_S
+            host.etcd_down_since = now if seen or host.etcd_back is None else host.etcd_back[1]
         if self.council is not None:
             self.council.moved()
 
