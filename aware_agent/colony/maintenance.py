@@ -39,8 +39,8 @@ BETWEEN_S = 600.0  # between two routine defragmentations, whoever's: a member h
 EVERY_S = 6 * 3600.0  # of one member, also when it gave back nothing
 SETTLE_S = 3.0  # after a compaction members free pages one by one; after another leader its connections settle
 LEADER_SETTLE_S = 12.0  # in routine: the council's keeper may move the leader as well, and rests for ten after it
-ROUND_S, LONGEST_ROUND_S = 60.0, 600.0  # from a round that did not help to the next
-CALM_S = 600.0  # an alarm that returns before is the same trouble: rounds and pauses go on as they were
+# From a round that did not help to the next; an alarm that returns so soon after its cure is the same trouble.
+ROUND_S, LONGEST_ROUND_S = 60.0, 600.0
 _MIB = 1 << 20
 
 
@@ -193,17 +193,22 @@ def _judge(state: State, look: Look, now: float) -> Decision:
         return _begin(state, now) if state.full_since is None else _cure(state, look, now)
     if state.full_since is not None:
         return _prove(state, state.full_since, now)
-    if state.rounds and now - state.cured >= CALM_S:
-        state = replace(state, rounds=0, told=False)
     return _routine(state, look, now)
 
 
 def _begin(state: State, now: float) -> Decision:
-    """The next look compacts up to the revision of this one: a watch that resumes now still finds where it was."""
-    message = "" if state.rounds else "etcd is full and takes no writes (alarm NOSPACE): giving back room"
-    rest = now + (_pause(state.rounds - 1) if state.rounds else 0.0)
+    """The next look compacts up to the revision of this one: a watch that resumes now still finds where it was.
+
+    Where a cure held for a shorter time than the pause that it earned, the rest of that pause is waited for.
+    """
+    waits = state.cured + _pause(state.rounds - 1) - now if state.rounds else 0.0
+    if waits <= 0:
+        state = replace(state, rounds=0, told=False)
+    when = "" if waits <= 0 else f" in {waits:.0f} s, for it was full {now - state.cured:.0f} s ago as well"
     return Decision(
-        replace(state, full_since=now, round=None, emptied=frozenset(), rest_until=rest), message=message, grave=True
+        replace(state, full_since=now, round=None, emptied=frozenset(), rest_until=now + max(0.0, waits)),
+        message=f"etcd is full and takes no writes (alarm NOSPACE): giving back room{when}",
+        grave=True,
     )
 
 

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from aware_agent.colony.errors import IllegalTransition
 from aware_agent.colony.maintenance import (
     BETWEEN_S,
-    CALM_S,
     EVERY_S,
     FIRST_S,
     LARGE,
@@ -170,22 +169,37 @@ def test_an_alarm_that_is_back_before_a_write_was_made_is_no_cure() -> None:
         assert scene.now < 4 * ROUND_S
 
 
-def test_one_that_fills_up_again_and_again_is_cured_less_and_less_often_and_told_once() -> None:
+def test_one_that_fills_up_again_and_again_is_cured_less_and_less_often_and_says_when() -> None:
     scene = Scene([FULL[0]])
     for _ in range(3000):
         if isinstance(scene.step(), PutOnRecord):
             scene.members[1] = FULL[0]
-    assert len([said for said in scene.said if "takes no writes" in said]) == 1
+    full = [said for said in scene.said if "takes no writes" in said]
+    assert "giving back room in 58 s, for it was full 2 s ago as well" in full[1]
+    assert len(set(full)) <= 6, "the pause grows and has a longest"
     assert 5 < len([said for said in scene.said if "has room again" in said]) <= 3 + 6000 / LONGEST_ROUND_S + 2
 
 
-def test_after_a_calm_time_a_new_alarm_is_a_new_trouble() -> None:
+@pytest.mark.parametrize("alarms", [2, 3, 6])
+def test_an_alarm_after_a_cure_that_held_is_a_new_trouble_and_cured_at_once(alarms: int) -> None:
     scene = Scene([FULL[0]])
-    scene.steps(30)
-    assert scene.steps(int(CALM_S)) == []
+    for _ in range(alarms):
+        scene.members[1] = FULL[0]
+        assert isinstance(scene.steps(15)[-1], PutOnRecord)
+        assert scene.steps(int(ROUND_S)) == []
+    assert len([said for said in scene.said if said.endswith("giving back room")]) == alarms
+
+
+def test_a_new_alarm_waits_only_for_what_is_left_of_the_pause_since_the_cure() -> None:
+    scene = Scene([FULL[0]])
+    scene.steps(15)
+    scene.steps(int(ROUND_S / 2) - 10)
     scene.members[1] = FULL[0]
-    assert isinstance(scene.steps(30)[-1], PutOnRecord)
-    assert len([said for said in scene.said if "takes no writes (alarm" in said]) == 2
+    cured, steps = scene.state.cured, 0
+    while not scene.steps(1):
+        steps += 1
+        assert steps < ROUND_S
+    assert scene.now <= cured + ROUND_S + 4
 
 
 def test_a_member_that_refuses_does_not_keep_the_others_from_it() -> None:
