@@ -31,9 +31,11 @@ from aware_agent.security.files import read_secret
 from aware_agent.utf8 import ensure_utf8
 
 if TYPE_CHECKING:
+    from aware_agent.agent.member.audit_post import AuditPost
     from aware_agent.agent.node import Node
     from aware_agent.agent.parts import Server
     from aware_agent.agent.worker import Worker
+    from aware_agent.channel.frames import AuditNotes
     from aware_agent.queen.reigns import Reigns
 
 log = logging.getLogger(__name__)
@@ -135,12 +137,13 @@ def _stop_by_signal(herald: Herald, node: Node | Worker) -> None:
 async def _live(node: Node, state_dir: StateDir) -> None:
     from aware_agent.queen.vacancy import Vacancy
 
-    role, server = _member(node, state_dir)
+    role, server, post = _member(node, state_dir)
     herald = Herald(node)
     _stop_by_signal(herald, node)
     beside = (
         asyncio.create_task(announce_founding(node.settings, node.me, node.known_nodes)),
         asyncio.create_task(Vacancy(node, role.reader).run()),
+        asyncio.create_task(post.run()),
     )
     try:
         async with herald:
@@ -153,8 +156,9 @@ async def _live(node: Node, state_dir: StateDir) -> None:
     log.info("%s stopped", node.name)
 
 
-def _member(node: Node, state_dir: StateDir) -> tuple[Reigns, Server]:
+def _member(node: Node, state_dir: StateDir) -> tuple[Reigns, Server, AuditPost]:
     """A council member has a gateway beside it, and may reign."""
+    from aware_agent.agent.member.audit_post import AuditPost
     from aware_agent.agent.member.gateway_link import GatewayLink
     from aware_agent.agent.member.gateway_process import GatewayProcess
     from aware_agent.agent.member.gateway_start import GatewayStart
@@ -165,7 +169,18 @@ def _member(node: Node, state_dir: StateDir) -> tuple[Reigns, Server]:
     told = GatewayStart(node, state_dir)
     link = GatewayLink(told.socket, told.facts, node.explain, reigns.execute)
     gateway = node.settings.gateway
-    return reigns, GatewayProcess(link, lambda: listen(gateway.bind, gateway.port, "gateway"), told)
+
+    def send(notes: AuditNotes) -> bool:
+        here = reigns.note(node.id, notes.notes, lambda: post.taken(notes.number))
+        return here or node.channels.note(notes)
+
+    def archived(line: int) -> None:
+        reigns.archived = line
+
+    post = AuditPost(node.id, send)
+    node.channels.taken, link.noted, link.archived = post.taken, post.add, archived
+    server = GatewayProcess(link, lambda: listen(gateway.bind, gateway.port, "gateway"), told)
+    return reigns, server, post
 
 
 async def _enter(settings: Settings, state_dir: StateDir) -> str:

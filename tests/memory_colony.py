@@ -24,12 +24,14 @@ from aware_agent.agent.orders import Orders
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.agent.settings import ChannelSettings, JobSettings, Settings
 from aware_agent.channel.frames import NodeOrder
+from aware_agent.colony.audit import Asker
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.event import EventDraft
 from aware_agent.colony.ids import ulid
 from aware_agent.colony.node import Capabilities, Record, Report, Status
 from aware_agent.colony.spec import Spec
 from aware_agent.gateway.agent_link import answer_of
+from aware_agent.queen.audit import Seals
 from aware_agent.queen.history import History
 from aware_agent.queen.reign import Reign
 from aware_agent.queen.writer import FencedWriter
@@ -186,7 +188,7 @@ class MemoryColony:
 
     def writer(self) -> FencedWriter:
         """For the reign of now."""
-        return FencedWriter(self.store, self.reader, self.term)
+        return FencedWriter(self.store, self.reader, self.term, Seals(COLONY, self.keyring))
 
     def reign(
         self, *, etcd: tuple[str, ...] = ("127.0.0.1:2379",), resign: Callable[[Any], None] = lambda _: None
@@ -217,13 +219,15 @@ class MemoryColony:
         *,
         actor: str = "ada",
         source: str = "127.0.0.1",
+        asker: Asker | None = None,
         once: Asked | None = None,
         dry: bool = False,
         grant: Grant | None = None,
     ) -> Done:
         """Its outcome, still encoded."""
+        asker = asker or Asker(source=source)
         raw = msgspec.Raw(msgspec.msgpack.encode(command))
-        do = Do(id=1, term=reign.term, actor=actor, source=source, once=once, dry=dry, grant=grant, command=raw)
+        do = Do(id=1, term=reign.term, actor=actor, asker=asker, once=once, dry=dry, grant=grant, command=raw)
         return await reign.execute(do)
 
     def answer(self, command: Any, done: Done) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 from aware_agent.agent.orders import Orders
 from aware_agent.channel.client import Channel
 from aware_agent.channel.frames import (
+    AuditNotes,
+    AuditTaken,
     BadFrame,
     Command,
     FromMember,
@@ -51,6 +53,7 @@ class NodeChannels:
         self._report = report
         self._orders = orders
         self._news, self._moved = news, moved
+        self.taken: Callable[[int], None] = lambda _number: None  # told when the queen has notes for the audit log
         self._context: ssl.SSLContext | None = None
         self._links = Links(self, name)
 
@@ -76,6 +79,14 @@ class NodeChannels:
     def renewed(self) -> None:
         """Certificate or CAs changed: attempts from now on use the new ones."""
         self._context = None
+
+    def note(self, notes: AuditNotes) -> bool:
+        """Send notes for the audit log to whoever may reign; she who does says when it has them."""
+        sent = False
+        for member in self.members:
+            channel = self._links.get(member)
+            sent = (channel is not None and channel.post(notes)) or sent
+        return sent
 
     def reaches(self, member: str) -> bool:
         """Whether the channel to ``member`` is open."""
@@ -110,6 +121,8 @@ class NodeChannels:
         """A member says something."""
         if isinstance(frame, Command):
             channel.post(self._carry_out(frame))
+        elif isinstance(frame, AuditTaken):
+            self.taken(frame.number)
         else:
             self._news(frame)
 

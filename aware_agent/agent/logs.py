@@ -12,7 +12,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -24,6 +26,24 @@ _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 ECS_VERSION = "8.11.0"
 _ECS_NAMES = {"request": "http.request.id", "source": "source.ip", "user": "user.name"}
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+_REQUEST: ContextVar[str] = ContextVar("request", default="")
+
+
+@contextmanager
+def of_request(request: str) -> Iterator[None]:
+    """Every line this task logs inside has the request's id as field ``request``."""
+    token = _REQUEST.set(request)
+    try:
+        yield
+    finally:
+        _REQUEST.reset(token)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    request = _REQUEST.get()
+    fields: dict[str, Any] = getattr(record, "fields", {})
+    return {**fields, "request": request} if request else fields
 
 
 class JsonLines(logging.Formatter):
@@ -45,7 +65,7 @@ class JsonLines(logging.Formatter):
             "log.logger": record.name.removeprefix("aware_agent."),
             "process.pid": record.process,
         }
-        line.update((_ecs_name(name), value) for name, value in getattr(record, "fields", {}).items())
+        line.update((_ecs_name(name), value) for name, value in _fields(record).items())
         if record.exc_info:
             line["error.stack_trace"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line, enc_hook=str).decode()
@@ -60,7 +80,7 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, with a traceback below it if there is one."""
-        fields = "".join(f"  {key}={value}" for key, value in getattr(record, "fields", {}).items())
+        fields = "".join(f"  {key}={value}" for key, value in _fields(record).items())
         clock = _stamp(record.created)[11:23]
         line = f"{clock} {record.levelname.lower():7} {self._node}: {record.getMessage()}{fields}"
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")

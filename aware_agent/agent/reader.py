@@ -52,6 +52,7 @@ class ColonyReader:
         self._data: ColonyData | None = None
         self._revision = projection.revision
         quiet = (
+            "audit",
             "check",
             "denied/",
             "events/",

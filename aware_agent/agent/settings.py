@@ -175,6 +175,12 @@ class OutgoingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         return Reach(networks=self.allow_networks, http_to_loopback=self.http_to_loopback)
 
 
+class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a council member keeps of the audit log on its own disk."""
+
+    archive_mib: int = 64  # the oldest lines go when there is more
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
@@ -200,6 +206,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     passwords: PasswordSettings = PasswordSettings()
     jobs: JobSettings = JobSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
+    audit: AuditSettings = AuditSettings()
 
     @property
     def runs_etcd(self) -> bool:

@@ -120,6 +120,7 @@ def _check_numbers(settings: Settings) -> None:
         ("passwords.min_length", settings.passwords.min_length, PASSWORD_LENGTH),
         ("jobs.parallel", settings.jobs.parallel, (1, 64)),
         ("jobs.memory_mib", settings.jobs.memory_mib, (256, 1_000_000)),
+        ("audit.archive_mib", settings.audit.archive_mib, (1, 1 << 20)),
         ("priority", settings.priority, PRIORITY),
         ("discovery.interval_s", settings.discovery.interval_s, BEACON_INTERVAL_S),
         ("discovery.find_timeout_s", settings.discovery.find_timeout_s, _WAIT_S),

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from aware_agent.colony.audit import Entry
 from aware_agent.colony.decoding import UNDECODABLE, Count, Line, Word, from_msgpack
 from aware_agent.colony.errors import AwareError, one_line
 from aware_agent.colony.node import Config, LogLevel, Record, Report
@@ -22,6 +23,7 @@ VERSION = 1
 MAX_FRAME = 256 * 1024  # nothing longer is read off the wire
 MAX_NODE_FRAME = 64 * 1024  # what a node may say without being asked
 MAX_TEXT = 500  # characters of a reason or a sentence
+MAX_NOTES = 32  # of the audit log in one frame
 MAX_SEATS = 1000  # members in one announcement
 # A release as Python's packages are numbered: 1.4.2, 1.5.0rc1, 2.0.dev3, 1.4.2.post1+site.2.
 _RELEASE = re.compile(
@@ -197,6 +199,19 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result"):
     problem: Problem | None = None
 
 
+class AuditNotes(msgspec.Struct, frozen=True, kw_only=True, tag="audit"):
+    """What a council member has for the audit log; the queen answers when it stands there."""
+
+    number: Count
+    notes: Annotated[tuple[Entry, ...], msgspec.Meta(max_length=MAX_NOTES)]
+
+
+class AuditTaken(msgspec.Struct, frozen=True, kw_only=True, tag="audit-taken"):
+    """The notes of that number stand in the log."""
+
+    number: Count
+
+
 class Goodbye(msgspec.Struct, frozen=True, kw_only=True, tag="goodbye"):
     """Last frame of a side that closes."""
 
@@ -204,8 +219,8 @@ class Goodbye(msgspec.Struct, frozen=True, kw_only=True, tag="goodbye"):
     text: Line = ""
 
 
-FromNode = Hello | Heartbeat | NewReport | Result | Goodbye
-FromMember = Welcome | Heartbeat | NewConfig | NewRecord | NewTrust | Announcement | Command | Goodbye
+FromNode = Hello | Heartbeat | NewReport | Result | AuditNotes | Goodbye
+FromMember = Welcome | Heartbeat | NewConfig | NewRecord | NewTrust | Announcement | Command | AuditTaken | Goodbye
 Frame = FromNode | FromMember
 
 _ENCODER = msgspec.msgpack.Encoder()

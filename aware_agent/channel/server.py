@@ -26,6 +26,7 @@ from aware_agent.background import Background
 from aware_agent.channel.frames import (
     MAX_FRAME,
     MAX_TEXT,
+    AuditNotes,
     BadFrame,
     FromMember,
     Goodbye,
@@ -62,6 +63,9 @@ class Registry(Protocol):
 
     def reported(self, session: Session) -> None:
         """Its report changed."""
+
+    def noted(self, session: Session, frame: AuditNotes) -> None:
+        """It has something for the audit log."""
 
     def judged(self, session: Session) -> None:
         """It became silent, or answers again."""

@@ -15,6 +15,7 @@ from websockets.frames import CloseCode
 
 from aware_agent.channel.frames import (
     MAX_TEXT,
+    AuditNotes,
     BadFrame,
     Command,
     Fault,
@@ -76,6 +77,9 @@ class Listener(Protocol):
 
     def reported(self, session: Session) -> None:
         """The node's report changed."""
+
+    def noted(self, session: Session, frame: AuditNotes) -> None:
+        """It has something for the audit log."""
 
 
 class Session:
@@ -205,6 +209,8 @@ class Session:
                     self._listener.reported(self)
             case Result():
                 self._answered(frame)
+            case AuditNotes():
+                self._listener.noted(self, frame)
             case Goodbye(why=why, text=text):
                 self._end(why, text[:MAX_TEXT])
             case Hello():

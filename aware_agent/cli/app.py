@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from aware_agent.cli import (
+    audit,
     backup,
     castes,
     check,
@@ -125,6 +126,7 @@ app.add_typer(hooks.app, name="hooks")
 app.add_typer(jobs.app, name="job")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(backup.app, name="backup")
+app.add_typer(audit.app, name="audit")
 app.add_typer(users.app, name="users")
 app.add_typer(identity_providers.app, name="identity-providers")
 app.add_typer(service_accounts.app, name="service-accounts")

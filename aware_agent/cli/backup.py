@@ -174,6 +174,10 @@ def restore(
         f"colony {done.colony} of {ago(done.created_at)} ago {verb} to {into}, revisions go on after {done.to_revision}"
     )
     say(f"on hosts: aware council restore --token {done.token}; the first member may be {', '.join(done.eligible)}")
+    say(
+        f"as they were in the backup: users {', '.join(done.users) or 'none'}; join tokens {len(done.tokens)}, "
+        f"revoke what should not be: aware tokens list; {done.sessions} sessions ended"
+    )
     if done.unreadable:
         say(f"what cannot be read was kept as it is: {', '.join(done.unreadable)}")
 

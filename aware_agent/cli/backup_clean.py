@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,11 +12,13 @@ import msgspec
 from aware_agent.agent.found import ADMIN
 from aware_agent.agent.history import put_event
 from aware_agent.agent.state import Identity, Membership, StateDir
+from aware_agent.colony.audit import RESTORED, Asker, Kind
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict, NotFound
 from aware_agent.colony.event import EventDraft, Severity
 from aware_agent.colony.node import Record
 from aware_agent.colony.rotation import Trust
+from aware_agent.queen.audit import AuditTrail, Seals
 from aware_agent.queen.backup.format import Header
 from aware_agent.security import pki
 from aware_agent.security.files import write_atomic
@@ -75,6 +77,9 @@ class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
 
     revision: int
     newcomers: tuple[Newcomer, ...]
+    users: tuple[str, ...]  # that can log in again, with the passwords of then
+    tokens: tuple[str, ...]  # ids of join tokens that are good again, the new one aside
+    sessions: int  # that were in the backup, and ended
     eligible: tuple[str, ...]  # names of nodes that may sit in the council
     unreadable: tuple[str, ...]  # keys whose values cannot be read: they stay as they are
 
@@ -122,12 +127,17 @@ async def clean(
     ]
     if admin_password:
         changes.append(_admin(reading.admin(), keys, admin_password, now))
+    back = {name: _named(kvs, keys.key(name, "")) for name in ("users", "tokens", "sessions")}
+    changes += _audited(header, keys, kvs, heritage.membership, back)
     revision = found.revision
     for start in range(0, len(changes), _CHUNK):
         revision = (await client.txn([], changes[start : start + _CHUNK])).revision
     return Cleaned(
         revision=revision,
         newcomers=newcomers,
+        users=back["users"],
+        tokens=back["tokens"],
+        sessions=len(back["sessions"]),
         eligible=tuple(sorted(record.name for record in records.values() if record.eligible)),
         unreadable=tuple(reading.unreadable),
     )
@@ -163,6 +173,41 @@ def issue_state(directory: Path, newcomer: Newcomer, heritage: Heritage, *, now:
         ca=heritage.bundle,
         council=council if newcomer.eligible else None,
     )
+
+
+class _Backed:
+    """What the backup holds, as the audit chain reads it."""
+
+    def __init__(self, kvs: Mapping[bytes, KeyValue]) -> None:
+        self._kvs = kvs
+
+    def get(self, key: bytes) -> KeyValue | None:
+        return self._kvs.get(key)
+
+    def items(self, prefix: bytes = b"") -> Iterator[KeyValue]:
+        return (self._kvs[key] for key in sorted(self._kvs) if key.startswith(prefix))
+
+
+def _named(kvs: Mapping[bytes, KeyValue], prefix: bytes) -> tuple[str, ...]:
+    return tuple(sorted(key[len(prefix) :].decode(errors="replace") for key in kvs if key.startswith(prefix)))
+
+
+def _audited(
+    header: Header,
+    keys: Keys,
+    kvs: Mapping[bytes, KeyValue],
+    membership: Membership,
+    back: Mapping[str, tuple[str, ...]],
+) -> list[ops.Op]:
+    """The chain goes on from the backup's, with a line that says so: what was written since is in archives only."""
+    trail = AuditTrail(keys, _Backed(kvs), header.term, Seals(header.colony, membership.keyring()))
+    tokens, sessions = len(back["tokens"]), len(back["sessions"])
+    change = (
+        f"from a backup of revision {header.revision}, after line {trail.head.seq}; {sessions} sessions ended, "
+        f"{tokens} join tokens and {len(back['users'])} users are as they were: {', '.join(back['users'])}"
+    )
+    told = trail.entry(Asker(kind=Kind.COLONY), RESTORED, ACTOR, subject=header.colony, change=change)
+    return trail.step([told]).changes
 
 
 class _Reading:

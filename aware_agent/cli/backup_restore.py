@@ -80,6 +80,9 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[str, ...]
     token: str  # of the new cluster of etcd: members of others cannot be taken for its own
     eligible: tuple[str, ...] = ()  # names of nodes that may sit in the council; the first member is one of them
+    users: tuple[str, ...] = ()  # that can log in again, with the passwords of then
+    tokens: tuple[str, ...] = ()  # ids of join tokens that are good again
+    sessions: int = 0  # that ended
     unreadable: tuple[str, ...] = ()  # keys whose values cannot be read: they came back as they are
     changed: bool = True
 
@@ -291,6 +294,9 @@ class _Restoration:
             members=tuple(member.name for member in self._wish.members),
             token=self._token,
             eligible=cleaned.eligible,
+            users=cleaned.users,
+            tokens=cleaned.tokens,
+            sessions=cleaned.sessions,
             unreadable=cleaned.unreadable + self._unreadable,
         )
         write_atomic(self._home / MARK, msgspec.json.encode(done))

@@ -20,12 +20,18 @@ class CheckRecord(msgspec.Struct, frozen=True, kw_only=True):
     value: int
     at: float
     term: int
+    writes: int = 0  # values after the first one
 
 
 def check_run(run: str) -> None:
     """Raise :class:`InvalidInput` unless ``run`` can name a check."""
     if not RUN.fullmatch(run):
         raise InvalidInput("a check is named by 32 hexadecimal digits", field="run")
+
+
+def told(record: CheckRecord) -> str:
+    """What the audit log tells of the values: they come too fast for a line each, so they are told as one."""
+    return f"values written: {record.writes}, the last {record.value}"
 
 
 def busy_for(record: CheckRecord, now: float) -> float:

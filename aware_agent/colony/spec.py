@@ -20,7 +20,8 @@ MAX_NODES = 10_000
 MAX_SPEC_BYTES = 256 * 1024  # as JSON: it stands in one transaction with its version and what changed
 MIN_REPLACE_S = 5.0
 MAX_AMOUNT = 1_000_000_000  # of processors, MiB, GiB: more is a slip of the unit
-KEEP_EVENTS = (1_000, 1_000_000)  # fewer would forget who did what, and break resuming streams
+KEEP_EVENTS = (1_000, 1_000_000)  # fewer would break resuming streams, and forget what happened
+KEEP_AUDIT = (1_000, 100_000)
 KEEP_JOBS = (10, 2000)
 LOG_KIB = (16, 512)
 MAX_DEAD_AFTER_S = 30 * 86400
@@ -61,6 +62,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dead_after_s: float = 10.0  # suspect for this long becomes dead
     replace_dead: Literal["spare", "never"] = "spare"
     keep_events: int = 10_000
+    keep_audit: int = 5_000  # lines of the audit log in etcd; older ones are in the members' archives
     certificate_lifetime_s: float = LIFETIME_S  # of a node's certificate; it renews it by itself before
     session_lifetime_s: float = SESSION_S  # of a login, however often it is refreshed
     service_token_lifetime_s: float = SERVICE_TOKEN_S  # the most a token of a service account is made for
@@ -210,6 +212,12 @@ def _check_policies(policies: Policies) -> None:
     if policies.keep_events > KEEP_EVENTS[1]:
         raise InvalidInput(
             "spec: keep_events is more than etcd should hold", field="policies.keep_events", hint="at most 1000000"
+        )
+    if not KEEP_AUDIT[0] <= policies.keep_audit <= KEEP_AUDIT[1]:
+        raise InvalidInput(
+            f"spec: keep_audit {_short(policies.keep_audit)} is out of range",
+            field="policies.keep_audit",
+            hint=f"{KEEP_AUDIT[0]} to {KEEP_AUDIT[1]} lines",
         )
     if not MIN_CERTIFICATE_S <= policies.certificate_lifetime_s <= MAX_CERTIFICATE_S:
         raise InvalidInput(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,6 +15,7 @@ from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.frames import FrameBroken, frame, read_frame
 from aware_agent.agent.member.link import (
     VERSION,
+    Archived,
     AskElection,
     AskFacts,
     Do,
@@ -25,10 +26,12 @@ from aware_agent.agent.member.link import (
     FromAgent,
     FromGateway,
     Hello,
+    Noted,
     Serving,
     socket_address,
 )
 from aware_agent.agent.member.remote_error import revive
+from aware_agent.colony.audit import Asker, Entry
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.gateway.errors import AgentHangs, AgentSilent, Busy
 from aware_agent.gateway.idempotency import Keyed
@@ -100,6 +103,14 @@ class AgentLink:
         """Requests are answered from now on."""
         self._send(Serving())
 
+    def note(self, notes: Sequence[Entry]) -> None:
+        """Hand on what the audit log shall know; nobody answers. Raises ConnectionResetError."""
+        self._send(Noted(notes=tuple(notes)))
+
+    def tell_archived(self, line: int) -> None:
+        """The audit log is on the disk up to ``line``. Raises ConnectionResetError."""
+        self._send(Archived(line=line))
+
     def close(self) -> None:
         """Hang up."""
         if self._writer is not None:
@@ -160,8 +171,7 @@ class AgentLink:
         *,
         term: int,
         actor: str,
-        source: str,
-        request: str,
+        asker: Asker,
         settle: Callable[[int], Awaitable[None]],
         keyed: Keyed | None = None,
         dry: bool = False,
@@ -178,15 +188,7 @@ class AgentLink:
         once = keyed.take(command) if keyed and not dry else None
         answer = await self._exchange(
             lambda number: Do(
-                id=number,
-                term=term,
-                actor=actor,
-                source=source,
-                request=request,
-                once=once,
-                dry=dry,
-                grant=grant,
-                command=raw,
+                id=number, term=term, actor=actor, asker=asker, once=once, dry=dry, grant=grant, command=raw
             ),
             COMMAND_S,
         )

@@ -16,11 +16,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from aware_agent import __version__
+from aware_agent.agent.logs import of_request
 from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.decoding import plain_reason
 from aware_agent.colony.errors import AwareError, InvalidInput
 from aware_agent.gateway import openapi, problems, standing
 from aware_agent.gateway.asgi import App, Headers, Message, Receive, Scope, Send, client_of, cut, deny, refuse
+from aware_agent.gateway.asking import Asking, answer_to, asking, begin, request_id
 from aware_agent.gateway.context import GatewayContext
 from aware_agent.gateway.dry_run import DryRunDocument
 from aware_agent.gateway.errors import MethodNotAllowed, NoSuchRoute
@@ -28,6 +30,7 @@ from aware_agent.gateway.hot import HotReads
 from aware_agent.gateway.idempotency import Once
 from aware_agent.gateway.rehearsed import Rehearsed
 from aware_agent.gateway.routes import (
+    audit,
     auth,
     backups,
     castes,
@@ -67,7 +70,7 @@ UNTIMED = frozenset({"/v1/events/stream", "/v1/jobs/{job_id}/log"})  # they last
 ROUTERS = (
     cluster, castes, council, election, spec, nodes, config, commands, queen, events, inventory, auth, federated, users,
     identity_providers, service_accounts, sessions, tokens, join, renew, rotation, hooks, jobs, webhooks, backups,
-    check, monitoring, health, dashboard,
+    check, audit, monitoring, health, dashboard,
 )  # fmt: skip
 
 
@@ -117,12 +120,19 @@ class GatewayApp:
         hot = self._hot.find(scope["path"], scope["headers"])
         if hot is None or not self._hot.passes(hot):
             return False
-        status = await hot.prepared.send(send, if_none_match=hot.if_none_match, gzipped=hot.gzipped)
+        request = request_id(scope)
+        status = await hot.prepared.send(send, if_none_match=hot.if_none_match, gzipped=hot.gzipped, request=request)
         self.gateway.public.requests.counts[hot.resource, status] += 1
         self.gateway.public.durations.observe(hot.resource, time.perf_counter() - began)
         return True
 
     async def _slow(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = begin(scope)
+        answer_to(asked)
+        with of_request(asked.request):
+            await self._answered(asked, scope, receive, send)
+
+    async def _answered(self, asked: Asking, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         started = 0
         complete = False
@@ -131,7 +141,7 @@ class GatewayApp:
             nonlocal started, complete
             if message["type"] == "http.response.start":
                 started = message["status"]
-                message = {**message, "headers": self._stamp(scope, list(message.get("headers", [])))}
+                message = {**message, "headers": self._stamp(scope, asked, list(message.get("headers", [])))}
             elif not message.get("more_body"):
                 complete = True
             await send(message)
@@ -147,9 +157,12 @@ class GatewayApp:
             elif not started:
                 known = error if isinstance(error, AwareError) else problems.unexpected(error)
                 self.gateway.refused(scope, known)
+                asked.code = known.code
                 await refuse(stamped, known, self.gateway.context.me)
         finally:
             resource, public = self._resource(scope, started), self.gateway.public
+            asked.route = asked.route or resource
+            self.gateway.audit.answered(asked, started)
             public.requests.counts[resource, started or 499] += 1
             if resource not in UNTIMED:
                 public.durations.observe(resource, time.perf_counter() - began)
@@ -187,7 +200,8 @@ class GatewayApp:
         if principal is None:
             await gateway.turnstile.enter(address)
 
-    def _stamp(self, scope: Scope, headers: Headers) -> Headers:
+    def _stamp(self, scope: Scope, asked: Asking, headers: Headers) -> Headers:
+        headers.append((b"x-request-id", asked.request.encode()))
         there = {name for name, _ in headers}
         more = (*self.gateway.stamp(), *self.gateway.browsers.headers(scope))
         return headers + [pair for pair in more if pair[0] not in there or pair[0] == b"vary"]
@@ -229,6 +243,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 async def _aware(request: Request, error: Exception) -> Response:
     assert isinstance(error, AwareError)
+    asking().code = error.code
     request.app.state.gateway.refused(request.scope, error)
     return _respond(error)
 

@@ -43,9 +43,11 @@ def is_balanced(scope: Scope) -> bool:
     return BALANCED in scope.get("extensions", {})
 
 
-async def refuse(send: Send, error: AwareError, node: str) -> None:
-    """Send the problem document of ``error`` in the name of ``node``."""
+async def refuse(send: Send, error: AwareError, node: str, request: bytes = b"") -> None:
+    """Send the problem document of ``error`` in the name of ``node``, as answer to the request of that id."""
     status, headers, body = problems.encode(error)
+    if request:
+        headers.append((b"x-request-id", request))
     headers.append((b"x-aware-node", node.encode("latin-1", "replace")))
     await answer(send, status, headers, body)
 

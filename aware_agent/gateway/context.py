@@ -91,6 +91,10 @@ class GatewayContext(Protocol):
         """What passwords have to be when they are set here."""
 
     @property
+    def audit_keys(self) -> tuple[str, ...]:
+        """Public keys that check the seals of the audit log, in base64, the one that seals now first."""
+
+    @property
     def commands(self) -> Commands:
         """What only a queen can do."""
 

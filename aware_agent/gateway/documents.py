@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from aware_agent.channel.frames import NodeOrder
+from aware_agent.colony.audit import AuditLine, Head
 from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.difference import Difference
 from aware_agent.colony.event import Event
@@ -390,6 +391,16 @@ class DeniedKeysDocument(Document, frozen=True, kw_only=True, omit_defaults=True
 
     keys: list[DeniedKey]
     next: str | None = None
+
+
+class AuditDocument(Document, frozen=True, kw_only=True):
+    """Lines of the audit log. ``keys`` check the seals: public keys in base64, the one that seals now first."""
+
+    lines: list[AuditLine]
+    next: str | None  # cursor of the next page; None when nothing is left
+    first: int  # the oldest line that etcd still holds; older ones are in the archives
+    head: Head
+    keys: list[str]
 
 
 class Health(Document, frozen=True, kw_only=True):

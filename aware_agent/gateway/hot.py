@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from aware_agent.colony.errors import AwareError
+from aware_agent.gateway import asking
 from aware_agent.gateway.freshness import HEADER
 from aware_agent.gateway.reads import HOT, NODES, Prepared, accepts_gzip
 from aware_agent.gateway.state import Gateway
@@ -34,6 +35,7 @@ class Hot(NamedTuple):
     prepared: Prepared
     if_none_match: bytes | None
     gzipped: bool
+    request: bytes | None  # the id the client gave
 
 
 def _reads(known: Principal, resource: str) -> bool:
@@ -52,7 +54,7 @@ class HotReads:
         resource = path if path in HOT else "/v1/nodes/{node}" if path.startswith(NODES) else None
         if resource is None:
             return None
-        authorization = if_none_match = encoding = None
+        authorization = if_none_match = encoding = request = None
         hosts = 0
         for name, value in headers:
             if name == b"host":
@@ -63,6 +65,8 @@ class HotReads:
                 encoding = value
             elif name == b"if-none-match":
                 if_none_match = value
+            elif name == asking.HEADER:
+                request = value
             elif name in _UNUSUAL:
                 return None
         gateway = self._gateway
@@ -75,7 +79,8 @@ class HotReads:
             return None
         if prepared is None:
             return None
-        return Hot(resource, principal.name, prepared, if_none_match, encoding is not None and accepts_gzip(encoding))
+        gzipped = encoding is not None and accepts_gzip(encoding)
+        return Hot(resource, principal.name, prepared, if_none_match, gzipped, request)
 
     def passes(self, hot: Hot) -> bool:
         """Whether who asks may ask once more; this counts as having asked."""
@@ -99,4 +104,4 @@ class HotReads:
         public = self._gateway.public
         public.requests.counts[hot.resource, ready.status] += 1
         public.durations.observe(hot.resource, time.perf_counter() - began)
-        return ready.head, ready.body
+        return ready.head + b"x-request-id: %s\r\n" % asking.usable(hot.request), ready.body

@@ -47,6 +47,7 @@ class Member(Mirror):
         self.token_keys = material.token_keys
         self.url_keys = material.url_keys
         self.provider_keys = material.provider_keys
+        self.audit_keys = material.audit_keys
 
 
 def credentials(material: Material) -> Credentials:

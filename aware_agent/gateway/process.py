@@ -25,6 +25,8 @@ from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import AwareError
 from aware_agent.gateway.agent_link import AgentLink
 from aware_agent.gateway.app import create_gateway
+from aware_agent.gateway.audit_copy import AuditCopy
+from aware_agent.gateway.audit_files import AuditFiles
 from aware_agent.gateway.member import Member, credentials
 from aware_agent.gateway.server import GatewayServer
 from aware_agent.program import give_way, run_program
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 
 START_S = 30.0
 MIRROR_S = 5.0  # without etcd a gateway serves as well: it says what is wrong
+ARCHIVE_AGAIN_S = 60.0
 NICE = 5  # where processors are short, the agent and etcd come first: an election must not wait for readers
 _PR_SET_PDEATHSIG = 1
 
@@ -103,7 +106,9 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
             await asyncio.Event().wait()
 
         signs = app.gateway.signals.report(member.commands, start.node)
-        parts = (member.run(), link.run(), follow(), announce(), signs, stop.wait())
+        copy = app.gateway.audit_copy = _copy(start, member, link)
+        audit = (_archive(copy, member, link), app.gateway.audit.run(link.note))
+        parts = (member.run(), link.run(), follow(), announce(), signs, *audit, stop.wait())
         duties = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(duties, return_when=asyncio.FIRST_COMPLETED)
@@ -119,6 +124,24 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
                 task.cancel()
             await asyncio.gather(*duties, return_exceptions=True)
             link.close()
+
+
+def _copy(start: Start, member: Member, link: AgentLink) -> AuditCopy:
+    files = AuditFiles(Path(start.audit_directory), start.audit.archive_mib << 20)
+    return AuditCopy(member.projection, member.keys, files, link.tell_archived)
+
+
+async def _archive(copy: AuditCopy, member: Member, link: AgentLink) -> None:
+    """A fault in it must not end the gateway."""
+    await member.mirrored.wait()
+    while True:
+        try:
+            await copy.run()
+        except ConnectionResetError:
+            await link.lost.wait()
+        except Exception:
+            log.exception("the archive of the audit log broke")
+        await asyncio.sleep(ARCHIVE_AGAIN_S)
 
 
 async def main_loop() -> None:

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from aware_agent.colony.errors import AwareError
 from aware_agent.gateway.agent_link import AgentLink
-from aware_agent.gateway.asking import grant_for
+from aware_agent.gateway.asking import asking, grant_for
 from aware_agent.gateway.errors import NoQueen
 from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.mirror import SETTLE_S, Mirror
@@ -19,8 +19,8 @@ A = TypeVar("A")
 class Commands(Protocol):
     """What routes need; a test may stand in for a queen."""
 
-    async def run(self, command: Command[A], *, actor: str, source: str = "", request: str = "") -> A:
-        """Have ``command`` carried out, and return when reads show it. Raises AwareError."""
+    async def run(self, command: Command[A], *, actor: str, source: str = "") -> A:
+        """Have ``command`` carried out for the request of now, and return when reads show it. Raises AwareError."""
 
 
 class QueenClient:
@@ -29,7 +29,7 @@ class QueenClient:
     def __init__(self, me: str, mirror: Mirror, link: AgentLink) -> None:
         self._me, self._mirror, self._link = me, mirror, link
 
-    async def run(self, command: Command[A], *, actor: str, source: str = "", request: str = "") -> A:
+    async def run(self, command: Command[A], *, actor: str, source: str = "") -> A:
         """See :class:`Commands`. Raises NoQueen when this node does not reign (any more)."""
         queen = self._mirror.queen()
         if queen is None or queen.id != self._me:
@@ -38,8 +38,7 @@ class QueenClient:
             command,
             term=self._mirror.view().term,
             actor=actor,
-            source=source,
-            request=request,
+            asker=asking().asker(self._me, source),
             settle=self._settle,
             keyed=keyed(),
             dry=is_rehearsed(command),

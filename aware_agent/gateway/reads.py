@@ -78,10 +78,13 @@ class Prepared:
         self._zipped: _Answer | None = None
         self._zipping: asyncio.Task[bytes] | None = None
 
-    async def send(self, send: Send, *, if_none_match: bytes | None, gzipped: bool) -> int:
-        """Answer 200 or 304; returns which."""
+    async def send(self, send: Send, *, if_none_match: bytes | None, gzipped: bool, request: bytes = b"") -> int:
+        """Answer 200 or 304; returns which. ``request``: its id, where nobody else puts it into the answer."""
         answer = self._choose(if_none_match, gzipped) or await self._zip()
-        await send(answer.start)
+        start = answer.start
+        if request:
+            start = {**start, "headers": [*start["headers"], (b"x-request-id", request)]}
+        await send(start)
         await send(answer.end)
         return answer.ready.status
 

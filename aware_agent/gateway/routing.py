@@ -19,7 +19,7 @@ from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.view import NodeView
 from aware_agent.gateway import preconditions
-from aware_agent.gateway.asking import set_asking
+from aware_agent.gateway.asking import asking
 from aware_agent.gateway.dry_run import DryRunDocument, as_asked
 from aware_agent.gateway.errors import PreconditionFailed, TooLarge
 from aware_agent.gateway.freshness import catch_up
@@ -186,11 +186,13 @@ def _gate(rule: Rule) -> Callable[[Request], Awaitable[None]]:
         raw = authorization.encode("latin-1") if authorization else None
         gateway = await gateway_of(request)
         principal = gateway.authority.authenticate(raw)
+        asked = asking()
+        asked.know(principal)  # first: who is refused is told of with his name
+        asked.route = request.scope["route"].path
         enter(principal, rule)
         if principal.scopes and rule.permissions:
             _reached(gateway, principal, rule, request.path_params.get("node"))
         request.state.principal = principal
-        set_asking(principal)
         await catch_up(gateway.context, request.scope)  # not before: a stranger has nobody wait, and nobody ask etcd
 
     return gate

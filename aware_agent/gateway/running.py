@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from aware_agent.gateway.asgi import App, Message, Receive, Scope, Send, refuse
+from aware_agent.gateway.asking import request_id
 from aware_agent.gateway.errors import Stopping
 
 
@@ -44,7 +45,7 @@ class Running:
                 raise
             task.uncancel()
             if request.silent:
-                await refuse(send, Stopping(scope["method"]), self._node)
+                await refuse(send, Stopping(scope["method"]), self._node, request_id(scope))
         finally:
             del self._requests[task]
 

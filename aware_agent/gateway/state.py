@@ -11,6 +11,8 @@ from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.errors import AwareError
 from aware_agent.gateway import standing
 from aware_agent.gateway.asgi import Headers, Scope
+from aware_agent.gateway.audit_copy import AuditCopy
+from aware_agent.gateway.audit_report import AuditReport
 from aware_agent.gateway.authority import Authority
 from aware_agent.gateway.believed import Believed
 from aware_agent.gateway.browsers import Browsers, gateways
@@ -67,6 +69,8 @@ class Gateway:
         self.login_queue = FairQueue(LOGINS_AT_ONCE, each=16, most=128)
         self.join_queue = FairQueue(JOINS_AT_ONCE, each=8, most=128)
         self.turnstile = Turnstile(STRANGERS_A_TURN, each=512, most=4096)
+        self.audit = AuditReport(context.me)
+        self.audit_copy: AuditCopy | None = None  # this member's archive, once there is one
         self.public = PublicPages(self, self._families)
 
     def refused(self, scope: Scope, error: AwareError) -> None:
@@ -118,6 +122,8 @@ class Gateway:
         yield Family("aware_intrusion_signs_total", "counter", "Refusals that may be an intruder's, by sign.", signs)
         slowed = [({"by": by}, float(count)) for by, count in sorted(self.guesses.refused.items())]
         yield Family("aware_logins_slowed_total", "counter", "Logins that were refused unread, by budget.", slowed)
+        if self.audit_copy is not None:
+            yield from self.audit_copy.families()
         yield gauge("aware_event_streams", "Open event streams of this member.", len(self.hub))
         if standing.role(self.context) == "queen":
             yield from colony_families(self.context)

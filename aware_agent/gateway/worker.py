@@ -13,6 +13,7 @@ from aware_agent import telemetry as metrics
 from aware_agent.agent.settings import GatewaySettings
 from aware_agent.colony.council_document import COUNCIL_PATH
 from aware_agent.gateway.asgi import Headers, Receive, Scope, Send, answer, refuse
+from aware_agent.gateway.asking import request_id
 from aware_agent.gateway.context import NodeContext
 from aware_agent.gateway.errors import MethodNotAllowed, MetricsToken, NoQueen
 from aware_agent.gateway.scrapers import METRICS, Scrapers
@@ -79,7 +80,8 @@ class Public:
         if route is None:
             return False
         if scope["method"] not in ("GET", "HEAD"):
-            await refuse(send, MethodNotAllowed(f"{scope['path']} is only read"), self._context.me)
+            error = MethodNotAllowed(f"{scope['path']} is only read")
+            await refuse(send, error, self._context.me, request_id(scope))
             self.requests.counts[scope["path"], 405] += 1
             return True
         if scope["path"] == METRICS and not self._scrapers.allows(scope):
@@ -92,6 +94,7 @@ class Public:
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
             (b"x-aware-node", self._context.me.encode()),
+            (b"x-request-id", request_id(scope)),
         ]
         await answer(send, status, headers, body)
         self.requests.counts[scope["path"], status] += 1
@@ -116,12 +119,13 @@ class WorkerApp:
         queen = self._context.queen_url()
         self.public.requests.counts["redirect", 307 if queen else 503] += 1
         if queen is None:
-            await refuse(send, NoQueen(self._context.store()), self._context.me)
+            await refuse(send, NoQueen(self._context.store()), self._context.me, request_id(scope))
             return
         headers: Headers = [
             (b"location", queen.encode() + target(scope)),
             (b"x-aware-queen", queen.encode()),
             (b"x-aware-node", self._context.me.encode()),
+            (b"x-request-id", request_id(scope)),
             (b"cache-control", b"no-store"),
             (b"content-length", b"0"),
         ]

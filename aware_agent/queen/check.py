@@ -1,8 +1,9 @@
 """What a check of the election writes: one record that no user's work depends on, by the path of every other write.
 
 There is one check at a time and one key in etcd, so what a check that was killed leaves behind is that key, until the
-next one begins. Its writes are not put on record one by one: they would push the colony's history out. Neither do
-their Idempotency-Keys take the place of a user's: they are kept apart, and go with the check.
+next one begins. Its writes are not put on record one by one: they would push the colony's history out, so the audit log
+tells how many there were when it ends. Neither do their Idempotency-Keys take the place of a user's: they are kept
+apart, and go with the check.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 
 import msgspec
 
-from aware_agent.colony.check import CheckRecord, busy_for, check_run
+from aware_agent.colony.check import CheckRecord, busy_for, check_run, told
 from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import Conflict, NotFound
 from aware_agent.colony.event import EventDraft
@@ -41,14 +42,16 @@ class CheckCommands:
                 )
             line = EventDraft("check.began", self._writer.reader.keys.colony, f"{actor} checks the election")
             changes = [self._put(run, 0, actor), self._forget_keys()]
-            return await self._writer.commit(changes, [line], actor, [self._unchanged(revision)])
+            note = f"in place of check {present.run} by {present.by}, {told(present)}" if present else ""
+            return await self._writer.commit(changes, [line], actor, [self._unchanged(revision)], note=note)
 
     async def write(self, run: str, value: int, *, if_revision: int | None, actor: str) -> Written:
         """Put ``value``. Raises NotFound when this check is over, RevisionChanged."""
         async with self._writer.writing():
-            _, revision = self._mine(run)
+            present, revision = self._mine(run)
             require_revision(revision, if_revision)
-            return await self._writer.commit([self._put(run, value, actor)], [], actor, [self._unchanged(revision)])
+            changes = [self._put(run, value, actor, present.writes + 1)]
+            return await self._writer.commit(changes, [], actor, [self._unchanged(revision)])
 
     async def read(self, run: str) -> CheckValue:
         """What etcd holds, read in a transaction that only the present queen can make. Raises NotFound, Deposed."""
@@ -66,10 +69,11 @@ class CheckCommands:
                 return self._writer.unchanged()
             line = EventDraft("check.ended", self._writer.reader.keys.colony, f"{actor} ends the check of the election")
             changes = [ops.delete(self._writer.key(_KEY)), self._forget_keys()]
-            return await self._writer.commit(changes, [line], actor, [self._unchanged(revision)])
+            compares = [self._unchanged(revision)]
+            return await self._writer.commit(changes, [line], actor, compares, note=told(present))
 
-    def _put(self, run: str, value: int, actor: str) -> ops.Op:
-        record = CheckRecord(run=run, by=actor, value=value, at=time.time(), term=self._writer.term)
+    def _put(self, run: str, value: int, actor: str, writes: int = 0) -> ops.Op:
+        record = CheckRecord(run=run, by=actor, value=value, at=time.time(), term=self._writer.term, writes=writes)
         return ops.put(self._writer.key(_KEY), msgspec.json.encode(record))
 
     def _unchanged(self, revision: int) -> ops.Compare:

@@ -6,13 +6,17 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from aware_agent.agent.member.link import Asked
+from aware_agent.colony.audit import Asker, Kind
 from aware_agent.colony.decoding import from_msgpack
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.quota import Quotas, WriteKind
 from aware_agent.queen import commands as do
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
+from aware_agent.queen.audit import Auditing, auditing
 from aware_agent.queen.backup.commands import BackupCommands
 from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.check import CheckCommands
@@ -36,10 +40,10 @@ from aware_agent.security.grant import Grant
 
 
 class Caller(NamedTuple):
-    """Who asks, from which address, with which Idempotency-Key and with which right."""
+    """Who asks, from where and by what right, and with which Idempotency-Key."""
 
     actor: str
-    source: str = ""
+    asker: Asker = Asker()
     once: Asked | None = None
     grant: Grant | None = None
 
@@ -47,6 +51,11 @@ class Caller(NamedTuple):
     def owner(self) -> str:
         """Whose keys are remembered as one: another account of the same name has its own. No name has a ``~``."""
         return f"{self.actor}~{self.grant.account}" if self.grant else self.actor
+
+    @property
+    def source(self) -> str:
+        """The address it came from."""
+        return self.asker.source
 
 
 class Outcome(NamedTuple):
@@ -152,7 +161,8 @@ class CommandTable:
         """Carry ``command`` out; the answer is of the type the command names."""
         # A renewal writes history only and takes each request once: repeated, it would refuse itself.
         again = self._first if isinstance(command, do.Renew) else self._writer.repeated(self._first)
-        return await again(command, caller)
+        with auditing(audited(command, caller)):
+            return await again(command, caller)
 
     async def rehearse(self, command: do.AnyCommand, caller: Caller) -> Rehearsal:
         """Carry ``command`` out up to its first effect, and say what would come of it. Raises as :meth:`run` does."""
@@ -196,6 +206,25 @@ class CommandTable:
 
 def _replayed(known: Answer, kind: Any) -> Outcome:
     return Outcome(known.written if known.raw is None else from_msgpack(known.raw, kind), replayed=True)
+
+
+# What a command is about is in one of these, in this order.
+_SUBJECTS = ("node", "user", "name", "account", "token", "operation", "job", "session", "key", "jti", "run", "source")
+
+
+def audited(command: do.AnyCommand, caller: Caller) -> Auditing:
+    """How the audit log tells what ``command`` changes."""
+    asker = caller.asker
+    if isinstance(command, do.Join):
+        asker = replace(asker, kind=Kind.NODE, credential=f"token:{command.request.token_id}")
+        subject = command.request.node_id
+    elif isinstance(command, do.Renew):
+        asker, subject = replace(asker, kind=Kind.NODE), command.request.node_id
+    else:
+        subject = next((str(getattr(command, name)) for name in _SUBJECTS if getattr(command, name, None)), "")
+    # Values of a check come as fast as they are let, and are no state of the colony: its end tells how many there were.
+    told = not isinstance(command, do.WriteCheck)
+    return Auditing(asker, caller.actor, str(command.__struct_config__.tag), subject, told)
 
 
 def _nodes(nodes: NodeCommands) -> dict[type, Handler]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -12,12 +12,15 @@ from aware_agent.agent.duties import Duty, run_duties
 from aware_agent.agent.member.link import Do, Done
 from aware_agent.agent.node import Node
 from aware_agent.agent.reader import ColonyReader
+from aware_agent.colony.audit import Entry
 from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.quota import Quotas
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
+from aware_agent.queen.audit import Seals
+from aware_agent.queen.audit_duty import AuditDuty
 from aware_agent.queen.backup.commands import BackupCommands
 from aware_agent.queen.backup.keeper import BackupKeeper
 from aware_agent.queen.certificates import Certificates
@@ -60,9 +63,11 @@ log = logging.getLogger(__name__)
 class Reign:
     """Built on a picture that contains this reign's beginning. After :meth:`close` it writes nothing any more."""
 
-    def __init__(self, node: Node, reader: ColonyReader, history: History, term: int) -> None:
+    def __init__(
+        self, node: Node, reader: ColonyReader, history: History, term: int, archived: Callable[[], int] = lambda: 0
+    ) -> None:
         self.term = term
-        self._writer = writer = FencedWriter(node.client, reader, term)
+        self._writer = writer = FencedWriter(node.client, reader, term, Seals(node.settings.colony, node.keyring))
         self._sealer = sealer = KeyringSealer(node.keyring)
         assert node.member is not None  # who reigns is a council member
         self._channels = node.member
@@ -110,6 +115,7 @@ class Reign:
             rotation=self._rotation,
             check=CheckCommands(writer),
         )
+        self._audit = AuditDuty(writer, node.id, archived)
         self._commands = CommandTable(writer, verbs, once, quotas)
         self._over = asyncio.Event()
 
@@ -125,12 +131,15 @@ class Reign:
             Duty("rotation", self._rotation.run),
             Duty("council", self._council.run),
             Duty("drain", self._drain.run),
+            Duty("audit", self._audit.run),
         ]
         unlisten = self._channels.listen(self._reconciler.refresh)
+        self._channels.take_notes = self._audit.take
         try:
             await run_duties(duties, self._over, _nothing)
         finally:
             unlisten()
+            self._channels.take_notes = None
 
     def close(self) -> None:
         """No write of this term is started after this returns; the duties end a moment later."""
@@ -154,8 +163,8 @@ class Reign:
             command = from_msgpack(do.command, AnyCommand)
         except UNDECODABLE as error:
             raise InvalidInput(f"this is no command: {error}") from error
-        log.debug("%s asks for %s", do.actor, type(command).__name__, extra={"fields": {"request": do.request}})
-        caller = Caller(do.actor, do.source, do.once, do.grant)
+        log.debug("%s asks for %s", do.actor, type(command).__name__)
+        caller = Caller(do.actor, do.asker, do.once, do.grant)
         if do.dry:
             rehearsal = msgspec.Raw(msgspec.msgpack.encode(await self._commands.rehearse(command, caller)))
             return Done(id=do.id, revision=self._writer.last_written, result=rehearsal, replayed=False)
@@ -166,6 +175,10 @@ class Reign:
     def keeping(self) -> Machine | None:
         """What the council's keeper knows and decided; None where etcd is its operators' own."""
         return self._council.keeping()
+
+    def note(self, member: str, entries: Sequence[Entry], taken: Callable[[], object]) -> None:
+        """Lines for the audit log that ``member`` has; ``taken`` is called when they stand there."""
+        self._audit.take(member, entries, taken)
 
     def seek_key(self, token_id: str) -> bytes | None:
         """Beacon key of a join token that is still good."""

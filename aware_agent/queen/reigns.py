@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable, Sequence
 
 from aware_agent.agent.member.link import Do, Done
 from aware_agent.agent.node import Node
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.background import Background
+from aware_agent.colony.audit import Entry
 from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.errors import AwareError, Deposed
 from aware_agent.queen.history import History
@@ -52,6 +54,14 @@ class Reigns:
         self._reign: Reign | None = None
         self._over = 0  # the last term that ended here
         self._changed = asyncio.Event()
+        self.archived = 0  # last line of the audit log that this member's archive holds
+
+    def note(self, member: str, entries: Sequence[Entry], taken: Callable[[], object]) -> bool:
+        """See :meth:`Reign.note`; False while this node does not reign."""
+        if self._reign is None:
+            return False
+        self._reign.note(member, entries, taken)
+        return True
 
     def prepare(self) -> None:
         """Mirror the colony, once; the mirror is kept for as long as the agent runs."""
@@ -166,7 +176,7 @@ class Reigns:
         reader, history = await asyncio.shield(self._mirror)
         while not await reader.projection.wait_revision(term, 1.0):
             log.warning("waiting to see my own election of term %d", term)
-        reign = self._reign = Reign(self._node, reader, history, term)
+        reign = self._reign = Reign(self._node, reader, history, term, lambda: self.archived)
         self._tell_waiting()
         return reign
 

@@ -76,7 +76,8 @@ class SessionCommands:
         key = secrets.token_hex(16)
         gone = [self._delete(old) for old in surplus(self._all(), user.name)[:_AT_ONCE]]
         compares = [ops.absent(self._key(key)), *guards]
-        await self._writer.commit([self._put(key, session), *gone, *changes], lines, user.name, compares)
+        note = f"session {key} of {user.name} begins"
+        await self._writer.commit([self._put(key, session), *gone, *changes], lines, user.name, compares, note=note)
         return self._turn(key, session, user)
 
     async def refresh(self, command: RefreshSession, source: str) -> Turn:
@@ -91,7 +92,8 @@ class SessionCommands:
             if verdict is Refresh.NEXT:
                 session = msgspec.structs.replace(session, refreshed_at=now, source=source, turn=session.turn + 1)
                 guard = self._writer.guard(self._key(command.session))
-                await self._writer.commit([self._put(command.session, session)], [], session.user, [guard])
+                changes, note = [self._put(command.session, session)], f"turn {session.turn} of the session"
+                await self._writer.commit(changes, [], session.user, [guard], note=note)
             elif verdict is Refresh.REUSED:
                 await self._reused(command.session, session, source, now)
                 raise TokenReused("this refresh token was used already, so its session has ended", hint=_AGAIN)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from aware_agent.agent.node import Node
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.colony.errors import Deposed
+from aware_agent.queen.audit import Seals
 from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.council_duty import RecordedColony
 from aware_agent.queen.loop import Loop
@@ -67,7 +68,7 @@ class Vacancy:
 
     async def _begin(self) -> None:
         node, reader = self._node, await self._reader()
-        writer = FencedWriter(node.client, reader, NOBODY)
+        writer = FencedWriter(node.client, reader, NOBODY, Seals(node.settings.colony, node.keyring))
         certificates = Certificates(writer, node.keyring, KeyringSealer(node.keyring), lambda: node.etcd)
         self._colony = RecordedColony(writer, node.id)
         self._members = Members(node.etcd, lambda: certificates.root_credentials(node.council_ca_pem))

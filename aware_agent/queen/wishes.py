@@ -84,7 +84,9 @@ class WishCommands:
     async def _resign(self, to: str, actor: str) -> Written:
         written = Written(self._writer.reader.view().revision, self._writer.term, True)
         about_to(f"{actor} hands the reign over")
-        await self._writer.remember(written)  # a moment later this reign writes nothing any more
+        async with self._writer.writing():  # a moment later this reign writes nothing any more
+            note = f"the reign of term {self._writer.term} goes to {to or 'the heir'}"
+            await self._writer.commit([], [], actor, answer=written, note=note)
         self._tell(Resign(to, f"asked by {actor}"))
         return written
 

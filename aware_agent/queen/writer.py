@@ -9,9 +9,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from aware_agent.agent.history import put_event
 from aware_agent.agent.reader import ColonyReader
+from aware_agent.colony.audit import Entry
 from aware_agent.colony.errors import AwareError, Conflict, Deposed
 from aware_agent.colony.event import EventDraft
 from aware_agent.queen import rehearsal
+from aware_agent.queen.audit import COLONY, AuditTrail, Seals
 from aware_agent.queen.commands import Written
 from aware_agent.queen.once import pending
 from aware_agent.queen.standing_guard import take_guards
@@ -55,7 +57,8 @@ class RevisionChanged(Conflict):
 class FencedWriter:
     """Writes for one reign. After :meth:`close` every write raises :class:`Deposed` and nothing is sent."""
 
-    def __init__(self, client: Store, reader: ColonyReader, term: int) -> None:
+    def __init__(self, client: Store, reader: ColonyReader, term: int, seals: Seals | None = None) -> None:
+        self.trail = AuditTrail(reader.keys, reader.projection, term, seals)
         self._fenced = FencedTransactions(client, reader.keys.queen, term)
         self._lock = asyncio.Lock()
         self._closed = False
@@ -93,21 +96,29 @@ class FencedWriter:
         compares: Sequence[ops.Compare] = (),
         *,
         answer: object | None = None,
+        note: str = "",
     ) -> Written:
-        """Write ``changes`` and their events in one transaction and wait until the projection shows them.
+        """Write ``changes``, their events and their line of the audit log in one transaction, and wait until the
+        projection shows them.
 
         ``answer``: what the command will answer where that is not this Written and the change makes it true; it is
-        kept with the request's Idempotency-Key. Call it inside :meth:`writing`. Raises Deposed, Changed (``compares``
-        do not hold) and StoreError; after a StoreUnreachable with ``maybe_applied`` nobody knows, and the caller has to
-        read before it writes again.
+        kept with the request's Idempotency-Key. ``note``: what the audit log tells where no event does. Call it inside
+        :meth:`writing`. Raises Deposed, Changed (``compares`` do not hold) and StoreError; after a StoreUnreachable
+        with ``maybe_applied`` nobody knows, and the caller has to read before it writes again.
         """
         if self._closed:
             raise Deposed(self.term)
         rehearsal.about_to(*(line.message for line in lines))
-        history = [put_event(self.reader.keys, line, term=self.term, actor=actor) for line in lines]
         run = pending()
         kept, absent = run.begin(answer) if run else ([], [])
-        return await self._write([*changes, *history, *kept], [*compares, *absent, *take_guards()])
+        entries = self.trail.entries(lines, actor, note)
+        changes = [*changes, *self._told(lines, actor), *kept]
+        return await self._write(changes, [*compares, *absent, *take_guards()], entries)
+
+    async def audit(self, entries: Sequence[Entry], changes: Sequence[ops.Op] = ()) -> Written:
+        """Lines of the audit log about what changes nothing else, such as refusals. Raises what :meth:`commit` does."""
+        async with self.writing():
+            return await self._write(changes, [], entries)
 
     async def confirm(self) -> None:
         """Raise Deposed unless this reign goes on, and write nothing: before what etcd does outside of transactions."""
@@ -132,12 +143,30 @@ class FencedWriter:
             async with self.writing():
                 await self._write(kept, absent)
 
-    async def _write(self, changes: Sequence[ops.Op], compares: Sequence[ops.Compare]) -> Written:
-        result = await self._fenced.commit(changes, compares=compares)
-        self.last_written = max(self.last_written, result.revision)
-        if not await self.projection.wait_revision(result.revision, CATCH_UP_S):
-            raise StoreUnreachable("the write was made, but etcd is too slow to show it", maybe_applied=True)
-        return Written(result.revision, self.term, True)
+    def _told(self, lines: Sequence[EventDraft], actor: str) -> list[ops.Op]:
+        return [put_event(self.reader.keys, line, term=self.term, actor=actor) for line in lines]
+
+    async def _write(
+        self, changes: Sequence[ops.Op], compares: Sequence[ops.Compare], entries: Sequence[Entry] = ()
+    ) -> Written:
+        for _ in range(TRIES):
+            step = self.trail.step(entries)
+            alarm = self._told(self.trail.alarm_event(), COLONY) if entries else []
+            try:
+                result = await self._fenced.commit(
+                    [*changes, *step.changes, *alarm], compares=[*compares, *step.compares]
+                )
+            except Changed as changed:
+                if not self.trail.refused(changed.seen):
+                    raise
+                await self.trail.recover(self.read)
+                continue
+            self.trail.wrote(step.head, result.revision)
+            self.last_written = max(self.last_written, result.revision)
+            if not await self.projection.wait_revision(result.revision, CATCH_UP_S):
+                raise StoreUnreachable("the write was made, but etcd is too slow to show it", maybe_applied=True)
+            return Written(result.revision, self.term, True)
+        raise Contended
 
     def repeated(self, command: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """``command``, run again from its first read when somebody else's write came between its read and its write.

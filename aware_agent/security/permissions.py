@@ -46,6 +46,7 @@ PERMISSIONS: dict[str, dict[str, Role]] = {
     },
     "webhooks": {"read": ADMIN, "change": ADMIN, "delete": ADMIN, "secret": ADMIN, "test": ADMIN, "replay": ADMIN},
     "check": {"run": OPERATOR},
+    "audit": {"read": ADMIN},
     "rotation": {"read": VIEWER, "order": SECURITY},  # who brings the secret along can make every token
     "tokens": {
         "read": ADMIN,
@@ -62,6 +63,7 @@ PERMISSIONS: dict[str, dict[str, Role]] = {
 
 GOVERNED = {
     "policies.keep_events": "keep_events",
+    "policies.keep_audit": "keep_audit",
     "policies.backup": "backup",
     "policies.certificate_lifetime_s": "certificate_lifetime_s",
     "policies.session_lifetime_s": "session_lifetime_s",
@@ -200,6 +202,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/check/{run}"): Rule(("check:run",)),
     ("PUT", "/v1/check/{run}"): Rule(("check:run",)),
     ("DELETE", "/v1/check/{run}"): Rule(("check:run",)),
+    ("GET", "/v1/audit"): Rule(("audit:read",)),
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("GET", "/readyz/queen"): OPEN,

@@ -3,6 +3,9 @@
 ==================  ==========================================  ============================
 key                 value                                       written by
 ==================  ==========================================  ============================
+``audit/<seq>``     :class:`colony.audit.AuditLine`     queen
+``audit-head``      :class:`colony.audit.Head`, the         queen
+                    newest of them
 ``backups``         :class:`colony.backup.BackupLog`    queen
 ``breakers``        list of :class:`colony.breaker.OpenBreaker`,   queen
                     of webhooks

@@ -14,7 +14,7 @@ from aware_agent.colony.hook import Order
 from aware_agent.colony.rotation import Trust
 from aware_agent.colony.spec import CasteSpec
 from aware_agent.colony.webhook import DeadLetter, WebhookRecord
-from aware_agent.gateway.asking import grant_for
+from aware_agent.gateway.asking import asking, grant_for
 from aware_agent.gateway.errors import AgentHangs, NoQueen
 from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.mirror import Mirror
@@ -22,6 +22,7 @@ from aware_agent.gateway.rehearsed import Rehearsed, is_rehearsed
 from aware_agent.queen import commands as do
 from aware_agent.queen.rehearsal import Rehearsal
 from aware_agent.queen.reign import Reign
+from aware_agent.security.audit import public_keys
 from aware_agent.security.jwt import token_key
 from aware_agent.security.password import hash_password
 from aware_agent.security.password_rules import PasswordRules
@@ -58,6 +59,7 @@ class MemoryContext(Mirror):
         self.url_keys: tuple[dict[str, bytes], ...] = (dict(signing_keys(SECRET)),)
         self.provider_keys = provider_keys(SECRET)
         self.password_rules = PasswordRules()
+        self.audit_keys = public_keys(COLONY, (SECRET,))
         self.store_state = StoreState(looked=True, reachable=True, quorum=True)
         self.patience_s = 0.0  # a test that waits for a queen says so
         self.is_ready = True
@@ -195,7 +197,7 @@ class MemoryCommands:
         starts = [command.new for command, _ in self.ran if isinstance(command, do.StartRotation)]
         return starts[-1] if starts else None
 
-    async def run(self, command: Any, *, actor: str, source: str = "", request: str = "") -> Any:
+    async def run(self, command: Any, *, actor: str, source: str = "") -> Any:
         """As over the socket: encoded, carried out under the term of now, decoded."""
         self.ran.append((command, actor))
         if self.error is not None:
@@ -208,8 +210,9 @@ class MemoryCommands:
         dry = is_rehearsed(command)
         request_key = None if dry else keyed()
         once = request_key.take(command) if request_key else None
+        asker = asking().asker(self._context.me, source)
         done = await memory.execute(
-            self._reign, command, actor=actor, source=source, once=once, dry=dry, grant=grant_for(actor)
+            self._reign, command, actor=actor, asker=asker, once=once, dry=dry, grant=grant_for(actor)
         )
         if dry:
             raise Rehearsed(msgspec.msgpack.decode(done.result, type=Rehearsal))

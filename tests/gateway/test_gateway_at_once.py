@@ -86,7 +86,8 @@ async def test_it_is_the_same_answer(served: Served, app: GatewayApp, client: Cl
     """As that of the application without such a server, but for the date, which is the server's."""
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as asgi:
-        for wishes in ({}, {"accept-encoding": "gzip"}, {"if-none-match": "*"}, {"if-none-match": '"1-x"'}):
+        for wish in ({}, {"accept-encoding": "gzip"}, {"if-none-match": "*"}, {"if-none-match": '"1-x"'}):
+            wishes = {**wish, "x-request-id": "r-1"}
             usual = {"authorization": client.authorization, "accept-encoding": "identity", **wishes}
             async with asgi.stream("GET", path, headers=usual) as answer:
                 raw = b"".join([part async for part in answer.aiter_raw()])

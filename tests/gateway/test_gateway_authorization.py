@@ -30,6 +30,7 @@ from tests.gateway.memory import PASSWORD, MemoryContext
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "authorization.md").read_text(encoding="utf-8")
 GOVERNED_VALUES: dict[str, Any] = {
     "keep_events": 2000,
+    "keep_audit": 2000,
     "backup": {"every": "1d", "keep": {"last": 3}},
     "certificate_lifetime_s": 7200,
     "session_lifetime_s": 7200,

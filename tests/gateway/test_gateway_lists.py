@@ -30,6 +30,7 @@ LISTS = [
     ("/v1/backups", "backups", "name"),
     ("/v1/castes", "castes", "name"),
     ("/v1/denied-keys", "keys", "key"),
+    ("/v1/audit", "lines", "seq"),
     ("/v1/spec/history", "versions", "revision"),
     ("/v1/nodes/demo-2/config/history", "versions", "revision"),
     ("/v1/webhooks", "webhooks", "id"),

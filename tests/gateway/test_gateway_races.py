@@ -25,6 +25,7 @@ from aware_agent.agent.member.operations import MemberOperations
 from aware_agent.agent.orders import Orders
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.agent.settings import ChannelSettings, JobSettings, Settings
+from aware_agent.colony.audit import Asker
 from aware_agent.colony.backup import BackupPolicy
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.event import Event
@@ -167,11 +168,13 @@ class Member(Mirror):
         self.provider_keys, self.password_rules = provider_keys(secret), PasswordRules()
         self._reign = reign
 
-    async def run(self, command: Any = None, *, actor: str = "", source: str = "", request: str = "") -> Any:
+    async def run(self, command: Any = None, *, actor: str = "", source: str = "") -> Any:
         if command is None:
             return await super().run()
         raw = msgspec.Raw(msgspec.msgpack.encode(command))
-        done = await self._reign.execute(Do(id=1, term=self._reign.term, actor=actor, source=source, command=raw))
+        done = await self._reign.execute(
+            Do(id=1, term=self._reign.term, actor=actor, asker=Asker(source=source), command=raw)
+        )
         await self.wait_revision(done.revision)
         return msgspec.msgpack.decode(done.result, type=answer_of(command))
 

@@ -22,9 +22,9 @@ async def test_fast_path_and_route_answer_alike(admin: httpx.AsyncClient, app: G
     """The first request with a token goes through FastAPI, the next past it."""
     authorization = admin.headers["authorization"].encode()
     assert app.gateway.authority.recall(authorization) is None
-    first = await admin.get(path, headers=PLAIN)
+    first = await admin.get(path, headers={**PLAIN, "x-request-id": "r-1"})
     assert app.gateway.authority.recall(authorization) is not None
-    second = await admin.get(path, headers=PLAIN)
+    second = await admin.get(path, headers={**PLAIN, "x-request-id": "r-1"})
     assert first.status_code == second.status_code == 200
     assert first.content == second.content
     ignored = {"x-content-type-options", "x-frame-options", "referrer-policy", "content-security-policy"}

@@ -103,6 +103,7 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("POST", "/v1/webhooks/{webhook_id}/dead/{event_id}/replay", GOVERN, None),
     ("GET", "/v1/backups", VIEW, None),
     ("POST", "/v1/backups", CHANGE, None),
+    ("GET", "/v1/audit", GOVERN, None),
     ("POST", "/v1/check", CHANGE, {"run": "c" * 32}),
     ("GET", "/v1/check/{run}", CHANGE, None),
     ("PUT", "/v1/check/{run}", CHANGE, {"value": 1}),

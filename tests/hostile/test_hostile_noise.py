@@ -13,6 +13,7 @@ from aware_agent.colony.spec import Spec
 from aware_agent.gateway.app import create_gateway
 from aware_agent.queen import access
 from aware_agent.queen.reign import Reign
+from tests.gateway.conftest import USERS
 from tests.gateway.memory import PASSWORD, MemoryContext
 
 KEEP = 120
@@ -134,7 +135,7 @@ async def test_a_viewer_who_refreshes_in_a_loop_writes_next_to_nothing(
 async def test_of_users_and_tokens_there_are_so_many_and_no_more(
     context: MemoryContext, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "MAX_USERS", 5)
+    monkeypatch.setattr(access, "MAX_USERS", len(USERS) + 1)
     monkeypatch.setattr(access, "MAX_TOKENS", 2)
     ada = await token(client, "ada")
     new = {"role": "viewer", "password": "a good one, is it"}

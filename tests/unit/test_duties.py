@@ -11,7 +11,10 @@ from aware_agent.agent.duties import Duty, DutyEnded, run_duties
 from tests.memory_colony import MemoryColony
 
 LIMIT_S = 60.0
-DUTIES = ("_reconciler", "_jobs", "_operations", "_backups", "_webhooks", "_users", "_rotation", "_council", "_drain")
+DUTIES = (
+    "_reconciler", "_jobs", "_operations", "_backups", "_webhooks", "_users", "_rotation", "_council", "_drain",
+    "_audit",
+)  # fmt: skip
 
 
 class Work:

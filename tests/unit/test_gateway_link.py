@@ -16,6 +16,7 @@ from aware_agent.agent.member.gateway_link import GatewayLink
 from aware_agent.agent.member.link import VERSION, AskElection, AskFacts, Do, Done, Facts, FromGateway, Hello, Serving
 from aware_agent.agent.member.remote_error import describe, revive
 from aware_agent.agent.parts import NotElecting
+from aware_agent.colony.audit import Asker
 from aware_agent.colony.errors import AwareError, Conflict, Deposed, InvalidInput
 from aware_agent.gateway.agent_link import AgentLink
 from aware_agent.gateway.errors import AgentHangs, AgentSilent, InternalError
@@ -227,13 +228,13 @@ async def test_facts_and_commands_come_through(beside: Callable[..., Awaitable[B
         assert facts is not None
         assert (facts.reason, facts.term, facts.families[0].name) == ("reigning", 7, "aware_up")
         written = await link.run_command(
-            DeleteUser(name="eva"), term=7, actor="ada", source="10.0.0.1", request="r", settle=settle
+            DeleteUser(name="eva"), term=7, actor="ada", asker=Asker(source="10.0.0.1", request="r"), settle=settle
         )
         async with asyncio.timeout(LIMIT_S):
             await agent.link.serving.wait()
     assert written == Written(9, 7, True)
     assert seen == [9]
-    assert (asked[0].actor, asked[0].source, asked[0].term) == ("ada", "10.0.0.1", 7)
+    assert (asked[0].actor, asked[0].asker.source, asked[0].term) == ("ada", "10.0.0.1", 7)
 
 
 async def test_a_refusal_and_a_bug_are_told_apart(
@@ -247,9 +248,9 @@ async def test_a_refusal_and_a_bug_are_told_apart(
     agent = await beside(execute)
     async with Gateway(agent.link.path) as link:
         with pytest.raises(Conflict, match="the last admin stays"):
-            await link.run_command(StepDown(), term=1, actor="ada", source="", request="", settle=_settled)
+            await link.run_command(StepDown(), term=1, actor="ada", asker=Asker(), settle=_settled)
         with pytest.raises(InternalError) as bug:
-            await link.run_command(StepDown(), term=1, actor="otto", source="", request="", settle=_settled)
+            await link.run_command(StepDown(), term=1, actor="otto", asker=Asker(), settle=_settled)
     assert "hunter2" not in str(bug.value)
     assert bug.value.incident in caplog.text
 
@@ -264,9 +265,7 @@ async def test_an_agent_that_goes_leaves_nobody_waiting(beside: Callable[..., Aw
 
     agent = await beside(execute)
     async with Gateway(agent.link.path) as link:
-        waiting = asyncio.create_task(
-            link.run_command(StepDown(), term=1, actor="ada", source="", request="", settle=_settled)
-        )
+        waiting = asyncio.create_task(link.run_command(StepDown(), term=1, actor="ada", asker=Asker(), settle=_settled))
         await begun.wait()
         await agent.link.close()
         async with asyncio.timeout(LIMIT_S):

@@ -34,6 +34,7 @@ def _record(ca: pki.Pair, key: bytes) -> bytes:
 def _task(ca: pki.Pair, *secrets: bytes) -> PairsTask:
     node = pki.issue(ca, pki.make_key(), common_name=NODE, sans=NAMES, now=NOW, days=3)
     return PairsTask(
+        colony="demo",
         node=NODE,
         certificate=node.certificate,
         ca_key=KEY,

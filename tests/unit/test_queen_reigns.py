@@ -16,7 +16,7 @@ from aware_agent.queen.reigns import Reigns
 
 def command(term: int) -> Do:
     raw = msgspec.Raw(msgspec.msgpack.encode(do.StepDown()))
-    return Do(id=1, term=term, actor="ada", source="", request="", command=raw)
+    return Do(id=1, term=term, actor="ada", command=raw)
 
 
 @pytest.mark.parametrize("seen", [7, 9], ids=["nobody else reigns yet", "somebody else reigns"])

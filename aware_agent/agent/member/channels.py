@@ -17,10 +17,11 @@ from aware_agent.agent.member.news import News, Told
 from aware_agent.agent.orders import Orders
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.agent.settings import ChannelSettings
-from aware_agent.channel.frames import Announcement, FromMember, NodeOrder, Why
+from aware_agent.channel.frames import Announcement, AuditNotes, AuditTaken, FromMember, NodeOrder, Why
 from aware_agent.channel.server import ChannelServer
 from aware_agent.channel.session import Session
 from aware_agent.channel.tls import server_context
+from aware_agent.colony.audit import Entry
 from aware_agent.colony.connection import beat_interval
 from aware_agent.colony.node import Record, Report
 from aware_agent.listening import listen
@@ -28,6 +29,7 @@ from aware_agent.telemetry import Family, counter
 
 log = logging.getLogger(__name__)
 
+TakeNotes = Callable[[str, Sequence[Entry], Callable[[], object]], None]
 TWIN_EVERY_S = 60.0  # how often one twin is complained of
 MAX_TWINS = 1000
 SILENCE_S = 30.0  # a node that takes no byte for so long is gone
@@ -53,6 +55,7 @@ class MemberChannels:
         self._left: dict[str, Report] = {}  # workers that said good-bye
         self._listeners: list[Callable[[], None]] = []
         self._orders = orders
+        self.take_notes: TakeNotes | None = None  # of the queen, while this member reigns
         self._ca = b""
         self._server: ChannelServer | None = None
         self._twins: dict[str, float] = {}
@@ -196,6 +199,11 @@ class MemberChannels:
         """A worker's report is known only here; a member's is in etcd too."""
         if self._is_worker(session.node):
             self._changed()
+
+    def noted(self, session: Session, frame: AuditNotes) -> None:
+        """Members alone are listened to, and by who reigns."""
+        if self.take_notes is not None and not self._is_worker(session.node):
+            self.take_notes(session.node, frame.notes, lambda: session.send(AuditTaken(number=frame.number)))
 
     def judged(self, session: Session) -> None:
         """Say it."""

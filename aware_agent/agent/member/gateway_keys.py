@@ -13,7 +13,7 @@ import msgspec
 
 from aware_agent.agent.certificate_fields import not_after
 from aware_agent.agent.child import ask_child
-from aware_agent.agent.member.gateway_pairs import GatewayPairs, PairsTask
+from aware_agent.agent.member.gateway_pairs import GatewayPairs, PairsTask, secrets_mark
 from aware_agent.agent.state import StateDir
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import AwareError
@@ -79,18 +79,21 @@ class GatewayKeys:
 
     async def _renew(self) -> bool:
         certificate = read_public(self._state_dir.certificate_path) or b""
-        if self._pairs is not None and self._pairs.of == fingerprint(certificate):
+        secrets = self._keyring().secrets
+        known = self._pairs
+        if known and (known.of, known.secrets_of) == (fingerprint(certificate), secrets_mark(secrets)):
             return False
         ca, council_ca = await self._record("ca"), await self._record("council-ca")
         pairs = await _certify(
             PairsTask(
+                colony=self._keys.colony,
                 node=self._node,
                 certificate=certificate,
                 ca_key=ca.key,
                 ca_record=ca.value,
                 council_ca_key=council_ca.key,
                 council_ca_record=council_ca.value,
-                secrets=self._keyring().secrets,
+                secrets=secrets,
             )
         )
         write_atomic(self._path, msgspec.msgpack.encode(pairs))

@@ -13,15 +13,17 @@ import os
 import secrets
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from aware_agent.agent.explanation import Explanation
+from aware_agent.agent.logs import of_request
 from aware_agent.agent.member.frames import FrameBroken, frame, read_frame
 from aware_agent.agent.member.link import (
     VERSION,
+    Archived,
     AskElection,
     AskFacts,
     Do,
@@ -32,11 +34,13 @@ from aware_agent.agent.member.link import (
     FromAgent,
     FromGateway,
     Hello,
+    Noted,
     Serving,
     socket_address,
 )
 from aware_agent.agent.member.remote_error import RemoteError, describe
 from aware_agent.background import Background
+from aware_agent.colony.audit import Entry
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import AwareError
 
@@ -58,6 +62,8 @@ class GatewayLink:
         self.expected = 0  # process id; 0 lets nobody in
         self.serving = asyncio.Event()  # the peer answers requests
         self.changed: Callable[[], None] = _nobody  # called whenever that changes
+        self.noted: Callable[[Sequence[Entry]], None] = lambda _notes: None  # told what the audit log shall know
+        self.archived: Callable[[int], None] = lambda _line: None  # told how far the archive of it is
         self._facts = facts
         self._explain = explain
         self._execute = execute
@@ -132,6 +138,10 @@ class GatewayLink:
                     await _say(writer, self._facts(number))
                 case AskElection(id=number):
                     await _say(writer, self._explained(number))
+                case Noted(notes=notes):
+                    self.noted(notes)
+                case Archived(line=line):
+                    self.archived(line)
                 case Do() as do:
                     await self._room.acquire()
                     self._start(do, writer)
@@ -152,7 +162,8 @@ class GatewayLink:
     async def _carry_out(self, do: Do, writer: asyncio.StreamWriter) -> None:
         answer: Done | Failed
         try:
-            answer = await self._execute(do)
+            with of_request(do.asker.request):
+                answer = await self._execute(do)
         except AwareError as error:
             answer = Failed(id=do.id, error=describe(error))
         except Exception as error:

@@ -9,13 +9,17 @@ goes with it.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
+from collections.abc import Sequence
 
 import msgspec
 
 from aware_agent.colony.decoding import from_json, from_msgpack
 from aware_agent.security import pki
+from aware_agent.security.audit import public_keys
+from aware_agent.security.derive import derive
 from aware_agent.security.keyring import fingerprint
 from aware_agent.security.records import CaRecord, gateway_user
 from aware_agent.security.sealed import Sealer, colony_sealer
@@ -24,6 +28,7 @@ from aware_agent.security.sealed import Sealer, colony_sealer
 class PairsTask(msgspec.Struct, frozen=True, kw_only=True):
     """What to certify."""
 
+    colony: str
     node: str  # id
     certificate: bytes  # of the node, PEM: whose names and end the gateway's have
     ca_key: bytes  # etcd key of the node CA's record, which its seal is bound to
@@ -34,9 +39,13 @@ class PairsTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayPairs(msgspec.Struct, frozen=True, kw_only=True):
-    """Two certificates with their keys (PEM), made for the node certificate with that fingerprint."""
+    """Two certificates with their keys (PEM), made for the node certificate with that fingerprint; and the public keys
+    of the audit log, whose private halves come of the same ``secrets`` and which no gateway is given.
+    """
 
     of: str
+    audit_keys: tuple[str, ...]
+    secrets_of: str  # the secrets they come of
     tls_certificate: bytes
     tls_key: bytes
     etcd_certificate: bytes
@@ -61,11 +70,18 @@ def certify(task: PairsTask, now: float) -> GatewayPairs:
     client = pki.issue(council_ca, pki.make_key(), common_name=user, sans=[], now=now, days=days, uses=pki.CLIENT)
     return GatewayPairs(
         of=fingerprint(task.certificate),
+        audit_keys=public_keys(task.colony, task.secrets),
+        secrets_of=secrets_mark(task.secrets),
         tls_certificate=server.certificate,
         tls_key=server.key,
         etcd_certificate=client.certificate,
         etcd_key=client.key,
     )
+
+
+def secrets_mark(secrets: Sequence[bytes]) -> str:
+    """Tells one set of secrets from another, and nothing of them."""
+    return hashlib.sha256(b"".join(derive(secret, "gateway/mark") for secret in secrets)).hexdigest()[:32]
 
 
 def _open(sealer: Sealer, key: bytes, record: bytes) -> pki.Pair:

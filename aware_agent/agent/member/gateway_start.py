@@ -36,6 +36,8 @@ class GatewayStart:
             listener=listener,
             endpoints=self._node.etcd,
             gateway=settings.gateway,
+            audit_directory=str(Path(settings.state_dir) / "audit"),
+            audit=settings.audit,
             log=settings.log,
             passwords=settings.passwords,
             material=self.material(),
@@ -60,4 +62,5 @@ class GatewayStart:
             token_keys=tuple(token_key(colony, secret) for secret in secrets),
             url_keys=tuple(dict(signing_keys(secret)) for secret in secrets),
             provider_keys=provider_keys(*secrets),
+            audit_keys=pairs.audit_keys,
         )

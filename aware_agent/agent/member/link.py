@@ -16,7 +16,8 @@ import msgspec
 
 from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.remote_error import RemoteError
-from aware_agent.agent.settings import GatewaySettings, LogSettings, PasswordSettings
+from aware_agent.agent.settings import AuditSettings, GatewaySettings, LogSettings, PasswordSettings
+from aware_agent.colony.audit import Asker, Entry
 from aware_agent.security.grant import Grant
 from aware_agent.telemetry import Family
 
@@ -37,6 +38,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True, tag="material"):
     token_keys: tuple[bytes, ...]  # of access tokens; the first signs
     url_keys: tuple[dict[str, bytes], ...]  # of signed URLs; the first signs
     provider_keys: tuple[tuple[str, bytes], ...]  # of identity providers' client secrets, by id; the first seals
+    audit_keys: tuple[str, ...] = ()  # public ones, of the audit log
 
     def __repr__(self) -> str:
         """Without keys."""
@@ -54,6 +56,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
     listener: int  # file descriptor, inherited
     endpoints: tuple[str, ...]  # of etcd
     gateway: GatewaySettings
+    audit_directory: str  # of this member's archive of the audit log
+    audit: AuditSettings
     log: LogSettings
     passwords: PasswordSettings
     material: Material
@@ -99,15 +103,26 @@ class Do(msgspec.Struct, frozen=True, kw_only=True, tag="do"):
     id: int
     term: int
     actor: str
-    source: str = ""  # address of the client
-    request: str = ""  # id of the request, for the log
+    asker: Asker = Asker()
     once: Asked | None = None
     dry: bool = False  # rehearse it: the answer is a Rehearsal
     grant: Grant | None = None  # None: what is asked proves itself
     command: msgspec.Raw
 
 
-FromGateway = Hello | Serving | AskFacts | AskElection | Do
+class Noted(msgspec.Struct, frozen=True, kw_only=True, tag="noted"):
+    """What the gateway saw for the audit log: refusals, counted."""
+
+    notes: tuple[Entry, ...]
+
+
+class Archived(msgspec.Struct, frozen=True, kw_only=True, tag="archived"):
+    """The audit log is on this member's disk up to that line."""
+
+    line: int
+
+
+FromGateway = Hello | Serving | AskFacts | AskElection | Do | Noted | Archived
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, tag="facts"):

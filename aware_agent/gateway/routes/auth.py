@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from aware_agent.channel.limits import source_of
 from aware_agent.colony.session import harmless
 from aware_agent.gateway import authority
+from aware_agent.gateway.asking import asking
 from aware_agent.gateway.documents import Change, Login, Me, Refresh, Ticket, Tokens
 from aware_agent.gateway.errors import NoQueen
 from aware_agent.gateway.guesses import Client
@@ -34,6 +35,8 @@ async def log_in(request: Request, gateway: Here) -> Response:
     request.scope["aware.user"] = login.username  # for the log, should it be refused
     source = source_of(host_of(request))
     user = gateway.authority.user(login.username) if len(login.username) <= 64 else None
+    # Only names there are: people type passwords where names belong.
+    asking().subject = user.name if user else "an unknown user"
     who = Client(login.username, source, _earlier(request, gateway, login.username), _lives(gateway, user, source))
     async with gateway.login_queue.turn(source):
         succeeded = gateway.guesses.begin(who, gateway.authority.now())
@@ -41,10 +44,13 @@ async def log_in(request: Request, gateway: Here) -> Response:
         if not await asyncio.to_thread(verify_password, login.password, stored) or user is None:
             raise Unauthenticated("user name or password is wrong")
     succeeded()
+    asking().shown(user.name, "password")
+    asking().role = user.role
     begin = BeginSession(user=user.name, user_id=user.id, password_at=user.password_at, client=client_of(request))
     try:
         turn = await gateway.context.commands.run(begin, actor=user.name, source=host_of(request))
     except NoQueen:
+        gateway.audit.tell(asking(), "begin-session", "while nobody reigned: five minutes, and no session")
         return _meanwhile(gateway, user)
     return issue(gateway, user.name, turn)
 
@@ -58,6 +64,7 @@ async def refresh(request: Request, gateway: Here) -> Response:
     body = await read(request, Refresh)
     # Not whether the session lasts: the queen says that, and knows it first.
     shown = gateway.authority.signer.verify(body.refresh_token, now=gateway.authority.now(), kind="refresh")
+    asking().shown(shown.name, f"session:{shown.session}")
     command = RefreshSession(session=shown.session, user=shown.name, turn=shown.turn)
     try:
         turn = await gateway.context.commands.run(command, actor=shown.name, source=host_of(request))

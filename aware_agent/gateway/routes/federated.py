@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from aware_agent.channel.limits import source_of
 from aware_agent.colony.errors import InvalidInput, NotFound
+from aware_agent.gateway.asking import asking
 from aware_agent.gateway.documents import Body, Document, Tokens
 from aware_agent.gateway.routes.auth import client_of, host_of, issue
 from aware_agent.gateway.routing import Here, answer, endpoint, read
@@ -149,6 +150,8 @@ async def exchange(request: Request, gateway: Here) -> Response:
         client=client_of(request),
     )
     name = user_name(provider, identity.subject)
+    asking().shown(name, f"provider:{provider}")
+    asking().role = identity.role
     turn = await gateway.context.commands.run(command, actor=name, source=host_of(request))
     return issue(gateway, name, turn)
 

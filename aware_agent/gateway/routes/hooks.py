@@ -12,7 +12,7 @@ from aware_agent.colony.decoding import UNDECODABLE, from_json
 from aware_agent.colony.errors import InvalidInput, NotFound
 from aware_agent.colony.hook import HookOperation, Order, check_order, narrowed
 from aware_agent.colony.plain_words import in_words
-from aware_agent.gateway.asking import set_asking
+from aware_agent.gateway.asking import asking
 from aware_agent.gateway.documents import Body, Document
 from aware_agent.gateway.rehearsed import dry_run
 from aware_agent.gateway.routes.jobs import JobDocument, accepted_job
@@ -111,15 +111,15 @@ async def call(request: Request, gateway: Here, cluster: str) -> Response:
     query: bytes = request.scope["query_string"]
     dry = query == b"dry_run=true"  # which is no signature
     signed = _permit(request, gateway, query) if query and not dry else None
-    asking = None if signed else _operator(request, gateway)
+    by = None if signed else _operator(request, gateway)
     if cluster != gateway.context.view().colony:
         raise NotFound(f"this is not colony {cluster[:64]!r}", hint="the name in the path is the colony's")
     body = await _body(request, by_alarm=signed is not None)
     order = _granted(body, signed) if signed else _ordered(body)
     check_order(order)
-    if asking is not None:
-        permit(asking, "hooks:order", Target(order.caste) if order.caste else None)
-    actor = asking.name if asking else signed.actor if signed else ""
+    if by is not None:
+        permit(by, "hooks:order", Target(order.caste) if order.caste else None)
+    actor = by.name if by else signed.actor if signed else ""
     with dry_run(dry):
         accepted = await gateway.context.commands.run(AcceptHook(order=order, permit=signed), actor=actor)
     return accepted_job(gateway, accepted.job, new=accepted.new)
@@ -143,14 +143,15 @@ def _permit(request: Request, gateway: Gateway, query: bytes) -> Permit:
     begun = int(max(user.created_at, user.password_at)) if user else permit.issued_at
     if permit.issued_at <= begun or not gateway.authority.holds(signer):
         raise SignatureRefused("who had this URL signed may not do this any more", hint="have a new one signed")
+    asking().shown(permit.actor, f"url:{permit.nonce}")
     return permit
 
 
 def _operator(request: Request, gateway: Gateway) -> Principal:
     authorization = request.headers.get("authorization")
     principal = gateway.authority.authenticate(authorization.encode("latin-1") if authorization else None)
+    asking().know(principal)
     enter(principal, Rule(("hooks:order",)))
-    set_asking(principal)
     return principal
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from aware_agent.channel.limits import source_of
 from aware_agent.gateway.asgi import is_balanced
+from aware_agent.gateway.asking import asking
 from aware_agent.gateway.routing import Here, answer, endpoint, read_bytes
 from aware_agent.queen.commands import Join
 from aware_agent.security.joining import JoinAnswer, JoinRequest, ThroughBalancer, parse_join_request
@@ -24,6 +25,7 @@ async def join(request: Request, gateway: Here) -> Response:
     key = (source_of(source),)
     gateway.joins.check(key, now)
     body = parse_join_request(await read_bytes(request))
+    asking().subject = body.node_id
     try:
         async with gateway.join_queue.turn(source):
             signed = await gateway.context.commands.run(Join(request=body), actor=body.node_id, source=source)

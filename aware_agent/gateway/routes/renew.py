@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from aware_agent.channel.limits import source_of
 from aware_agent.gateway.asgi import is_balanced
+from aware_agent.gateway.asking import asking
 from aware_agent.gateway.routing import Here, answer, endpoint, read_bytes
 from aware_agent.queen.commands import Renew
 from aware_agent.security.joining import JoinAnswer, ThroughBalancer
@@ -26,6 +27,7 @@ async def renew(request: Request, gateway: Here) -> Response:
     # Per node: those behind one address must not lock each other out of what they need to live.
     key = (source_of(source), body.node_id)
     gateway.renewals.check(key, now)
+    asking().subject = body.node_id
     try:
         async with gateway.join_queue.turn(source):
             signed = await gateway.context.commands.run(Renew(request=body), actor=body.node_id, source=source)

@@ -73,9 +73,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     scrypt: tuple[int, int, int]
     chunk: int
     mac: str = ""
+    audit: str = ""  # SEQ:HASH of the audit log's newest line when the backup began: its snapshot holds that line
 
 
-def draft_header(colony: str, began: float, *, term: int, nodes: tuple[str, ...]) -> Header:
+def draft_header(colony: str, began: float, *, term: int, nodes: tuple[str, ...], audit: str = "") -> Header:
     """A header without figures."""
     return Header(
         format=FORMAT,
@@ -92,6 +93,7 @@ def draft_header(colony: str, began: float, *, term: int, nodes: tuple[str, ...]
         prefix="",
         scrypt=(0, 0, 0),
         chunk=0,
+        audit=audit,
     )
 
 

@@ -21,11 +21,13 @@ import msgspec
 from aware_agent.agent.member.etcd_access import council_access, etcd_credentials
 from aware_agent.agent.settings import BackupSettings
 from aware_agent.agent.state import NodeState, StateDir
+from aware_agent.colony.audit import head_text
 from aware_agent.colony.backup import SUFFIX, Backup, TargetKind, backup_name, parse_name
 from aware_agent.colony.decoding import from_json
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.retention import Dated, Keep, to_delete
 from aware_agent.program import give_way
+from aware_agent.queen.audit import read_head
 from aware_agent.queen.backup.contents import Contents, prologue, verify
 from aware_agent.queen.backup.format import BackupDamaged, Header, Writer, WrongKey, draft_header
 from aware_agent.queen.backup.passphrase import read_passphrase
@@ -116,7 +118,8 @@ async def _write(job: Job, state: NodeState, path: Path, passphrase: str, began:
     """Snapshot and everything else into ``path``."""
     keys = Keys(job.colony)
     async with EtcdClient(job.endpoints, etcd_credentials(state), deadline_s=20.0) as client:
-        ca, council_ca, spec = [await client.get(keys.key(name)) for name in ("ca", "council-ca", "spec")]
+        names = ("ca", "council-ca", "spec", "audit-head")
+        ca, council_ca, spec, audit = [await client.get(keys.key(name)) for name in names]
     if ca is None or council_ca is None:
         raise TargetFailed("this colony has no CA", hint="found it: aware colony found")
     contents = Contents(
@@ -128,7 +131,9 @@ async def _write(job: Job, state: NodeState, path: Path, passphrase: str, began:
         council_ca_pem=council_access(state).ca.decode(),
         spec=spec.value if spec else b"",
     )
-    draft = draft_header(job.colony, began, term=job.term, nodes=job.nodes)
+    head = read_head(audit)
+    noted = head_text(head) if head else ""
+    draft = draft_header(job.colony, began, term=job.term, nodes=job.nodes, audit=noted)
     root = root_credentials(council_ca, state, began)
     with path.open("xb") as file:
         os.fchmod(file.fileno(), 0o600)

@@ -62,8 +62,8 @@ options:
       nodes."
     type: dict
   policies:
-    description: "How the queen treats trouble: C(dead_after_s), C(replace_dead) (V(spare) or V(never)), C(keep_events), C(backup),
-      C(certificate_lifetime_s), C(session_lifetime_s), C(service_token_lifetime_s)."
+    description: "How the queen treats trouble: C(dead_after_s), C(replace_dead) (V(spare) or V(never)), C(keep_events), C(keep_audit),
+      C(backup), C(certificate_lifetime_s), C(session_lifetime_s), C(service_token_lifetime_s)."
     type: dict
 """
 
