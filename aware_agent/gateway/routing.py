@@ -118,7 +118,7 @@ def endpoint(
         response_class=Response,
         responses=responses,
         dependencies=[
-            *([Depends(_gate(rule))] if role else []),
+            Depends(_gate(rule) if role else _named),
             *([] if free_query else [Depends(_known_query)]),
             *([Depends(as_asked)] if dry else []),
         ],
@@ -176,6 +176,11 @@ def target_of(gateway: Gateway, node: NodeView) -> Target:
     """What a scope selects a node by. Not by labels that it reports itself: they are its own to choose."""
     record = gateway.context.reader.record(node.id)
     return Target(node.caste, record.labels if record else {})
+
+
+async def _named(request: Request) -> None:
+    """Dependency: what the audit log calls a route that is open, or judges by itself who may use it."""
+    asking().route = request.scope["route"].path
 
 
 def _gate(rule: Rule) -> Callable[[Request], Awaitable[None]]:

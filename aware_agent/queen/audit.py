@@ -149,7 +149,8 @@ class AuditTrail:
         by = _AUDITING.get()
         if (by is None and not lines) or (by is not None and not by.told):
             return []
-        change = "; ".join([*(line.message for line in lines), *([note] if note else [])])
+        # The note comes first: a line takes so many characters, and the history has the messages as well.
+        change = "; ".join([*([note] if note else []), *(line.message for line in lines)])
         first = lines[0] if lines else None
         if by is None:
             assert first is not None

@@ -209,7 +209,21 @@ def _replayed(known: Answer, kind: Any) -> Outcome:
 
 
 # What a command is about is in one of these, in this order.
-_SUBJECTS = ("node", "user", "name", "account", "token", "operation", "job", "session", "key", "jti", "run", "source")
+_SUBJECTS = (
+    "node",
+    "user",
+    "name",
+    "account",
+    "token",
+    "operation",
+    "job",
+    "session",
+    "webhook",
+    "key",
+    "jti",
+    "run",
+    "source",
+)
 
 
 def audited(command: do.AnyCommand, caller: Caller) -> Auditing:

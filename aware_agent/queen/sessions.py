@@ -109,7 +109,8 @@ class SessionCommands:
                 raise NotFound("there is no such session", hint="list them: aware sessions list")
             lines = [_ended(session.user, f"{actor} ended a session of {session.user}")]
             # Whoever logs in and out all day writes no history by it.
-            return await self._writer.commit([self._delete(session_id)], lines if actor != session.user else [], actor)
+            lines, note = lines if actor != session.user else [], f"session {session_id} of {session.user} ends"
+            return await self._writer.commit([self._delete(session_id)], lines, actor, note=note)
 
     async def end_all(self, user: str | None, *, actor: str) -> Written:
         """End all sessions of ``user``, or with None those of everybody."""
@@ -127,7 +128,7 @@ class SessionCommands:
                 if user is not None
                 else [ops.delete_range(everything, prefix_end(everything))]
             )
-            return await self._writer.commit(changes, lines, actor)
+            return await self._writer.commit(changes, lines, actor, note=f"{len(found)} sessions of {whose} end")
 
     def of(self, user: str) -> list[str]:
         """Ids of a user's sessions, few enough for one transaction."""
@@ -178,7 +179,8 @@ class SessionCommands:
             lines = [EventDraft("session.reused", session.user, sentence, Severity.WARNING, {"session": key})]
             self._told = {name: at for name, at in self._told.items() if 0 <= now - at < REUSE_TOLD_S}
             self._told[session.user] = now
-        await self._writer.commit([self._delete(key)], lines, session.user)
+        note = f"a refresh token of session {key} was used again: the session ends"
+        await self._writer.commit([self._delete(key)], lines, session.user, note=note)
 
     def _turn(self, key: str, session: Session, user: UserRecord) -> Turn:
         lifetime_s = self._policies().session_lifetime_s

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import msgspec
 
-from aware_agent.colony.difference import differences, plain
+from aware_agent.colony.difference import differences, in_words, plain
 from aware_agent.colony.election import Resign
 from aware_agent.colony.errors import Conflict, InvalidInput, NotFound
 from aware_agent.colony.event import Severity
 from aware_agent.colony.node import Status
-from aware_agent.colony.spec import MAX_SPEC_BYTES, Spec
+from aware_agent.colony.spec import MAX_SPEC_BYTES, Policies, Spec
 from aware_agent.colony.version import SPEC_BOUNDS
 from aware_agent.queen import overview, versions
 from aware_agent.queen.rehearsal import about_to
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written, require_revision
-from aware_agent.security.governed import check_governed
+from aware_agent.security.governed import check_governed, governed_changes
 from aware_agent.security.grant import Grant
 from aware_agent.store import ops
 
@@ -56,7 +56,7 @@ class WishCommands:
         steps = overview.plan_spec(self._writer.reader, spec).steps
         said = lead + ("; ".join(steps[:3]) or "spec changed")
         changes, line, guard = spec_change(self._writer, spec, actor, said)
-        return await self._writer.commit(changes, [line], actor, [guard])
+        return await self._writer.commit(changes, [line], actor, [guard], note=policy_change(data.spec, spec))
 
     async def step_down(self, *, actor: str) -> Written:
         """Hand over to the heir. Refused when nobody could take over."""
@@ -89,6 +89,14 @@ class WishCommands:
             await self._writer.commit([], [], actor, answer=written, note=note)
         self._tell(Resign(to, f"asked by {actor}"))
         return written
+
+
+def policy_change(before: Spec | None, after: Spec) -> str:
+    """What becomes of policies, from what to what, for the audit log; those of security-admins first."""
+    governed = governed_changes(before, after)
+    changes = differences(plain(before.policies if before else Policies()), plain(after.policies))
+    told = [(f"policies.{change.path[0]}" not in governed, f"policies.{in_words(change)}") for change in changes]
+    return "; ".join(text for _, text in sorted(told))
 
 
 def spec_change(

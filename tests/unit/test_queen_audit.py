@@ -125,7 +125,7 @@ async def test_values_of_a_check_are_told_as_one_when_it_ends(queen: Queen) -> N
         await queen.run(do.WriteCheck(run=run, value=value))
     await queen.run(do.EndCheck(run=run))
     assert [line.action for line in lines(queen)] == ["audit.began", "begin-check", "end-check"]
-    assert lines(queen)[-1].change.endswith("values written: 3, the last 8")
+    assert lines(queen)[-1].change.startswith("values written: 3, the last 8")
 
 
 async def test_values_of_a_check_that_was_killed_are_told_by_the_next(

@@ -35,6 +35,7 @@ from aware_agent.store import ops
 
 TEST = "webhook.test"
 _AT_ONCE = 50  # changes of one transaction
+_TOLD = ("url", "filter", "description", "ca", "retry_s", "pause_after_s")  # by name only: a URL may hold a secret
 
 
 class WebhookCommands:
@@ -88,7 +89,9 @@ class WebhookCommands:
             if (after.url, after.ca) != (before.url, before.ca):
                 self._check_call(after.url, after.ca)
             after = msgspec.structs.replace(after, changed_at=time.time(), term=self._writer.term)
-            written = await self._commit(after, _told(before, after, actor), actor)
+            changed = ", ".join(name for name in _TOLD if getattr(after, name) != getattr(before, name))
+            line = _told(before, after, actor)
+            written = await self._commit(after, line, actor, note=f"{changed} changed" if changed else "")
         self._keeper.refresh()
         return written
 
@@ -129,7 +132,8 @@ class WebhookCommands:
         sample: Event = event(line, term=self._writer.term, actor=actor, now=time.time(), randomness=os.urandom(10))
         records.webhook(self._writer.reader, webhook_id)
         about_to(f"{actor} calls webhook {webhook_id}")
-        await self._writer.confirm()
+        async with self._writer.writing():  # the record comes first: what is called has a line, whatever comes of it
+            await self._writer.commit([], [], actor, note=f"webhook {webhook_id} is called with event {sample.id}")
         said = await self._keeper.trial(webhook_id, sample)
         return do.WebhookTest(
             event=sample.id,
@@ -171,7 +175,8 @@ class WebhookCommands:
             lines = [EventDraft("webhook.changed", record.id, message)]
             changes = [make(record.id, letter) for letter in letters]
             for at in range(0, len(changes), _AT_ONCE):
-                written = await self._writer.commit(changes[at : at + _AT_ONCE], lines, actor)
+                some, note = changes[at : at + _AT_ONCE], "" if lines else f"letters {at + 1} and after of them"
+                written = await self._writer.commit(some, lines, actor, note=note)
                 lines = []
             return written
 
@@ -183,8 +188,7 @@ class WebhookCommands:
         return ops.delete(self._writer.key(records.DEAD, webhook_id, letter.event.id))
 
     def _changed(self, before: WebhookRecord, command: do.ChangeWebhook, actor: str) -> WebhookRecord:
-        fields = ("url", "filter", "description", "ca", "retry_s", "pause_after_s")
-        given = {name: value for name in fields if (value := getattr(command, name)) is not None}
+        given = {name: value for name in _TOLD if (value := getattr(command, name)) is not None}
         if command.paused is not None and command.paused != bool(before.paused):
             given["paused"] = f"{actor} paused it" if command.paused else ""
             given["paused_at"] = time.time() if command.paused else 0.0
@@ -199,10 +203,10 @@ class WebhookCommands:
                 raise InvalidInput(error.message, field="ca", hint=error.hint) from None
 
     async def _commit(
-        self, after: WebhookRecord, line: EventDraft, actor: str, answer: object | None = None
+        self, after: WebhookRecord, line: EventDraft, actor: str, answer: object | None = None, note: str = ""
     ) -> Written:
-        key = self._writer.key(records.WEBHOOKS, after.id)
-        return await self._writer.commit([self._put(after)], [line], actor, [self._writer.guard(key)], answer=answer)
+        guard = self._writer.guard(self._writer.key(records.WEBHOOKS, after.id))
+        return await self._writer.commit([self._put(after)], [line], actor, [guard], answer=answer, note=note)
 
     def _put(self, record: WebhookRecord) -> ops.Op:
         return ops.put(self._writer.key(records.WEBHOOKS, record.id), msgspec.json.encode(record))
