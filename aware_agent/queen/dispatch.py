@@ -210,20 +210,8 @@ def _replayed(known: Answer, kind: Any) -> Outcome:
 
 # What a command is about is in one of these, in this order.
 _SUBJECTS = (
-    "node",
-    "user",
-    "name",
-    "account",
-    "token",
-    "operation",
-    "job",
-    "session",
-    "webhook",
-    "key",
-    "jti",
-    "run",
-    "source",
-)
+    "node", "user", "name", "account", "token", "operation", "job", "session", "webhook", "key", "jti", "run", "source",
+)  # fmt: skip
 
 
 def audited(command: do.AnyCommand, caller: Caller) -> Auditing:

@@ -94,9 +94,14 @@ class WishCommands:
 def policy_change(before: Spec | None, after: Spec) -> str:
     """What becomes of policies, from what to what, for the audit log; those of security-admins first."""
     governed = governed_changes(before, after)
-    changes = differences(plain(before.policies if before else Policies()), plain(after.policies))
+    changes = differences(_whole(before.policies if before else Policies()), _whole(after.policies))
     told = [(f"policies.{change.path[0]}" not in governed, f"policies.{in_words(change)}") for change in changes]
     return "; ".join(text for _, text in sorted(told))
+
+
+def _whole(policies: Policies) -> dict[str, object]:
+    """With what is as it is by default, which is left out elsewhere."""
+    return {name: msgspec.to_builtins(value) for name, value in msgspec.structs.asdict(policies).items()}
 
 
 def spec_change(

@@ -27,8 +27,10 @@ from aware_agent.colony.audit import (
     parse_head,
 )
 from aware_agent.colony.audit_check import Named, Verdict, check_chain
+from aware_agent.colony.spec import KEEP_AUDIT
 from aware_agent.security.audit import SealChecker, public_keys, seal_key
 
+QUOTA = 2 << 30  # of etcd, by default
 SECRET, LATER = b"s" * 32, b"t" * 32
 
 
@@ -172,3 +174,15 @@ def test_what_is_no_head_is_refused(text: str) -> None:
 def test_a_head_is_read_as_it_is_shown() -> None:
     head = head_of(chain(1)[0])
     assert parse_head(head_text(head)) == head
+
+
+def test_the_longest_lines_of_the_longest_log_fit_etcd_many_times() -> None:
+    """Twice as many as are wanted may be there when they cannot be archived."""
+    wide = "\U0001f41d" * 1000
+    asker = Asker(**{name: wide for name in Asker.__struct_fields__ if name != "kind"})
+    texts = dict.fromkeys(("subject", "code", "change"), wide)
+    told = entry(asker, now=1e11, action=wide, actor=wide, **texts)
+    longest = chained(told, Head(seq=10**15 - 1), term=2**63, key="k" * 16)
+    size = len(msgspec.json.encode(msgspec.structs.replace(longest, seal="s" * 88)))
+    assert size < 7_000
+    assert 2 * KEEP_AUDIT[1] * size < QUOTA / 7

@@ -217,8 +217,8 @@ def _check_policies(policies: dict) -> None:
         raise SpecError("policies.dead_after_s is more than 30 days")
     if policies.get("keep_events", 10000) < 1000:
         raise SpecError("policies.keep_events below 1000 would forget what was done")
-    if not 1000 <= policies.get("keep_audit", 5000) <= 100000:
-        raise SpecError("policies.keep_audit is out of range: 1000 to 100000 lines")
+    if not 1000 <= policies.get("keep_audit", 5000) <= 20000:
+        raise SpecError("policies.keep_audit is out of range: 1000 to 20000 lines")
     if policies.get("keep_events", 10000) > 1000000:
         raise SpecError("policies.keep_events is more than etcd should hold: at most 1000000")
     if not 10 <= policies.get("certificate_lifetime_s", 604800) <= 1095 * 86400:
