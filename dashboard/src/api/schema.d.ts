@@ -1120,6 +1120,22 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/v1/audit': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations['read_audit_v1_audit_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/monitoring/targets': {
     parameters: {
       query?: never;
@@ -1237,29 +1253,83 @@ export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
     /**
-     * Tokens
-     * @description Access for ``expires_in`` seconds; the refresh token gets new ones and is then used up.
-     *
-     *         A login while nobody reigns has neither refresh token nor session: both are empty.
+     * AuditDocument
+     * @description Lines of the audit log. ``keys`` check the seals: public keys in base64, the one that seals now first.
      */
-    Tokens: {
-      access_token: string;
-      /**
-       * @default Bearer
-       * @enum {unknown}
-       */
-      token_type: 'Bearer';
-      expires_in: number;
-      refresh_token: string;
-      role: components['schemas']['Role'];
-      session: string;
+    AuditDocument: {
+      lines: components['schemas']['AuditLine'][];
+      next: string | null;
+      first: number;
+      head: components['schemas']['Head'];
+      keys: string[];
     };
     /**
-     * Role
-     * @description What a principal is. Those of people are an order, each includes those before it; ``node`` stands beside it.
+     * AuditLine
+     * @description Value of ``audit/<seq>``.
+     */
+    AuditLine: {
+      time: number;
+      action: string;
+      /** @default  */
+      actor: string;
+      /** @default anonymous */
+      kind: components['schemas']['Kind'];
+      /** @default  */
+      role: string;
+      /** @default  */
+      source: string;
+      /** @default  */
+      credential: string;
+      /** @default  */
+      request: string;
+      /** @default  */
+      route: string;
+      /** @default  */
+      member: string;
+      /** @default  */
+      subject: string;
+      /** @default done */
+      result: components['schemas']['Result'];
+      /** @default 200 */
+      status: number;
+      /** @default  */
+      code: string;
+      /** @default  */
+      change: string;
+      /** @default 1 */
+      count: number;
+      seq: number;
+      term: number;
+      prev: string;
+      /** @default  */
+      hash: string;
+      /** @default  */
+      key: string;
+      /** @default  */
+      seal: string;
+    };
+    /**
+     * Kind
+     * @description What the one is who did it.
      * @enum {unknown}
      */
-    Role: 'admin' | 'node' | 'operator' | 'security-admin' | 'viewer';
+    Kind: 'anonymous' | 'colony' | 'node' | 'service' | 'user';
+    /**
+     * Result
+     * @description What came of it.
+     * @enum {unknown}
+     */
+    Result: 'done' | 'refused';
+    /**
+     * Head
+     * @description The newest line, or one that was noted earlier: value of ``audit-head``.
+     */
+    Head: {
+      /** @default 0 */
+      seq: number;
+      /** @default 0000000000000000000000000000000000000000000000000000000000000000 */
+      hash: string;
+    };
     /**
      * Problem
      * @description What went wrong. ``code`` is stable; ``detail`` and ``hint`` are for people.
@@ -1335,6 +1405,30 @@ export interface components {
       /** @default  */
       reason: string;
     };
+    /**
+     * Tokens
+     * @description Access for ``expires_in`` seconds; the refresh token gets new ones and is then used up.
+     *
+     *         A login while nobody reigns has neither refresh token nor session: both are empty.
+     */
+    Tokens: {
+      access_token: string;
+      /**
+       * @default Bearer
+       * @enum {unknown}
+       */
+      token_type: 'Bearer';
+      expires_in: number;
+      refresh_token: string;
+      role: components['schemas']['Role'];
+      session: string;
+    };
+    /**
+     * Role
+     * @description What a principal is. Those of people are an order, each includes those before it; ``node`` stands beside it.
+     * @enum {unknown}
+     */
+    Role: 'admin' | 'node' | 'operator' | 'security-admin' | 'viewer';
     /**
      * Login
      * @description Who wants in.
@@ -2687,6 +2781,8 @@ export interface components {
       replace_dead: 'never' | 'spare';
       /** @default 10000 */
       keep_events: number;
+      /** @default 5000 */
+      keep_audit: number;
       /** @default 604800 */
       certificate_lifetime_s: number;
       /** @default 2592000 */
@@ -2987,6 +3083,57 @@ export interface components {
       status: number;
       at: number;
       replay: boolean;
+    };
+    /**
+     * AuditDocumentFields
+     * @description As AuditDocument, with chosen fields of lines.
+     */
+    AuditDocumentFields: {
+      lines: {
+        time?: number;
+        action?: string;
+        /** @default  */
+        actor: string;
+        /** @default anonymous */
+        kind: components['schemas']['Kind'];
+        /** @default  */
+        role: string;
+        /** @default  */
+        source: string;
+        /** @default  */
+        credential: string;
+        /** @default  */
+        request: string;
+        /** @default  */
+        route: string;
+        /** @default  */
+        member: string;
+        /** @default  */
+        subject: string;
+        /** @default done */
+        result: components['schemas']['Result'];
+        /** @default 200 */
+        status: number;
+        /** @default  */
+        code: string;
+        /** @default  */
+        change: string;
+        /** @default 1 */
+        count: number;
+        seq?: number;
+        term?: number;
+        prev?: string;
+        /** @default  */
+        hash: string;
+        /** @default  */
+        key: string;
+        /** @default  */
+        seal: string;
+      }[];
+      next: string | null;
+      first: number;
+      head: components['schemas']['Head'];
+      keys: string[];
     };
     /**
      * BackupsDocumentFields
@@ -6110,6 +6257,48 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['CheckChange'] | components['schemas']['DryRunDocument'];
+        };
+      };
+    };
+  };
+  read_audit_v1_audit_get: {
+    parameters: {
+      query?: {
+        /** @description only lines after this one */
+        after?: number;
+        /** @description at most so many lines */
+        limit?: number;
+        /** @description begin so many lines before the end */
+        last?: number;
+        /** @description `next` of the page before */
+        cursor?: string;
+        /** @description only these fields of each item, with commas between */
+        fields?: string;
+        /** @description not before this moment, Unix seconds */
+        since?: number;
+        /** @description before this moment, Unix seconds */
+        until?: number;
+        /** @description only of this user, node or service account */
+        who?: string;
+        /** @description only what starts like this: a command, an event, PUT /v1/spec */
+        what?: string;
+        /** @description only what was done, or was refused */
+        result?: components['schemas']['Result'];
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json':
+            components['schemas']['AuditDocument'] | components['schemas']['AuditDocumentFields'];
         };
       };
     };
