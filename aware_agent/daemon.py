@@ -168,6 +168,8 @@ def _member(node: Node, state_dir: StateDir) -> tuple[Reigns, Server, AuditPost]
     reigns = Reigns(node)
     told = GatewayStart(node, state_dir)
     link = GatewayLink(told.socket, told.facts, node.explain, reigns.execute)
+    if node.loads is not None:
+        node.loads.tell = link.show_loads
     gateway = node.settings.gateway
 
     def send(notes: AuditNotes) -> bool:

@@ -52,6 +52,9 @@ class Everybody:
     def reported(self, session: Session) -> None:
         pass
 
+    def loaded(self, session: Session, raw: bytes) -> None:
+        pass
+
     def judged(self, session: Session) -> None:
         pass
 
@@ -103,6 +106,9 @@ class Caller:
 
     def context(self):  # type: ignore[no-untyped-def]
         return self._context
+
+    def load(self, channel: Channel) -> bytes:
+        return b""
 
     def told(self, channel: Channel, frame: FromMember) -> None:
         pass

@@ -15,3 +15,4 @@ class ChannelState(msgspec.Struct, frozen=True, kw_only=True):
     heard_s: float | None = None  # seconds since the last frame
     beat_s: float | None = None
     throttled: int = 0  # frames that had to wait, because there were too many
+    refused_loads: int = 0  # times it told how busy it is and that cannot be

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from aware_agent.agent.load_meter import LoadMeter
 from aware_agent.agent.orders import Orders
 from aware_agent.channel.client import Channel
 from aware_agent.channel.frames import (
@@ -45,13 +46,14 @@ class NodeChannels:
         ca: Callable[[], bytes],
         report: Report,
         orders: Orders,
+        meter: LoadMeter,
         news: Callable[[FromMember], None] = lambda _frame: None,
         moved: Callable[[Channel], None] = lambda _channel: None,
     ) -> None:
         self._files = certificate, key
         self._ca = ca
         self._report = report
-        self._orders = orders
+        self._orders, self._meter = orders, meter
         self._news, self._moved = news, moved
         self.taken: Callable[[int], None] = lambda _number: None  # told when the queen has notes for the audit log
         self._context: ssl.SSLContext | None = None
@@ -116,6 +118,14 @@ class NodeChannels:
         if self._context is None:
             self._context = client_context(*self._files, self._ca())
         return self._context
+
+    def load(self, channel: Channel) -> bytes:
+        """How busy this node is, if the member does not know it yet."""
+        number = self._meter.look()
+        if number == channel.load_told:
+            return b""
+        channel.load_told = number
+        return self._meter.frame
 
     def told(self, channel: Channel, frame: FromMember) -> None:
         """A member says something."""

@@ -22,6 +22,7 @@ from aware_agent.agent.channels import NodeChannels
 from aware_agent.agent.connect import connect
 from aware_agent.agent.duties import Duty, run_duties
 from aware_agent.agent.elector import Elector, ReignLifecycle
+from aware_agent.agent.load_meter import LoadMeter
 from aware_agent.agent.logs import set_level
 from aware_agent.agent.lookout import Lookout
 from aware_agent.agent.member.etcd_access import council_access, etcd_credentials
@@ -38,7 +39,7 @@ from aware_agent.agent.state import NodeState, StateDir
 from aware_agent.agent.store_watch import StoreWatch
 from aware_agent.background import Background
 from aware_agent.channel.client import Channel
-from aware_agent.channel.frames import Seat, Why
+from aware_agent.channel.frames import FromMember, Loads, Seat, Why
 from aware_agent.colony import election
 from aware_agent.colony.council_document import CouncilDocument
 from aware_agent.colony.election import Election, QueenRecord, Resign
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from aware_agent.agent.member.channels import MemberChannels
     from aware_agent.agent.member.detector import FailureDetector
     from aware_agent.agent.member.explain import Machines
+    from aware_agent.agent.member.loads import LoadBook
     from aware_agent.agent.member.operations import MemberOperations
 
 log = logging.getLogger(__name__)
@@ -133,6 +135,7 @@ class Node:
         self._lookout = Lookout({self.keys.queen, self.keys.handover, self.keys.key("council"), *own}, self._look)
         self._suspicions = self.keys.key("suspect/")
         self._orders = Orders(self)
+        self._meter = LoadMeter(state_dir.path)
         self._config_version = -1
         self._believed = Trust()
         files = state_dir.certificate_path, state_dir.key_path
@@ -142,9 +145,12 @@ class Node:
             ca=lambda: self.ca_pem,
             report=self._base,
             orders=self._orders,
+            meter=self._meter,
+            news=self._hear,
             moved=self._channel_moved,
         )
         self.member = self._make_member(files) if self.keyring.whole else None
+        self.loads = self._make_loads(self.member) if self.member else None
         self.operations = self._make_operations() if self.keyring.whole else None
         self.restarting = False
         self._tasks = Background("the renewal of channels")
@@ -369,6 +375,8 @@ class Node:
                 duties.append(Duty("etcd", self._seat.run))
             if self.operations is not None:
                 duties.append(Duty("operations", self.operations.run))
+            if self.loads is not None:
+                duties.append(Duty("loads", self.loads.run))
             await run_duties(duties, self._stop, self._wind_up)
             if self._failure:
                 raise self._failure
@@ -415,6 +423,11 @@ class Node:
             self._lookout.changed(keys, everything=batch.relisted)
         if self._detector and any(key.startswith(self._suspicions) for key in keys):
             self._detector.told()
+
+    def _hear(self, frame: FromMember) -> None:
+        """Of what a member says to others, only this is not in etcd."""
+        if isinstance(frame, Loads) and self.loads is not None:
+            self.loads.learn(frame)
 
     def _channel_moved(self, _channel: Channel) -> None:
         """A channel to the queen that breaks is the first sign that her process is gone."""
@@ -642,6 +655,13 @@ class Node:
         from aware_agent.agent.member.channels import MemberChannels
 
         return MemberChannels(self.id, self.settings.channel, files, lambda: self._reader, self._orders)
+
+    def _make_loads(self, channels: MemberChannels) -> LoadBook:
+        from aware_agent.agent.member.loads import LoadBook
+
+        book = LoadBook(self.id, channels, self._meter, lambda: self.term, lambda: self.seen_term)
+        channels.gone = book.closed
+        return book
 
     def _make_operations(self) -> MemberOperations:
         from aware_agent.agent.member.operations import MemberOperations

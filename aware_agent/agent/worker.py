@@ -21,6 +21,7 @@ from aware_agent.agent.certificate_fields import not_after
 from aware_agent.agent.channels import NodeChannels
 from aware_agent.agent.council_file import load_council, save_council, ways_in
 from aware_agent.agent.duties import Duty, run_duties
+from aware_agent.agent.load_meter import LoadMeter
 from aware_agent.agent.logs import set_level
 from aware_agent.agent.metrics import node_families
 from aware_agent.agent.orders import Orders
@@ -81,6 +82,7 @@ class Worker:
             ca=lambda: self.ca_pem,
             report=self._report,
             orders=self._orders,
+            meter=LoadMeter(state_dir.path),
             news=self._hear,
             moved=self._look_at,
         )

@@ -72,6 +72,9 @@ class Node(Protocol):
     def context(self) -> ssl.SSLContext:
         """Its certificate and the CA it believes, as they are now."""
 
+    def load(self, channel: Channel) -> bytes:
+        """What goes with a heartbeat on ``channel`` that is sent now; empty: nothing new."""
+
     def told(self, channel: Channel, frame: FromMember) -> None:
         """A member says something that is not about the channel itself."""
 
@@ -94,6 +97,7 @@ class Channel:
         self.seat = seat
         self.state = Connection()
         self.node, self.name, self.chance = node, name, chance
+        self.load_told = 0  # number of the load that the member knows of this node
         self._clock = clock
         self._attempt: _Attempt | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -149,7 +153,7 @@ class Channel:
                 case Dial():
                     self._dial()
                 case Beat(count):
-                    self.post(Heartbeat(count))
+                    self.post(Heartbeat(count, self.node.load(self)))
                 case Cut(_):
                     self._cut()
         self._wake_at(self.state.wake_at)
@@ -157,6 +161,7 @@ class Channel:
             self.node.moved(self)
 
     def _dial(self) -> None:
+        self.load_told = 0
         attempt = self._attempt = _Attempt(self)
         self._tasks.start(attempt.run(), name=f"channel-{self.seat.name}")
 

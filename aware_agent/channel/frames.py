@@ -16,6 +16,7 @@ import msgspec
 from aware_agent.colony.audit import Entry
 from aware_agent.colony.decoding import UNDECODABLE, Count, Line, Word, from_msgpack
 from aware_agent.colony.errors import AwareError, one_line
+from aware_agent.colony.load import Row
 from aware_agent.colony.node import Config, LogLevel, Record, Report
 from aware_agent.colony.rotation import Trust
 
@@ -25,6 +26,7 @@ MAX_NODE_FRAME = 64 * 1024  # what a node may say without being asked
 MAX_TEXT = 500  # characters of a reason or a sentence
 MAX_NOTES = 32  # of the audit log in one frame
 MAX_SEATS = 1000  # members in one announcement
+MAX_ROWS = 200  # nodes in one frame of loads: 13 KiB, so that no heartbeat waits long behind it
 # A release as Python's packages are numbered: 1.4.2, 1.5.0rc1, 2.0.dev3, 1.4.2.post1+site.2.
 _RELEASE = re.compile(
     r"[0-9]{1,9}(\.[0-9]{1,9}){0,4}((a|b|rc)[0-9]{1,9})?(\.post[0-9]{1,9})?(\.dev[0-9]{1,9})?(\+[a-z0-9.]{1,64})?"
@@ -142,10 +144,15 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag="welcome"):
     beat_s: float
 
 
-class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
-    """A sign of life; the member answers with the same count. Counts only grow."""
+class Heartbeat(msgspec.Struct, frozen=True, tag="beat", omit_defaults=True):
+    """A sign of life; the member answers with the same count. Counts only grow.
+
+    ``load`` is a :class:`~aware_agent.colony.load.Load` in msgpack, now and then: apart from the frame, so that one
+    that makes no sense is refused and the sign of life counts all the same.
+    """
 
     count: Count
+    load: bytes = b""
 
 
 class NewReport(msgspec.Struct, frozen=True, tag="report"):
@@ -181,6 +188,13 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True, tag="announcement"
     heir: Seat | None
     members: Annotated[tuple[Seat, ...], msgspec.Meta(max_length=MAX_SEATS)] = ()
     size: Count = 1
+
+
+class Loads(msgspec.Struct, frozen=True, kw_only=True, tag="loads"):
+    """What the queen of ``term`` knows of some nodes: when she heard them, and how busy they are. For members only."""
+
+    term: Count
+    rows: Annotated[tuple[Row, ...], msgspec.Meta(max_length=MAX_ROWS)]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
@@ -220,7 +234,9 @@ class Goodbye(msgspec.Struct, frozen=True, kw_only=True, tag="goodbye"):
 
 
 FromNode = Hello | Heartbeat | NewReport | Result | AuditNotes | Goodbye
-FromMember = Welcome | Heartbeat | NewConfig | NewRecord | NewTrust | Announcement | Command | AuditTaken | Goodbye
+FromMember = (
+    Welcome | Heartbeat | NewConfig | NewRecord | NewTrust | Announcement | Loads | Command | AuditTaken | Goodbye
+)
 Frame = FromNode | FromMember
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -43,6 +43,11 @@ class Outbox:
             self._writer = asyncio.get_running_loop().create_task(self._write())
         return True
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something was not sent yet."""
+        return self._writer is not None
+
     async def flush(self) -> None:
         """Wait until nothing waits any more."""
         if self._writer is not None:

@@ -67,6 +67,9 @@ class Registry(Protocol):
     def noted(self, session: Session, frame: AuditNotes) -> None:
         """It has something for the audit log."""
 
+    def loaded(self, session: Session, raw: bytes) -> None:
+        """It says how busy it is; nobody has looked at it yet."""
+
     def judged(self, session: Session) -> None:
         """It became silent, or answers again."""
 

@@ -39,6 +39,7 @@ from aware_agent.colony.errors import AwareError
 from aware_agent.colony.numbers import whole
 
 if TYPE_CHECKING:
+    from aware_agent.colony.load import Load
     from aware_agent.colony.node import Report
 
 FRAMES_S, FRAMES_BURST = 20.0, 100.0
@@ -81,6 +82,9 @@ class Listener(Protocol):
     def noted(self, session: Session, frame: AuditNotes) -> None:
         """It has something for the audit log."""
 
+    def loaded(self, session: Session, raw: bytes) -> None:
+        """The node says how busy it is; nobody has looked at it yet."""
+
 
 class Session:
     """One node's channel, from its hello to its end."""
@@ -95,6 +99,9 @@ class Session:
         self.silent = False
         self.count = 0  # of the node's last heartbeat
         self.throttled = 0  # frames that had to wait
+        self.load: Load | None = None  # as it said last
+        self.told_at = now  # monotonic: when it did
+        self.refused_loads = 0
         self.why: tuple[Why, str] | None = None  # how it ended, as far as somebody said
         self._stream = stream
         self._listener = listener
@@ -131,6 +138,11 @@ class Session:
         if result.problem is not None:
             raise NodeRefused(_text(result.problem), hint=result.problem.hint[:MAX_TEXT])
         return result.answer
+
+    @property
+    def busy(self) -> bool:
+        """Whether something waits to be sent: what can wait itself does not go behind it."""
+        return self._outbox.waiting
 
     def judge(self, now: float) -> bool:
         """Look at the silence. Returns whether :attr:`silent` changed; cuts a channel that is lost."""
@@ -197,12 +209,14 @@ class Session:
 
     async def _take(self, frame: FromNode) -> None:
         match frame:
-            case Heartbeat(count):
+            case Heartbeat(count, load):
                 if count <= self.count:
                     raise BadFrame(Fault.ORDER, f"heartbeat {count} after heartbeat {self.count}")
                 self.count = count
                 # Not through the outbox: who sends and does not read makes only itself wait, and is soon silent.
-                await self._stream.send(encode(frame))
+                await self._stream.send(encode(Heartbeat(count)))
+                if load:
+                    self._listener.loaded(self, load)
             case NewReport(report):
                 if report != self.report:
                     self.report = report

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from aware_agent.cli.human import moment
+from aware_agent.cli.load import load_line
 from aware_agent.cli.node_argument import NodeArgument, node_path
 from aware_agent.cli.nodes_config import config_app
 from aware_agent.cli.nodes_drain import drain
@@ -40,6 +41,7 @@ def list_nodes(
     label: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only nodes with this label; repeat it for more.")
     ] = None,
+    wide: Annotated[bool, typer.Option("--wide", "-w", help="Show how busy they are too.")] = False,
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,7 +51,7 @@ def list_nodes(
     if as_json:
         print_json(data)
     else:
-        print_nodes(data["nodes"])
+        print_nodes(data["nodes"], wide=wide)
 
 
 @app.command("show")
@@ -68,7 +70,9 @@ def _shown(name: str, value: Any) -> Any:
     if name == "channel" and isinstance(value, dict) and "state" in value:
         heard = value.get("heard_s")
         return str(value["state"]) + (f", heard {heard:.1f} s ago" if heard is not None else "")
-    if name in {"joined_at", "status_since"}:
+    if name == "load":
+        return load_line(value)
+    if name in {"joined_at", "status_since", "last_heartbeat"}:
         return f"{moment(value)}, {ago(value)} ago" if isinstance(value, (int, float)) and value > 0 else "-"
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from aware_agent.cli.load import HEADER, load_cells, metrics_line
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import ago, pairs, print_fields, print_json, print_table, say
 
@@ -44,6 +45,7 @@ def _summary(cluster: dict[str, Any]) -> list[tuple[str, str]]:
         ("size", f"{', '.join(counts) or 'no nodes'} of {size['wanted']} wanted"),
         ("queen", reign),
         ("heir", heir["name"] if heir else "none"),
+        *([("in use", metrics_line(cluster["metrics"]))] if cluster.get("metrics") else []),
         ("revision", str(cluster["revision"])),
         *(
             ("left alone", f"{one['name']} for {ago(one['since'])}: {one['reason']}")
@@ -52,8 +54,8 @@ def _summary(cluster: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def print_nodes(nodes: list[dict[str, Any]]) -> None:
-    """A table of nodes."""
+def print_nodes(nodes: list[dict[str, Any]], *, wide: bool = False) -> None:
+    """A table of nodes; ``wide``: and how busy they are."""
     rows = [
         (
             node["name"],
@@ -63,8 +65,10 @@ def print_nodes(nodes: list[dict[str, Any]]) -> None:
             node["url"] or node["address"],
             "-" if node["rank"] is None else node["rank"],
             ago(node["status_since"]),
+            *(load_cells(node) if wide else ()),
             pairs(node["labels"]),
         )
         for node in nodes
     ]
-    print_table(("NODE", "ROLE", "STATUS", "CASTE", "URL", "RANK", "SINCE", "LABELS"), rows)
+    busy = HEADER if wide else ()
+    print_table(("NODE", "ROLE", "STATUS", "CASTE", "URL", "RANK", "SINCE", *busy, "LABELS"), rows)

@@ -10,6 +10,7 @@ import msgspec
 
 from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.election import QueenRecord
+from aware_agent.colony.load import Loads, LoadView
 from aware_agent.colony.node import Capabilities, Labels, Record, Report, Status, effective_labels, process_id
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.succession import line_of_succession
@@ -73,6 +74,8 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     config_applied: bool
     revision: int  # of the record; for If-Match
     vars: dict[str, object] = {}
+    last_heartbeat: float | None = None  # when the queen heard it last, by the clock of who answers; None: not known
+    load: LoadView | None = None  # None: not known
 
 
 class QueenView(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +164,17 @@ def without_queen(view: ColonyView) -> ColonyView:
         return view
     nodes = tuple(msgspec.structs.replace(n, role="member") if n.role == "queen" else n for n in view.nodes)
     return msgspec.structs.replace(view, queen=None, nodes=nodes)
+
+
+def with_loads(view: ColonyView, loads: Loads) -> ColonyView:
+    """The same picture with what is in no store: how busy the nodes are, and when they were heard."""
+    if not loads:
+        return view
+    nodes = tuple(
+        msgspec.structs.replace(node, last_heartbeat=row.last_heartbeat, load=row.load) if row else node
+        for node, row in ((node, loads.get(node.id)) for node in view.nodes)
+    )
+    return msgspec.structs.replace(view, nodes=nodes)
 
 
 def _natural(name: str) -> tuple[tuple[int, int | str], ...]:

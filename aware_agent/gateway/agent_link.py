@@ -15,6 +15,7 @@ from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.frames import FrameBroken, frame, read_frame
 from aware_agent.agent.member.link import (
     VERSION,
+    Answer,
     Archived,
     AskElection,
     AskFacts,
@@ -26,6 +27,7 @@ from aware_agent.agent.member.link import (
     FromAgent,
     FromGateway,
     Hello,
+    LoadTable,
     Noted,
     Serving,
     socket_address,
@@ -33,6 +35,7 @@ from aware_agent.agent.member.link import (
 from aware_agent.agent.member.remote_error import revive
 from aware_agent.colony.audit import Asker, Entry
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
+from aware_agent.colony.load import Row
 from aware_agent.gateway.errors import AgentHangs, AgentSilent, Busy
 from aware_agent.gateway.idempotency import Keyed
 from aware_agent.gateway.rehearsed import Rehearsed
@@ -60,13 +63,14 @@ class AgentLink:
         self._path = path
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._waiting: dict[int, asyncio.Future[FromAgent]] = {}
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._last = 0
         self._facts: tuple[float, Facts | None] = (0.0, None)
         self._asking: asyncio.Task[Facts | None] | None = None
         self._explanation: tuple[float, Explanation] | None = None
         self._explaining: asyncio.Task[Explanation] | None = None
         self.lost = asyncio.Event()
+        self.loads: Callable[[Sequence[Row]], None] = lambda _rows: None  # hears how busy nodes are
 
     async def connect(self) -> None:
         """Say hello. Raises OSError."""
@@ -88,6 +92,9 @@ class AgentLink:
         try:
             while (raw := await read_frame(self._reader)) is not None:
                 answer = from_msgpack(raw, FromAgent)
+                if isinstance(answer, LoadTable):
+                    self.loads(answer.rows)
+                    continue
                 waiting = self._waiting.pop(answer.id, None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)

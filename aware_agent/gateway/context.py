@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aware_agent.agent.reader import ColonyReader
     from aware_agent.colony.election import QueenRecord
     from aware_agent.colony.event import Event
+    from aware_agent.colony.load import Loads
     from aware_agent.colony.view import ColonyView
     from aware_agent.gateway.queen_client import Commands
     from aware_agent.security.password_rules import PasswordRules
@@ -105,6 +106,10 @@ class GatewayContext(Protocol):
     @property
     def reader(self) -> ColonyReader:
         """Typed access to it. Raises NotMirrored before the colony was read for the first time."""
+
+    @property
+    def loads(self) -> Loads:
+        """How busy nodes are and when they were heard, by node id; another object whenever something is new."""
 
     @property
     def oldest_event_revision(self) -> int:

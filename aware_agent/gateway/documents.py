@@ -9,6 +9,7 @@ import msgspec
 from aware_agent.channel.frames import NodeOrder
 from aware_agent.colony.audit import AuditLine, Head
 from aware_agent.colony.breaker import OpenBreaker
+from aware_agent.colony.capacity import Metrics
 from aware_agent.colony.difference import Difference
 from aware_agent.colony.event import Event
 from aware_agent.colony.node import Config
@@ -108,6 +109,7 @@ class ClusterDocument(Document, frozen=True, kw_only=True):
     heir: NodeName | None
     size: Size
     castes: list[CasteDocument]
+    metrics: Metrics
     breakers: tuple[OpenBreaker, ...]
     version: str
 

@@ -20,6 +20,7 @@ class Member(Mirror):
         super().__init__(client, Keys(start.colony))
         self._etcd = client
         self._link = link
+        link.loads = self.learn
         self._use(start.material)
         self.me = start.node
         self.colony = start.colony

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import MappingProxyType
 
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.agent.store_watch import StoreWatch
 from aware_agent.colony.election import QueenRecord
+from aware_agent.colony.load import Loads, Row, known
 from aware_agent.colony.seats import CouncilRecord
 from aware_agent.colony.view import ColonyView
 from aware_agent.gateway.errors import NotMirrored
@@ -28,6 +30,8 @@ WAIT_S = 5.0  # how long a read waits to see a write
 SETTLE_S = 2.0  # how long the answer to a write waits for that: well below what clients wait for an answer
 QUEEN_S = 0.5  # how long a write waits for the next queen: elections take less
 MAX_WAITING = 1000  # writes that do at once; whoever comes on top is told to come again
+FORGET_S = 30.0  # an agent that did not say for so long how busy nodes are: nobody knows
+NOBODY: Loads = MappingProxyType({})
 STALE_S = 5.0  # without contact to etcd for longer, who reigned then need not reign now
 
 
@@ -44,6 +48,8 @@ class Mirror:
         self._subscribers: list[Callable[[EventBatch], None]] = []
         self._moved = asyncio.Event()  # set, and replaced, when the queen's key changed
         self._waiting = 0
+        self.loads: Loads = NOBODY
+        self._forgetting: asyncio.TimerHandle | None = None
         self.patience_s = QUEEN_S
         self.mirrored = asyncio.Event()  # the colony was read once
 
@@ -159,6 +165,17 @@ class Mirror:
         except StoreError:
             return True
         return revision <= now.revision
+
+    def learn(self, rows: Iterable[Row]) -> None:
+        """How busy nodes are and when they were heard, as the agent knows it now; of an agent that falls silent it is
+        forgotten."""
+        self.loads = known(rows, time.time())
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        self._forgetting = asyncio.get_running_loop().call_later(FORGET_S, self._forget)
+
+    def _forget(self) -> None:
+        self.loads, self._forgetting = NOBODY, None
 
     # History ---------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import msgspec
 
 from aware_agent import telemetry
 from aware_agent.colony.backup import parse_every
+from aware_agent.colony.capacity import CasteCapacity, metrics
 from aware_agent.colony.council_document import COUNCIL_PATH, CouncilDocument
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.jobs import JobState
@@ -28,6 +29,7 @@ from aware_agent.queen.webhooks import records
 from aware_agent.telemetry import Family, Kind, counter, gauge
 
 if TYPE_CHECKING:
+    from aware_agent.colony.view import ColonyView
     from aware_agent.gateway.state import Gateway
 
 log = logging.getLogger(__name__)
@@ -198,6 +200,34 @@ def colony_families(context: GatewayContext) -> list[Family]:
         gauge("aware_nodes_wanted", "Nodes the spec asks for.", view.spec.size if view.spec else 0),
         gauge("aware_healthy", "1 when the colony is healthy.", view.status == "healthy"),
     ]
+
+
+def load_families(view: ColonyView) -> Iterator[Family]:
+    """What castes have and what of it is in use. By caste: a series for each node would be as many as there are nodes
+    for each of these, of which an exporter on the node says more. What is not known has no sample; 0 would be a lie."""
+    castes = metrics(view).castes
+
+    def each(name: str, told: str, value: Callable[[CasteCapacity], float | None]) -> Family:
+        samples = [({"caste": c.name}, float(n)) for c in castes if (n := value(c)) is not None]
+        return Family(name, "gauge", told, samples)
+
+    yield each("aware_caste_nodes_ready", "Nodes of a caste that are ready.", lambda c: c.ready)
+    yield each("aware_caste_nodes_reporting", "Those of them whose load is known.", lambda c: c.reporting)
+    yield each("aware_caste_vcpus", "Processors of the nodes that are ready.", lambda c: c.vcpus)
+    yield each("aware_caste_vcpus_used", "Processors in use, of the nodes whose load is known.", lambda c: c.vcpus_used)
+    yield each("aware_caste_memory_bytes", "Memory of the nodes that are ready.", lambda c: c.ram_mib * 2**20)
+    yield each(
+        "aware_caste_memory_used_bytes",
+        "Memory in use, of the nodes whose load is known.",
+        lambda c: None if c.ram_used_mib is None else c.ram_used_mib * 2**20,
+    )
+    yield each(
+        "aware_caste_cpu_ratio", "Share of processors in use, of the nodes whose load is known.", lambda c: c.cpu
+    )
+    yield each(
+        "aware_caste_memory_ratio", "Share of memory in use, of the nodes whose load is known.", lambda c: c.memory
+    )
+    yield each("aware_caste_load1", "Mean load average of a minute, of those nodes.", lambda c: c.load1)
 
 
 def job_families(context: GatewayContext) -> Iterator[Family]:

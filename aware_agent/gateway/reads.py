@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from aware_agent import __version__
+from aware_agent.colony.capacity import metrics
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.inventory import build_inventory
+from aware_agent.colony.load import Loads
 from aware_agent.colony.node import Config, Status
-from aware_agent.colony.view import ColonyView, NodeView, without_queen
+from aware_agent.colony.view import ColonyView, NodeView, with_loads, without_queen
 from aware_agent.gateway import preconditions, standing
 from aware_agent.gateway.asgi import Headers, Message, Send
 from aware_agent.gateway.believed import Believed
@@ -140,6 +142,8 @@ class Reads:
         self._trust: Headers = []
         self._keys = Keys(context.colony)
         self._view: ColonyView | None = None
+        self._loads: Loads = context.loads
+        self._shown: tuple[ColonyView, Loads, ColonyView] | None = None  # a picture, loads, and both in one
         self._store = StoreState()
         self._queen: QueenRecord | None = None
         self._role: standing.Role = "member"
@@ -158,13 +162,18 @@ class Reads:
             self._view, self._store, self._queen, self._prepared, self._index = view, store, queen, {}, None
             self._trust = trust
             self._role = standing.role(self._context)
-        # A copy that hears nothing of etcd for long does not know who reigns, whatever it read last.
-        return self._prepared.get(path) or self._prepare(path, view if queen else without_queen(view))
+        if (loads := self._context.loads) is not self._loads:
+            self._loads, self._index = loads, None
+            self._prepared = {path: made for path, made in self._prepared.items() if path in WITHOUT_LOADS}
+        return self._prepared.get(path) or self._prepare(path, self.view())
 
     def view(self) -> ColonyView:
         """The picture that answers are made of now."""
-        view = self._context.view()
-        return view if self._context.queen() else without_queen(view)
+        view, loads = self._context.view(), self._context.loads
+        if self._shown is None or self._shown[0] is not view or self._shown[1] is not loads:
+            self._shown = view, loads, with_loads(view, loads)
+        # A copy that hears nothing of etcd for long does not know who reigns, whatever it read last.
+        return self._shown[2] if self._context.queen() else without_queen(self._shown[2])
 
     def _prepare(self, path: str, view: ColonyView) -> Prepared | None:
         made = self._document(path, view)
@@ -230,6 +239,7 @@ def cluster(view: ColonyView, store: StoreState) -> ClusterDocument:
             )
             for caste in view.castes
         ],
+        metrics=metrics(view),
         breakers=view.breakers,
         version=__version__,
     )
@@ -283,6 +293,9 @@ HOT: dict[str, Callable[[ColonyView, StoreState], Any]] = {
     "/v1/spec": lambda view, _: spec(view),
 }
 """Hot resources: path and what makes its document of the colony and of how etcd is."""
+
+WITHOUT_LOADS = frozenset({"/v1/inventory", "/v1/queen", "/v1/spec"})
+"""Those that say nothing of loads, which are news every few seconds: their answers stay, and so do their tags."""
 
 
 def accepts_gzip(header: bytes) -> bool:

@@ -28,6 +28,7 @@ from aware_agent.gateway.public import (
     breaker_families,
     colony_families,
     job_families,
+    load_families,
     webhook_families,
 )
 from aware_agent.gateway.reads import Reads
@@ -127,6 +128,7 @@ class Gateway:
         yield gauge("aware_event_streams", "Open event streams of this member.", len(self.hub))
         if standing.role(self.context) == "queen":
             yield from colony_families(self.context)
+            yield from load_families(self.reads.view())
             yield from backup_families(self.context)
             yield from job_families(self.context)
             yield from webhook_families(self.context)

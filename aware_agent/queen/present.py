@@ -23,6 +23,9 @@ class Channels(Protocol):
     def take_twins(self) -> Mapping[str, str]:
         """Identities that a second process claims; each is told once in a while."""
 
+    def take_absurd(self) -> Mapping[str, str]:
+        """Nodes that told a load which cannot be, and what is wrong with it; each is told once in a while."""
+
 
 class Present:
     """For one reign. A new queen has most workers' channels from when she was heir; the others get a while to come."""
@@ -61,6 +64,10 @@ class Present:
     def twins(self) -> Mapping[str, str]:
         """Workers whose identity a second process claims, and where that called from; each is told once in a while."""
         return self._channels.take_twins()
+
+    def absurd(self) -> Mapping[str, str]:
+        """Nodes that told a load which cannot be, and what is wrong with it; each is told once in a while."""
+        return self._channels.take_absurd()
 
     def settles_in(self) -> float:
         """For how many seconds absent workers are not missed yet."""

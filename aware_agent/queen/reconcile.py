@@ -80,6 +80,7 @@ class Reconciler:
         async with self._writer.writing():
             again_at = await self._liveness(policies)
             await self._twins()
+            await self._absurd()
             await self._unreadable()
             short = await self._castes(forming)
             await self._trim(policies)
@@ -125,6 +126,19 @@ class Reconciler:
         lines = [
             EventDraft("node.duplicate", node, _duplicate(records[node].name, source), Severity.WARNING)
             for node, source in self._present.twins().items()
+            if node in records
+        ]
+        for chunk in _chunks(lines, CHUNK):
+            await self._writer.commit([], chunk, ACTOR)
+
+    async def _absurd(self) -> None:
+        """A node that says impossible things of itself is broken, or somebody else's."""
+        records = self._writer.reader.records()
+        lines = [
+            EventDraft(
+                "node.load-refused", node, f"{records[node].name} tells a load that cannot be: {what}", Severity.WARNING
+            )
+            for node, what in self._present.absurd().items()
             if node in records
         ]
         for chunk in _chunks(lines, CHUNK):

@@ -44,6 +44,10 @@ class NoWorkers:
         """None."""
         return {}
 
+    def take_absurd(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
 
 class SimReigns:
     """The reigns of one agent, one after the other; the copy of the whole colony is kept between them."""

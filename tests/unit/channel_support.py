@@ -66,6 +66,7 @@ class Register:
         self.refused: dict[str, Why] = {}
         self.told: list[tuple[str, str]] = []
         self.first: list[FromMember] = []
+        self.loads: list[bytes] = []
         self.ended: dict[str, tuple[Why, str] | None] = {}
 
     def refusal(self, node: str, certificate: bytes) -> tuple[Why, str] | None:
@@ -81,6 +82,10 @@ class Register:
 
     def reported(self, session: Session) -> None:
         self.told.append(("reported", session.report.name))
+
+    def loaded(self, session: Session, raw: bytes) -> None:
+        self.told.append(("loaded", session.node))
+        self.loads.append(raw)
 
     def judged(self, session: Session) -> None:
         self.told.append(("silent" if session.silent else "heard", session.node))
@@ -134,6 +139,7 @@ class Caller:
         self.papers, self.node, self.incarnation = papers, node, incarnation
         self.frames: list[FromMember] = []
         self.moves: list[str] = []
+        self.busy = b""
         self.report = report(node, incarnation=incarnation)
 
     def hello(self) -> Hello:
@@ -141,6 +147,9 @@ class Caller:
 
     def context(self) -> ssl.SSLContext:
         return self.papers.client(self.node)
+
+    def load(self, channel: Channel) -> bytes:
+        return self.busy
 
     def told(self, channel: Channel, frame: FromMember) -> None:
         self.frames.append(frame)

@@ -188,6 +188,29 @@ async def test_a_bad_frame_ends_the_channel_with_one_sentence(papers: Papers, re
     assert "\n" not in word.text
 
 
+async def test_a_load_goes_with_a_heartbeat_and_is_no_part_of_the_answer(papers: Papers, register: Register) -> None:
+    caller = Caller(papers, ONE)
+    caller.busy = b"whatever it says"  # what it means is another's business: it is a sign of life in any case
+    async with serving(papers, register) as server:
+        channel = Channel(seat(server), caller, COUNCIL)
+        channel.start()
+        await until(lambda: len(register.loads) >= 2)
+        assert channel.state.phase is Phase.OPEN
+        await channel.close(Why.STOPPING)
+    assert set(register.loads) == {caller.busy}
+    assert not any(isinstance(frame, Heartbeat) for frame in caller.frames)
+
+
+async def test_the_answer_to_a_heartbeat_carries_no_load(papers: Papers, register: Register) -> None:
+    async with serving(papers, register) as server, dialled(papers, server, ONE) as stream:
+        await stream.send(hello())
+        await stream.send(encode(Heartbeat(1, b"x" * 1000)))
+        while not isinstance(frame := from_member(await stream.recv()), Heartbeat):
+            pass
+    assert frame == Heartbeat(1)
+    assert register.loads == [b"x" * 1000]
+
+
 async def test_heartbeats_out_of_order_end_the_channel(papers: Papers, register: Register) -> None:
     async with serving(papers, register) as server, dialled(papers, server, ONE) as stream:
         await stream.send(hello())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from aware_agent.channel.session import Session
 from aware_agent.channel.tls import server_context
 from aware_agent.colony.audit import Entry
 from aware_agent.colony.connection import beat_interval
+from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.load import read_load
 from aware_agent.colony.node import Record, Report
 from aware_agent.listening import listen
 from aware_agent.telemetry import Family, counter
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 
 TakeNotes = Callable[[str, Sequence[Entry], Callable[[], object]], None]
 TWIN_EVERY_S = 60.0  # how often one twin is complained of
+ABSURD_EVERY_S = 3600.0  # how often one node whose loads cannot be
 MAX_TWINS = 1000
 SILENCE_S = 30.0  # a node that takes no byte for so long is gone
 
@@ -60,6 +63,10 @@ class MemberChannels:
         self._server: ChannelServer | None = None
         self._twins: dict[str, float] = {}
         self._unsaid: dict[str, str] = {}  # twins the history knows nothing of yet, and where they called from
+        self._absurd: dict[str, float] = {}  # nodes that told an absurd load, and when it was said last
+        self._unsaid_absurd: dict[str, str] = {}  # those the history knows nothing of yet, and what was wrong
+        self._refused_loads = 0
+        self.gone: Callable[[Session], None] = lambda _session: None  # hears of each channel that ends
         self._wall = time.time() - time.monotonic()
 
     async def start(self, ca: bytes) -> None:
@@ -111,8 +118,7 @@ class MemberChannels:
 
     def present(self) -> dict[str, Report]:
         """What workers report that are here, and the last words of those that left."""
-        sessions = self._server.sessions.values() if self._server else ()
-        here = {s.node: s.report for s in sessions if not s.silent and self._is_worker(s.node)}
+        here = {s.node: s.report for s in self.sessions() if not s.silent and self._is_worker(s.node)}
         return {**self._left, **here}
 
     async def command(self, node: str, order: NodeOrder, term: int, timeout_s: float) -> dict[str, Any]:
@@ -126,6 +132,23 @@ class MemberChannels:
         """Workers that exist twice, and where the second one called from, once each."""
         twins, self._unsaid = self._unsaid, {}
         return twins
+
+    def take_absurd(self) -> dict[str, str]:
+        """Nodes that told a load which cannot be, and what is wrong with it, once in a while each."""
+        absurd, self._unsaid_absurd = self._unsaid_absurd, {}
+        return absurd
+
+    def sessions(self) -> Collection[Session]:
+        """The channels that end here."""
+        return self._server.sessions.values() if self._server else ()
+
+    def members(self) -> list[Session]:
+        """Those of them that are of nodes which may reign, and have a gateway."""
+        return [session for session in self.sessions() if not self._is_worker(session.node)]
+
+    def nodes(self) -> Collection[str]:
+        """Ids of all nodes of the colony."""
+        return self._records().keys()
 
     def reaches(self, node: str) -> bool:
         """Whether an order would arrive."""
@@ -145,6 +168,7 @@ class MemberChannels:
             heard_s=round(time.monotonic() - session.heard_at, 3),
             beat_s=session.beat_s,
             throttled=session.throttled,
+            refused_loads=session.refused_loads,
         )
 
     def states(self) -> Mapping[str, int]:
@@ -160,6 +184,7 @@ class MemberChannels:
         return [
             Family("aware_channel_attempts_total", "counter", "Who came for a channel, by what became of it.", samples),
             counter("aware_channel_throttled_total", "Frames that had to wait, of channels that are open.", throttled),
+            counter("aware_loads_refused_total", "Reports of load that cannot be, of all nodes.", self._refused_loads),
         ]
 
     # What the listener asks and tells ---------------------------------------------------------------------------------
@@ -205,6 +230,27 @@ class MemberChannels:
         if self.take_notes is not None and not self._is_worker(session.node):
             self.take_notes(session.node, frame.notes, lambda: session.send(AuditTaken(number=frame.number)))
 
+    def loaded(self, session: Session, raw: bytes) -> None:
+        """What cannot be is refused and said, and the last load that could be stays until it is too old."""
+        try:
+            session.load = read_load(raw)
+            session.told_at = time.monotonic()
+        except InvalidInput as error:
+            session.refused_loads += 1
+            self._refused_loads += 1
+            self._complain(session.node, error.message)
+
+    def _complain(self, node: str, what: str) -> None:
+        """Rarely: whoever lies may do so twenty times in a second."""
+        now = time.monotonic()
+        if now - self._absurd.get(node, -ABSURD_EVERY_S) >= ABSURD_EVERY_S and (
+            node in self._absurd or len(self._absurd) < MAX_TWINS
+        ):
+            self._absurd[node] = now
+            self._unsaid_absurd[node] = what
+            log.warning("%s tells a load that cannot be: %s", self._name(node), what)
+            self._changed()
+
     def judged(self, session: Session) -> None:
         """Say it."""
         log.info("channel of %s: %s", self._name(session.node), "silent" if session.silent else "answers again")
@@ -213,6 +259,7 @@ class MemberChannels:
     def closed(self, session: Session) -> None:
         """Say it."""
         why, text = session.why or (Why.LOST, "")
+        self.gone(session)
         self._told.pop(session.node, None)
         if self._is_worker(session.node):
             if why is Why.LEAVING:

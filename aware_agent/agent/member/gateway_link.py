@@ -23,6 +23,7 @@ from aware_agent.agent.logs import of_request
 from aware_agent.agent.member.frames import FrameBroken, frame, read_frame
 from aware_agent.agent.member.link import (
     VERSION,
+    Answer,
     Archived,
     AskElection,
     AskFacts,
@@ -31,9 +32,9 @@ from aware_agent.agent.member.link import (
     Explained,
     Facts,
     Failed,
-    FromAgent,
     FromGateway,
     Hello,
+    LoadTable,
     Noted,
     Serving,
     socket_address,
@@ -43,10 +44,12 @@ from aware_agent.background import Background
 from aware_agent.colony.audit import Entry
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import AwareError
+from aware_agent.colony.load import Row
 
 log = logging.getLogger(__name__)
 
 MAX_RUNNING = 256  # commands; the gateway itself sends fewer at once
+MAX_BEHIND = 1024 * 1024  # bytes that wait for the gateway to read them
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid of SO_PEERCRED
 
 Execute = Callable[[Do], Awaitable[Done]]
@@ -70,6 +73,7 @@ class GatewayLink:
         self._server: asyncio.Server | None = None
         self._running = Background("a conversation with the gateway")
         self._room = asyncio.Semaphore(MAX_RUNNING)
+        self._peer: asyncio.StreamWriter | None = None
 
     async def open(self) -> None:
         """Listen. What an agent that was killed left at the path is replaced."""
@@ -84,6 +88,16 @@ class GatewayLink:
         except BaseException:
             listener.close()
             raise
+
+    def show_loads(self, rows: Sequence[Row]) -> None:
+        """Pass on how busy nodes are. A gateway that does not keep up, or is not there, gets a later table."""
+        peer = self._peer
+        if peer is None or peer.is_closing() or peer.transport.get_write_buffer_size() > MAX_BEHIND:
+            return
+        try:
+            peer.write(frame(msgspec.msgpack.encode(LoadTable(rows=tuple(rows)))))
+        except FrameBroken as error:
+            log.warning("the gateway is not told how busy nodes are: %s", error.message)
 
     async def close(self) -> None:
         """Let nobody in any more; what still runs is cancelled."""
@@ -108,6 +122,7 @@ class GatewayLink:
             pass
         finally:
             if child:
+                self._peer = None
                 self._serves(False)
             writer.close()
 
@@ -130,6 +145,7 @@ class GatewayLink:
         hello = _decode(await read_frame(reader))
         if not isinstance(hello, Hello) or hello.version != VERSION:
             raise FrameBroken(f"it speaks another version than {VERSION}", hint="was this node upgraded just now?")
+        self._peer = writer
         while (raw := await read_frame(reader)) is not None:
             match _decode(raw):
                 case Serving():
@@ -182,7 +198,7 @@ def _decode(raw: bytes | None) -> FromGateway:
     return said
 
 
-async def _say(writer: asyncio.StreamWriter, answer: FromAgent) -> None:
+async def _say(writer: asyncio.StreamWriter, answer: Answer) -> None:
     try:
         data = frame(msgspec.msgpack.encode(answer))
     except FrameBroken as error:

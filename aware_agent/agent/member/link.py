@@ -18,6 +18,7 @@ from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.remote_error import RemoteError
 from aware_agent.agent.settings import AuditSettings, GatewaySettings, LogSettings, PasswordSettings
 from aware_agent.colony.audit import Asker, Entry
+from aware_agent.colony.load import Row
 from aware_agent.security.grant import Grant
 from aware_agent.telemetry import Family
 
@@ -158,7 +159,14 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     error: RemoteError
 
 
-FromAgent = Facts | Explained | Done | Failed
+class LoadTable(msgspec.Struct, frozen=True, kw_only=True, tag="loads"):
+    """How busy nodes are and when they were heard; nobody asked, it comes every few seconds and is the whole table."""
+
+    rows: tuple[Row, ...]
+
+
+Answer = Facts | Explained | Done | Failed
+FromAgent = Answer | LoadTable
 
 
 @contextlib.contextmanager

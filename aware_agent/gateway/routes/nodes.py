@@ -67,7 +67,7 @@ async def change_node(request: Request, gateway: Here, who: Who, node: str, if_m
         ),
         who,
     )
-    after = next((n for n in gateway.context.view().nodes if n.id == found.id), found)
+    after = next((n for n in gateway.reads.view().nodes if n.id == found.id), found)
     return answer(
         gateway,
         NodeChange(changed=written.changed, revision=written.revision, term=written.term, node=after),

@@ -1641,6 +1641,7 @@ export interface components {
       heir: components['schemas']['NodeName'] | null;
       size: components['schemas']['Size'];
       castes: components['schemas']['CasteDocument'][];
+      metrics: components['schemas']['Metrics'];
       breakers: components['schemas']['OpenBreaker'][];
       version: string;
     };
@@ -1679,6 +1680,43 @@ export interface components {
       wanted: number;
       assigned: string[];
       missing: number;
+    };
+    /**
+     * Metrics
+     * @description Of the whole colony. ``oldest``: when the oldest of the loads that are summed was told, Unix seconds.
+     */
+    Metrics: {
+      nodes: number;
+      ready: number;
+      reporting: number;
+      vcpus: number;
+      ram_mib: number;
+      disk_gib: number;
+      cpu: number | null;
+      vcpus_used: number | null;
+      memory: number | null;
+      ram_used_mib: number | null;
+      load1: number | null;
+      oldest: number | null;
+      castes: components['schemas']['CasteCapacity'][];
+    };
+    /**
+     * CasteCapacity
+     * @description Of the nodes of one caste; of ``spare`` those that are in none.
+     */
+    CasteCapacity: {
+      nodes: number;
+      ready: number;
+      reporting: number;
+      vcpus: number;
+      ram_mib: number;
+      disk_gib: number;
+      cpu: number | null;
+      vcpus_used: number | null;
+      memory: number | null;
+      ram_used_mib: number | null;
+      load1: number | null;
+      name: string;
     };
     /**
      * OpenBreaker
@@ -1763,6 +1801,8 @@ export interface components {
       beat_s: number | null;
       /** @default 0 */
       throttled: number;
+      /** @default 0 */
+      refused_loads: number;
     };
     /**
      * ConfigDocument
@@ -2473,6 +2513,10 @@ export interface components {
       vars: {
         [key: string]: unknown;
       };
+      /** @default null */
+      last_heartbeat: number | null;
+      /** @default null */
+      load: components['schemas']['LoadView'] | null;
     };
     /**
      * Status
@@ -2493,6 +2537,20 @@ export interface components {
       disk_gib: number;
       /** @default  */
       zone: string;
+    };
+    /**
+     * LoadView
+     * @description How busy a node is, as it says itself. ``at`` is when it said so, Unix seconds by the clock of the member that
+     *         answers; sizes that the node's kernel does not tell are 0.
+     */
+    LoadView: {
+      at: number;
+      cpu: number;
+      load1: number;
+      memory_used_mib: number;
+      memory_mib: number;
+      disk_used_mib: number;
+      disk_mib: number;
     };
     /**
      * NodeChange
@@ -3323,6 +3381,10 @@ export interface components {
         vars: {
           [key: string]: unknown;
         };
+        /** @default null */
+        last_heartbeat: number | null;
+        /** @default null */
+        load: components['schemas']['LoadView'] | null;
       }[];
       /** @default null */
       next: string | null;
