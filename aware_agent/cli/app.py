@@ -16,6 +16,7 @@ from aware_agent.cli import (
     check,
     colony,
     completion,
+    contexts,
     council,
     demo,
     doctor,
@@ -109,6 +110,7 @@ def _root(
 
 
 app.command("status")(status.status)
+app.add_typer(contexts.app, name="context")
 app.add_typer(nodes.app, name="nodes")
 app.add_typer(castes.app, name="castes")
 app.add_typer(queen.app, name="queen")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aware_agent.cli.completing import complete_caste
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import print_fields, print_json, print_table
 from aware_agent.cli.paths import at
@@ -30,7 +31,7 @@ def list_castes(context: ContextOption = None, as_json: JsonOption = False) -> N
 
 @app.command("show")
 def show_caste(
-    name: Annotated[str, typer.Argument(metavar="CASTE", help="Name of the caste.")],
+    name: Annotated[str, typer.Argument(metavar="CASTE", help="Name of the caste.", autocompletion=complete_caste)],
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:

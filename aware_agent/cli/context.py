@@ -15,8 +15,12 @@ from aware_agent.colony.urls import origin
 from aware_agent.security.regular import read_regular
 
 LOCAL = Path(".aware") / "context.json"
+SAVED = Path("aware") / "contexts"  # below the user's settings: contexts with names, one NAME.json each
+OWN = Path("aware") / "context.json"  # the one in use there; a link to one of them once: aware context use
+CONTEXT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _DEMO, _PLAYED = ".local-colony", "played.json"  # the first file a demo makes, and what a whole play of it leaves
 ENDPOINTS, TOKEN, TOKEN_FILE, CA_PATH = "AWARE_ENDPOINTS", "AWARE_TOKEN", "AWARE_TOKEN_FILE", "AWARE_CA_PATH"
+_USE_ANOTHER = "aware context list, then aware context use NAME"
 NAMES = ("AWARE_CONTEXT", ENDPOINTS, TOKEN, TOKEN_FILE, CA_PATH)  # what the environment may say of a colony
 _TOKEN = re.compile(r"[\x21-\x7e]*")  # what may stand in a header line
 
@@ -88,17 +92,65 @@ def _line(path: Path | None) -> str:
 
 
 def find_context(option: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The context file to use: option, AWARE_CONTEXT, ``.aware`` here or above, then the user's own."""
-    named = option or _path(environment.get("AWARE_CONTEXT"))
-    if named:
-        return named
+    """The context file to use: option, AWARE_CONTEXT, ``.aware`` here or above, then the user's own.
+
+    The first two may also be the name of a saved context.
+    """
+    said = str(option) if option else environment.get("AWARE_CONTEXT", "")
+    if said:
+        return saved_context(said, environment) or _named(said, option, environment)
     here = Path.cwd()
     own = config_home(environment)
     candidates = [directory / LOCAL for directory in (here, *here.parents)]
-    for candidate in [*candidates, own / "aware" / "context.json"] if own else candidates:
+    for candidate in [*candidates, own / OWN] if own else candidates:
         if candidate.is_file():
-            return candidate
+            # What is remembered of a colony lies beside its own file, not beside a link that changes.
+            return candidate.resolve() if own and candidate == own / OWN else candidate
+    if own and (own / OWN).is_symlink():
+        raise ContextError(f"the context in use, {(own / OWN).resolve()}, is not there any more", hint=_USE_ANOTHER)
     raise ContextError("no context file found", hint="make demo starts a colony; or use --context FILE")
+
+
+def _named(said: str, option: Path | None, environment: Mapping[str, str]) -> Path:
+    """The file somebody named that is no saved context. Raises ContextError for what can only be a mistyped name."""
+    path = option or _path(said) or Path(said)
+    if CONTEXT_NAME.fullmatch(said) and not os.path.lexists(path) and (known := saved_names(environment)):
+        from aware_agent.cli.suggest import did_you_mean
+
+        raise ContextError(
+            f"there is neither a saved context nor a file {said!r}{did_you_mean(said, known)}",
+            hint="aware context list",
+        )
+    return path
+
+
+def saved_names(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Names of the saved contexts, in order; none when their directory cannot be read."""
+    own = config_home(environment)
+    try:
+        found = sorted(path.stem for path in (own / SAVED).glob("*.json")) if own else []
+    except OSError:
+        return []
+    return [name for name in found if is_context_name(name)]
+
+
+def is_context_name(name: str) -> bool:
+    """Whether a saved context may be called so. ``NAME.members.json`` is what is remembered of another one."""
+    return bool(CONTEXT_NAME.fullmatch(name)) and not name.endswith(".members")
+
+
+def saved_context(name: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The file of the saved context of that name; None when there is none."""
+    own = config_home(environment)
+    if own is None or not is_context_name(name):
+        return None
+    path = own / SAVED / f"{name}.json"
+    return path if path.is_file() else None
+
+
+def beside(context: Path, name: str) -> Path:
+    """A file ``name`` of a context: contexts that lie in one directory have files of their own."""
+    return context.with_name(name if context.stem == OWN.stem else f"{context.stem}.{name}")
 
 
 def config_home(environment: Mapping[str, str]) -> Path | None:
@@ -118,7 +170,7 @@ def load_context(option: Path | None = None, environment: Mapping[str, str] = os
     :class:`ContextError` that names the file and the field.
     """
     if option == Path():  # what --context "" becomes
-        raise ContextError("--context names no file", hint="leave it out, or name a context file")
+        raise ContextError("--context names no file", hint="leave it out, or name a saved context or a context file")
     endpoints = _listed(environment.get(ENDPOINTS, ""))
     path = None
     if option or environment.get("AWARE_CONTEXT") or not endpoints:

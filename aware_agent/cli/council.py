@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from aware_agent.cli.completing import complete_node
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import print_json, print_table, say
 
@@ -40,9 +41,23 @@ def list_members(context: ContextOption = None, as_json: JsonOption = False) -> 
 
 @app.command("move")
 def move_seat(
-    source: Annotated[str, typer.Option("--from", metavar="NODE", help="Name or id of the node that gives its seat.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="NODE",
+            help="Name or id of the node that gives its seat.",
+            autocompletion=complete_node,
+        ),
+    ],
     target: Annotated[
-        str, typer.Option("--to", metavar="NODE", help="Who takes it; without this the queen chooses.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="NODE",
+            help="Who takes it; without this the queen chooses.",
+            autocompletion=complete_node,
+        ),
     ] = "",
     context: ContextOption = None,
     as_json: JsonOption = False,

@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from aware_agent.agent.explanation import Explanation, Happening
+from aware_agent.cli.completing import complete_node
 from aware_agent.cli.errors import Refused, Unreachable
 from aware_agent.cli.human import moment
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
@@ -41,7 +42,10 @@ class Told(NamedTuple):
 
 def explain(
     *,
-    node: Annotated[str, typer.Option("--node", metavar="NODE", help="Only this member, by name or id.")] = "",
+    node: Annotated[
+        str,
+        typer.Option("--node", metavar="NODE", help="Only this member, by name or id.", autocompletion=complete_node),
+    ] = "",
     to_file: Annotated[
         Path | None,
         typer.Option("--to-file", metavar="FILE", help="Also write what can be replayed; FILE must not exist."),

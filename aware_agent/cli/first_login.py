@@ -17,7 +17,7 @@ import msgspec
 
 from aware_agent.agent.found import ADMIN
 from aware_agent.cli.client import Gateway
-from aware_agent.cli.context import Context, config_home, load_context
+from aware_agent.cli.context import OWN, Context, beside, config_home, load_context
 from aware_agent.cli.errors import NotLoggedIn, OutcomeUnknown, Unreachable
 from aware_agent.cli.files import read_secret_text
 from aware_agent.cli.paths import at
@@ -54,7 +54,7 @@ def open_colony(
     """
     key = parse_founding_key(read_secret_text(key_file, "founding key"))
     _check_free(context, key.colony)
-    passwords = password_file or context.with_name("admin.password")
+    passwords = password_file or beside(context, "admin.password")
     passwords.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     # Another certificate of the same key than the colony's own: what a verifier compares is name and key.
     ca = pki.create_ca(key.colony, time.time(), key=key.ca_key()).certificate
@@ -102,7 +102,7 @@ def _use_key(key: FoundingKey, ca: bytes, endpoints: Sequence[str], opened: Open
         _write_context(key, endpoints, first, ca)
         _set_password(key, first, _password(opened.password_file), end)
         # With the answer came what is believed now: more than the key knows when a rotation is under way.
-        _write_context(key, endpoints, opened.context, read_public(first.with_name(CA_FILE)) or ca)
+        _write_context(key, endpoints, opened.context, read_public(beside(first, CA_FILE)) or ca)
 
 
 def _opened_before(key: FoundingKey, opened: Opened) -> bool:
@@ -121,7 +121,8 @@ def default_context() -> Path:
     home = config_home(os.environ)
     if home is None:
         raise Conflict("this user has no home directory", hint="say where the context goes: --context FILE")
-    return home / "aware" / "context.json"
+    path = home / OWN
+    return path.resolve() if path.is_symlink() else path  # the saved context that is in use
 
 
 def _set_password(key: FoundingKey, context: Path, password: str, end: float) -> None:
@@ -151,8 +152,14 @@ def _check_free(path: Path, colony: str) -> None:
 
 def _write_context(key: FoundingKey, endpoints: Sequence[str], path: Path, ca: bytes) -> None:
     path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-    document = {"colony": key.colony, "endpoints": list(endpoints), "ca_file": CA_FILE, "token_file": "token"}
-    write_atomic(path.with_name(CA_FILE), ca, PUBLIC_MODE)
+    authority, token = beside(path, CA_FILE), beside(path, "token")
+    document = {
+        "colony": key.colony,
+        "endpoints": list(endpoints),
+        "ca_file": authority.name,
+        "token_file": token.name,
+    }
+    write_atomic(authority, ca, PUBLIC_MODE)
     write_atomic(_mark(path), key.id.encode(), PUBLIC_MODE)
     write_atomic(path, msgspec.json.format(msgspec.json.encode(document)) + b"\n")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aware_agent.cli.completing import complete_job, complete_node, complete_operation
 from aware_agent.cli.job_follow import finish, follow
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import ago, print_fields, print_json, print_table, say, warn
@@ -17,7 +18,7 @@ from aware_agent.colony.jobs import JobState
 from aware_agent.security.regular import read_regular
 
 app = typer.Typer(help="Run operations, and see what became of them.", no_args_is_help=True)
-JobArgument = Annotated[str, typer.Argument(metavar="ID", help="Id as shown by list.")]
+JobArgument = Annotated[str, typer.Argument(metavar="ID", help="Id as shown by list.", autocompletion=complete_job)]
 FollowOption = Annotated[
     bool, typer.Option("--follow", "-f", help="Print what it prints until it ends; fail unless it succeeds.")
 ]
@@ -59,7 +60,10 @@ def operations(context: ContextOption = None, as_json: JsonOption = False) -> No
 
 @app.command("run")
 def run(
-    operation: Annotated[str, typer.Argument(metavar="OPERATION", help="Its name; see operations.")],
+    operation: Annotated[
+        str,
+        typer.Argument(metavar="OPERATION", help="Its name; see operations.", autocompletion=complete_operation),
+    ],
     *,
     parameter: Annotated[
         list[str] | None,
@@ -70,7 +74,10 @@ def run(
         typer.Option("--secret-file", metavar="NAME=FILE", help="A parameter that is the content of a file."),
     ] = None,
     host: Annotated[
-        list[str] | None, typer.Option("--host", metavar="NAME", help="Only on this host; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--host", metavar="NAME", help="Only on this host; may be repeated.", autocompletion=complete_node
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run, and on what.")] = False,
     follow_it: FollowOption = False,
@@ -95,7 +102,10 @@ def run(
 def list_jobs(
     *,
     state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
-    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs of this operation.")] = None,
+    operation: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only jobs of this operation.", autocompletion=complete_operation),
+    ] = None,
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:

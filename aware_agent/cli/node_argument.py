@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from aware_agent.cli.completing import complete_node
 from aware_agent.cli.paths import at
 
-NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="Name or id of the node.")]
+NodeArgument = Annotated[
+    str, typer.Argument(metavar="NODE", help="Name or id of the node.", autocompletion=complete_node)
+]
 
 
 def node_path(node: str, *rest: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aware_agent.cli.errors import Unreachable
+from aware_agent.cli.node_argument import NodeArgument
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import print_json, say, warn
 from aware_agent.cli.paths import at
@@ -26,7 +27,7 @@ NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Give the order, a
 
 
 def drain(
-    node: Annotated[str, typer.Argument(metavar="NODE", help="Name or id of the node.")],
+    node: NodeArgument,
     wait: WaitOption = None,
     no_wait: NoWaitOption = False,
     context: ContextOption = None,

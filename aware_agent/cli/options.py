@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aware_agent.cli.completing import complete_context
 from aware_agent.colony.numbers import MOST, decimal, whole
 
 if TYPE_CHECKING:
@@ -17,9 +18,11 @@ ContextOption = Annotated[
     Path | None,
     typer.Option(
         "--context",
-        metavar="FILE",
-        help="Context file. Default: $AWARE_CONTEXT, .aware/context.json here or above, ~/.config/aware/context.json.",
+        metavar="NAME|FILE",
+        help="Saved context or context file. Default: $AWARE_CONTEXT, .aware/context.json here or above, "
+        "~/.config/aware/context.json.",
         show_default=False,
+        autocompletion=complete_context,
     ),
 ]
 # Filters of events. * in a pattern stands for any text.

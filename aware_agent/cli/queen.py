@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aware_agent.cli.completing import complete_node
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import ago, print_fields, print_json, say
 
@@ -43,7 +44,10 @@ def step_down(context: ContextOption = None, as_json: JsonOption = False) -> Non
 
 @app.command("transfer")
 def transfer(
-    node: Annotated[str, typer.Argument(metavar="NODE", help="Name or id of the node that shall reign.")],
+    node: Annotated[
+        str,
+        typer.Argument(metavar="NODE", help="Name or id of the node that shall reign.", autocompletion=complete_node),
+    ],
     context: ContextOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 
 from aware_agent.cli.context import Context
-from aware_agent.cli.errors import ContextError
+from aware_agent.cli.errors import ContextError, Unreachable
+from aware_agent.cli.reasons import listed
 from aware_agent.colony.council_document import COUNCIL_PATH, MAX_DOCUMENT_BYTES, parse_council
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.names import council_host
+from aware_agent.colony.urls import origin
 from aware_agent.security.files import PUBLIC_MODE, write_atomic
 from aware_agent.security.keyring import fingerprint
 from aware_agent.security.regular import open_regular, read_regular
 
 AWARE_CA = "AWARE colony CA"  # organisation of every colony's CA
+_PIN = re.compile(r"[A-Za-z0-9_-]{43}")
 _OTHER_NAME, _OTHER_ADDRESS = 62, 64  # OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
 
 
@@ -104,11 +109,62 @@ def _council_name(colony: str, trust: ssl.SSLContext) -> str:
 
     A colony's CA bears its name, so endpoints and a CA file are enough to know it.
     """
+    named = colony_of(trust)
+    return council_host(colony or named) if named else ""
+
+
+def colony_of(trust: ssl.SSLContext) -> str:
+    """The colony whose CA is believed; "" when none is."""
     for authority in trust.get_ca_certs():
         subject = dict(part[0] for part in authority.get("subject", ()))  # type: ignore[misc]
         if subject.get("organizationName") == AWARE_CA:
-            return council_host(colony or str(subject.get("commonName", "")))
+            return str(subject.get("commonName", ""))
     return ""
+
+
+def believing(bundle: bytes) -> ssl.SSLContext:
+    """What believes ``bundle``, PEM. Raises InvalidInput for what are no certificates."""
+    try:
+        return ssl.create_default_context(cadata=bundle.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise InvalidInput("the CA file holds no PEM certificates", field="ca-file") from error
+
+
+def fetch_pinned(endpoints: Sequence[str], pin: str, timeout_s: float) -> bytes:
+    """The CA certificate (PEM) whose key has ``pin``, from the first endpoint that has it.
+
+    It is public, and nothing is believed but the comparison. Raises InvalidInput, Unreachable.
+    """
+    from aware_agent.agent import https
+    from aware_agent.security.pki import find_pinned
+
+    if not _PIN.fullmatch(pin):
+        raise InvalidInput("that is no CA pin", field="ca-pin", hint="43 letters, digits, - and _: aware context show")
+    reasons: dict[str, str] = {}
+    for url in endpoints:
+        base = origin(url)
+        if not base:
+            raise InvalidInput(f"{url.rpartition('@')[2]!r} is not https://host:port", field="endpoint")
+        try:
+            reply = https.exchange(
+                "GET",
+                base + "/v1/ca",
+                context=https.anonymous_context(),
+                server_name="",
+                timeout_s=timeout_s,
+                limit=MAX_DOCUMENT_BYTES,
+            )
+        except (https.Unreachable, https.Untrusted) as error:
+            reasons[base] = str(error)
+            continue
+        found = find_pinned(reply.body, pin) if reply.status == 200 else None
+        if found is not None:
+            return found
+        reasons[base] = "its CA has another pin" if reply.status == 200 else f"it answered {reply.status}"
+    raise Unreachable(
+        f"no endpoint showed a CA with this pin: {listed(reasons)}",
+        hint="of another colony, or is somebody in between?",
+    )
 
 
 def _trust(context: Context) -> ssl.SSLContext:

@@ -107,6 +107,13 @@ def ca_pin(certificate: bytes) -> str:
     return spki_pin(load_certificate(certificate).public_key())
 
 
+def pins_of(bundle: bytes) -> list[str]:
+    """The pins of all certificates of a PEM ``bundle``. Raises ``ValueError`` when it is none."""
+    from cryptography import x509
+
+    return [spki_pin(one.public_key()) for one in x509.load_pem_x509_certificates(bundle)]
+
+
 def csr_pin(csr: bytes) -> str:
     """The same fingerprint of the key in a CSR: tells a node that joins again from one that took its id."""
     return spki_pin(load_csr(csr).public_key())

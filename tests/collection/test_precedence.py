@@ -47,6 +47,14 @@ class Place:
             (folder / "token").write_text(f"token-of-{name}\n")
             members = json.dumps([f"https://member-of-{name}:1"])
             (folder / "context.members.json").write_text(members)
+        # One that was saved under a name: its own folder here, so that it names itself too.
+        saved = root / "home" / ".config" / "aware" / "contexts"
+        saved.mkdir()
+        (saved / "ca.crt").write_text("")
+        (saved / "token").write_text("token-of-kept\n")
+        context = {"colony": "kept", "endpoints": ["https://kept:1"], "ca_file": "ca.crt", "token_file": "token"}
+        (saved / "kept.json").write_text(json.dumps(context))
+        (saved / "kept.members.json").write_text(json.dumps(["https://member-of-kept:1"]))
         (self.work / "token-file").write_text("token-of-file\n")
 
     def hide(self, *names: str) -> None:
@@ -112,6 +120,10 @@ CONTEXTS: list[tuple[Said, Said, tuple[str, ...], str]] = [
     ({}, {"AWARE_CONTEXT": "relative/context.json"}, (), "relative"),
     ({}, {"AWARE_CONTEXT": "~/.config/aware/context.json"}, (), "home"),
     ({}, {"AWARE_CONTEXT": ""}, (), "above"),
+    ({}, {"AWARE_CONTEXT": "kept"}, (), "kept"),  # the name of a saved one
+    ({}, {"AWARE_CONTEXT": "kept", "XDG_CONFIG_HOME": ""}, (), "kept"),
+    ({"context": "kept"}, {"AWARE_CONTEXT": "{}/env/context.json"}, (), "kept"),
+    ({"context": "../../named/context.json"}, {"AWARE_CONTEXT": "kept"}, (), "named"),
     ({"context": "../../named/context.json"}, {"AWARE_CONTEXT": "{}/env/context.json"}, (), "named"),
     ({"context": "../../named/context.json"}, {"XDG_CONFIG_HOME": "{}/xdg"}, (), "named"),
 ]
@@ -137,6 +149,17 @@ def test_whose_context(
     assert told["ca"].endswith("/ca.crt")
     assert Path(told["ca"]).parent.joinpath("token").read_text() == f"token-of-{wanted}\n"
     assert told["members"] == (f"https://member-of-{wanted}:1",)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_context_in_use_is_followed_to_its_file(place: Place, way: str) -> None:
+    """Members are remembered beside the file of their colony, not beside the link that changes."""
+    place.hide("above", "home")
+    own = place.root / "home" / ".config" / "aware"
+    (own / "context.json").symlink_to("contexts/kept.json")
+    told = WAYS[way]({})
+    assert told["endpoints"] == ("https://kept:1",)
+    assert told["members"] == ("https://member-of-kept:1",)
 
 
 E = "https://other:2"

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from aware_agent.cli import rotation_follow
 from aware_agent.cli.app import app
 from aware_agent.cli.client import Gateway
+from aware_agent.cli.context import load_context
 from aware_agent.colony.rotation import Abort, Continue, Look, Phase, Start, Trust, decide
 from aware_agent.security.founding_key import make_founding_key
 from aware_agent.security.keyring import fingerprint
@@ -260,6 +261,21 @@ def test_who_lost_a_race_is_told_that_there_was_one(hive: Founded, monkeypatch: 
     assert first.stderr.startswith("error: somebody else set the password of admin meanwhile, by opening this colony")
     assert str(hive.root / "anna" / "admin.password") in first.stderr
     assert first.stderr.endswith("(ask who else has the founding key; with their password: aware login)\n")
+
+
+def test_contexts_in_one_directory_have_files_of_their_own(hive: Founded) -> None:
+    """Two colonies looked after from one place: the token of one is not overwritten by the other's."""
+    place = hive.root / "contexts"
+    assert hive.open("anna", "--context", str(place / "prod.json"), "--no-rotate").exit_code == 0
+    made = {path.name for path in place.iterdir()} - {"prod.members.json"}
+    assert made == {
+        "prod.json",
+        "prod.ca.crt",
+        "prod.token",
+        "prod.admin.password",
+        "prod.founding-key-id",
+    }
+    assert load_context(place / "prod.json", {}).token() == hive.good
 
 
 def test_a_password_that_was_changed_since_is_told(hive: Founded) -> None:

@@ -14,7 +14,8 @@ class ModuleDocFragment:
 options:
   context:
     description:
-      - Context file that C(aware login) wrote. It names the endpoints, the CA and the token file of a colony. Other options win over it.
+      - Context file that C(aware login) wrote, or the name under which C(aware context add) saved one. It names the endpoints, the CA
+        and the token file of a colony. Other options win over it.
       - The environment variable E(AWARE_CONTEXT) is used when it is not set. Without both, and without O(endpoints),
         C(.aware/context.json) in the current directory and those above it, then C(aware/context.json) in E(XDG_CONFIG_HOME)
         (C(~/.config)) are used. The members that are remembered beside it are asked as well.

@@ -40,7 +40,8 @@ options:
     choices: [aware.cluster.gateway]
   context:
     description:
-      - Context file that C(aware login) wrote. It names the endpoints, the CA and the token file of a colony.
+      - Context file that C(aware login) wrote, or the name under which C(aware context add) saved one. It names the endpoints, the CA
+        and the token file of a colony.
       - Relative to the inventory file, or to the working directory when the environment names it. Other options win over what it says.
       - When neither this nor O(endpoints) is set, C(.aware/context.json) in the current directory and those above it, then
         C(aware/context.json) in E(XDG_CONFIG_HOME) (C(~/.config)) are used.

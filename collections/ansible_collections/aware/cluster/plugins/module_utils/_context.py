@@ -20,6 +20,7 @@ from ansible_collections.aware.cluster.plugins.module_utils._members import load
 ENVIRONMENT = dict(
     (name, "AWARE_%s" % name.upper()) for name in ("context", "endpoints", "token", "token_file", "ca_path")
 )
+_SAVED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")  # what a saved context may be called
 _LABEL = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
 
@@ -119,7 +120,17 @@ def find_context(environ: Mapping | None = None) -> str | None:
         here = parent
     folder = user_folder("XDG_CONFIG_HOME", ".config", environ)
     own = os.path.join(folder, "aware", "context.json") if folder else ""
-    return own if os.path.isfile(own) else None
+    # What is remembered of a colony lies beside its own file, not beside the link that `aware context use` changes.
+    return os.path.realpath(own) if os.path.isfile(own) else None
+
+
+def saved_context(name: str, environ: Mapping) -> str | None:
+    """Return the file of the context that ``aware context add`` saved under a name; None when there is none."""
+    folder = user_folder("XDG_CONFIG_HOME", ".config", environ)
+    if folder is None or not _SAVED.match(name) or name.endswith(".members"):
+        return None
+    path = os.path.join(folder, "aware", "contexts", "%s.json" % name)
+    return path if os.path.isfile(path) else None
 
 
 def read_context(path: str) -> dict:
@@ -199,7 +210,8 @@ def connection_from(
     said = _Layers(options, base_dir, environ, settings or {})
     endpoints = said.value("endpoints") or []
     # Credentials of a context that lies about belong to its own colony: other endpoints must bring their own.
-    path = said.path("context") or (None if endpoints else find_context(environ))
+    path = saved_context(str(said.value("context") or ""), environ) or said.path("context")
+    path = path or (None if endpoints else find_context(environ))
     context = read_context(path) if path else {}
     endpoints = endpoints or context.get("endpoints") or []
     if not endpoints:
