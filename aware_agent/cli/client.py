@@ -31,9 +31,10 @@ from aware_agent.cli.errors import ContextError, NotLoggedIn, OutcomeUnknown, Re
 from aware_agent.cli.members import load_members, members_of, save_members
 from aware_agent.cli.output import warn
 from aware_agent.cli.reasons import is_stranger, listed, reason_of
+from aware_agent.cli.suggest import did_you_mean, names_in
 from aware_agent.cli.verified import Verifier
 from aware_agent.colony.decoding import UNDECODABLE, json_to_show
-from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.errors import AwareError, InvalidInput, NotFound
 from aware_agent.colony.urls import origin
 from aware_agent.security.files import write_atomic
 from aware_agent.security.keyring import fingerprint
@@ -208,8 +209,22 @@ class Gateway:
         if response.status_code == 401 and self.context.half_made:
             raise NotLoggedIn("the demo is only half made: nobody has logged in to it yet", hint="make demo")
         if not response.is_success:
-            raise from_problem(response.status_code, _decode(response))
+            raise self._with_names(from_problem(response.status_code, _decode(response)), request)
         return response
+
+    def _with_names(self, error: AwareError, request: _Request) -> AwareError:
+        """What is not there, with what may have been meant: a list is read for it, when the colony gives one."""
+        if not isinstance(error, NotFound):
+            return error
+        for named in names_in(request.path, request.body):
+            try:
+                found = self.get(named.path).data[named.field]
+                near = did_you_mean(named.name, [str(one[named.key]) for one in found])
+            except (AwareError, LookupError, TypeError):
+                continue
+            if near:
+                return NotFound(error.message + near, hint=error.hint)
+        return error
 
     def _patiently(self, request: _Request) -> httpx.Response:
         """An answer; one that asks to come again later is done as it says, if that is within the deadline."""

@@ -8,6 +8,7 @@ import typer
 
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
 from aware_agent.cli.output import print_json, say
+from aware_agent.cli.suggest import did_you_mean
 from aware_agent.colony.errors import NotFound
 
 
@@ -25,7 +26,8 @@ def inventory(
         data: dict[str, Any] = client.get("/v1/inventory").data
     if host is not None:
         if host not in data["hosts"]:
-            raise NotFound(f"there is no host {host!r} in colony {data['colony']}")
+            near = did_you_mean(host, data["hosts"])
+            raise NotFound(f"there is no host {host!r} in colony {data['colony']}{near}")
         print_json(data["hosts"][host])
     elif as_list:
         print_json(script_form(data))

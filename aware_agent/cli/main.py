@@ -15,6 +15,11 @@ def main() -> None:
 
 
 def _work() -> None:
-    from aware_agent.cli.app import app
+    if sys.argv[1:] == ["--version"]:  # asked by scripts, often and before anything else
+        from aware_agent import __version__
 
-    app(prog_name="aware")
+        print(f"aware {__version__}")
+        return
+    from aware_agent.cli.commands import asked_noun, assemble
+
+    assemble(asked_noun(sys.argv[1:]))(prog_name="aware")

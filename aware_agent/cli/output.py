@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,15 +41,43 @@ def clean(value: Any) -> str:
     return str(value).translate(_CONTROLS)
 
 
+class Form(Enum):
+    """How a program wants what it reads."""
+
+    JSON = "json"
+    YAML = "yaml"
+
+
+_form: ContextVar[Form] = ContextVar("form", default=Form.JSON)
+
+
+def choose_form(form: Form) -> None:
+    """What :func:`print_json` and :func:`print_line` print from now on."""
+    _form.set(form)
+
+
 def print_json(data: Any) -> None:
-    """Print ``data`` as indented JSON."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
+    """Print ``data`` for a program: as indented JSON, or as YAML where that was asked for."""
+    if _form.get() is Form.YAML:
+        sys.stdout.write(_yaml(data))
+    else:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
 
 
 def print_line(data: Any) -> None:
-    """Print ``data`` as one line of JSON and flush it, for streams."""
-    sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+    """Print ``data`` as one line of JSON, or as one document of YAML, and flush it, for streams."""
+    if _form.get() is Form.YAML:
+        sys.stdout.write("---\n" + _yaml(data))
+    else:
+        sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
     sys.stdout.flush()
+
+
+def _yaml(data: Any) -> str:
+    import yaml
+
+    text = yaml.safe_dump(msgspec.to_builtins(data), sort_keys=False, allow_unicode=True, width=_WIDE)
+    return str(text)
 
 
 def compact(data: Any) -> str:

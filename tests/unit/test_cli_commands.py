@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from aware_agent.cli.app import app
+from aware_agent.cli.commands import NOUNS
 from tests.unit.cli_support import (
     Colony,
     FakeGateway,
@@ -118,6 +121,73 @@ def test_reads_as_json(queen: FakeGateway, aware: Run, arguments: tuple[str, ...
     result = aware(*arguments, "--json")
     assert result.exit_code == 0, result.output
     assert isinstance(json.loads(result.stdout), dict)
+
+
+@pytest.mark.parametrize("arguments", [arguments for arguments, _ in READS])
+def test_reads_as_yaml(queen: FakeGateway, aware: Run, arguments: tuple[str, ...]) -> None:
+    result = aware(*arguments, "--yaml")
+    assert result.exit_code == 0, result.output
+    assert yaml.safe_load(result.stdout) == json.loads(aware(*arguments, "--json").stdout)
+    assert not result.stdout.startswith("{")
+
+
+def commands(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    """Every command with the words that lead to it."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield " ".join(path), command
+    for name, inner in (below or {}).items():
+        yield from commands(inner, *path, name)
+
+
+def test_what_prints_json_prints_yaml() -> None:
+    options = {name: {word for one in found.params for word in one.opts} for name, found in commands(get_command(app))}
+    with_json = {name for name, words in options.items() if "--json" in words}
+    assert len(with_json) > 60
+    assert with_json == {name for name, words in options.items() if "--yaml" in words}
+
+
+def test_one_form_at_a_time(queen: FakeGateway, aware: Run) -> None:
+    result = aware("status", "--json", "--yaml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: --json and --yaml exclude each other (leave out one)\n"
+    assert queen.asked == []
+
+
+def test_a_stream_as_yaml_is_one_document_an_event(
+    queen: FakeGateway, aware: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = {"id": "e", "time": 1.0, "type": "node.joined", "severity": "info", "message": "a\u202eb\x1b[2J\n"}
+    event |= {"subject": "demo-2", "revision": 7}
+    queen.say("GET /v1/events", {"revision": 7, "more": False, "events": [event, {**event, "id": "f", "revision": 8}]})
+    result = aware("events", "--follow", "--count", "2", "--yaml")
+    assert result.exit_code == 0, result.output
+    assert [one["id"] for one in yaml.safe_load_all(result.stdout)] == ["e", "f"]
+    assert "\x1b" not in result.stdout
+
+
+def test_names_that_are_nearly_right(queen: FakeGateway, aware: Run) -> None:
+    for arguments, near in (
+        (("nodes", "show", "demo2"), "demo-2"),
+        (("nodes", "cordon", "Demo-1x"), "demo-1"),
+        (("queen", "transfer", "demo-22"), "demo-2"),
+        (("users", "delete", "admn"), "admin"),
+        (("inventory", "--host", "demo2"), "demo-2"),
+    ):
+        result = aware(*arguments)
+        assert result.exit_code == 4, result.output
+        assert f"; did you mean {near}" in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert "did you mean" not in aware("nodes", "show", "quite-another").stderr
+    queen.say("GET /v1/nodes", {"code": "forbidden"}, 403)
+    assert aware("nodes", "show", "demo2").stderr == "error: nothing at /v1/nodes/demo2\n", "the list may be refused"
+
+
+def test_words_that_are_nearly_right(aware: Run) -> None:
+    for arguments, near in ((("staus",), "status"), (("nodes", "lst"), "list"), (("status", "--jsn"), "--json")):
+        result = aware(*arguments)
+        assert result.exit_code == 2
+        assert near in result.stderr
 
 
 def test_nodes_can_be_chosen(demo: Colony, queen: FakeGateway, aware: Run) -> None:
@@ -340,7 +410,7 @@ def test_moving_a_seat(queen: FakeGateway, aware: Run) -> None:
 
 def test_names_are_quoted_whole(queen: FakeGateway, aware: Run) -> None:
     assert aware("nodes", "show", "../users").exit_code == 4
-    assert queen.paths() == ["GET /v1/nodes/..%2Fusers"]
+    assert queen.paths() == ["GET /v1/nodes/..%2Fusers", "GET /v1/nodes"], "the latter for what may have been meant"
 
 
 def test_config_set_keeps_the_rest_and_names_the_revision(queen: FakeGateway, aware: Run) -> None:
@@ -460,14 +530,27 @@ def test_completion_works() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["nodes", "--help"], ["--version"], ["status", "--context", "/none"]]
+    ("arguments", "nouns"),
+    [
+        (["--help"], None),
+        (["nodes", "--help"], {"nodes", "nodes_config", "nodes_drain", "status"}),
+        (["--version"], set()),
+        (["status", "--context", "/none"], {"status"}),
+    ],
 )
-def test_start_is_light(arguments: list[str]) -> None:
+def test_start_is_light(arguments: list[str], nouns: set[str] | None) -> None:
+    """Nothing that is large, and of all nouns only the one that is asked for."""
     heavy = "{'httpx', 'grpc', 'cryptography', 'fastapi', 'yaml', 'jwt'}"
     program = (
         f"import sys; sys.argv = ['aware', *{arguments}]\n"
         "from aware_agent.cli.main import main\n"
-        f"try: main()\nfinally: print(sorted(set(sys.modules) & {heavy}), file=sys.stderr)"
+        f"try: main()\nfinally: print(sorted(set(sys.modules) & {heavy}), *sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
-    assert done.stderr.splitlines()[-1] == "[]"
+    loaded, *modules = done.stderr.splitlines()[-1].split()
+    assert loaded == "[]"
+    if nouns is not None:
+        modules_of_nouns = {module for module, _ in NOUNS.values()} | {"nodes_config", "nodes_drain"}
+        assert {name.removeprefix("aware_agent.cli.") for name in modules} & modules_of_nouns == nouns
+    if arguments == ["--version"]:
+        assert "typer" not in modules
