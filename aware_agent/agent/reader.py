@@ -66,6 +66,7 @@ class ColonyReader:
             "revoked/",
             "sessions/",
             "service-accounts/",
+            "service-account-uses/",
             "webhook",  # webhooks/, webhook-states/, webhook-dead/
         )
         self._quiet = tuple(keys.key(part) for part in quiet)

@@ -287,7 +287,7 @@ async def _bury(client: EtcdClient, kvs: Mapping[bytes, KeyValue], keys: Keys) -
     of them, and of their tokens, had ended since.
     """
     presence, seats = keys.key("presence/"), keys.key("seats/")
-    credentials = keys.key("sessions/"), keys.key("service-accounts/")
+    credentials = keys.key("sessions/"), keys.key("service-accounts/"), keys.key("service-account-uses/")
     leases = {kv.lease for key, kv in kvs.items() if kv.lease and (key == keys.queen or key.startswith(presence))}
     for lease in sorted(leases):
         await client.revoke(lease)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
-from aware_agent.cli.output import print_json, print_table, say
+from aware_agent.cli.output import ago, print_json, print_table, say
 from aware_agent.cli.paths import at
 from aware_agent.cli.tokens import expiry, seconds
 from aware_agent.cli.users import RoleName
@@ -37,8 +37,9 @@ def list_accounts(context: ContextOption = None, as_json: JsonOption = False) ->
         for token in account["tokens"] or [None]:
             scopes = ", ".join((token or {}).get("scopes") or account["scopes"]) or "all of its role"
             ends = expiry(token["expires_at"]) if token else "-"
-            rows.append((*common, scopes, token["id"] if token else "no token", ends))
-    print_table(("NAME", "ROLE", "OWNER", "SCOPES", "TOKEN", "EXPIRES"), rows)
+            used = _used(token.get("last_used_at")) if token else "-"
+            rows.append((*common, scopes, token["id"] if token else "no token", ends, used))
+    print_table(("NAME", "ROLE", "OWNER", "SCOPES", "TOKEN", "EXPIRES", "LAST USED"), rows)
 
 
 @app.command("create")
@@ -100,6 +101,11 @@ def revoke(
 ) -> None:
     """Revoke one token; the others of the account stay good."""
     _end(at("v1", "service-accounts", name, "tokens", token_id), f"token {token_id} revoked", context, as_json)
+
+
+def _used(at: float | None) -> str:
+    """When a token was used last, to the hour."""
+    return f"{ago(at)} ago" if at else "never"
 
 
 def _end(path: str, sentence: str, context: Path | None, as_json: bool) -> None:

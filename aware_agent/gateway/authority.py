@@ -10,11 +10,13 @@ import msgspec
 
 from aware_agent.colony.session import SESSION_S, Refresh, Session, ends_at, idle_at, judge
 from aware_agent.gateway.context import GatewayContext
+from aware_agent.gateway.uses import Uses
 from aware_agent.queen.commands import Turn
 from aware_agent.security.jwt import Principal, TokenSigner, Unauthenticated
 from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import lower
 from aware_agent.security.service_account import (
+    ACCOUNTS,
     ServiceAccount,
     ServiceToken,
     account_of,
@@ -28,7 +30,6 @@ from aware_agent.store.keys import Keys
 MAX_CACHED = 1024
 MAX_TICKETS = 1024
 TICKET_TTL_S = 30
-ACCOUNTS = "service-accounts"
 
 
 class _Verified(msgspec.Struct, frozen=True):
@@ -51,6 +52,7 @@ class Authority:
         self._signing = context.token_keys
         self._signer = TokenSigner(context.colony, *self._signing)
         self._verified: dict[bytes, _Verified] = {}
+        self.uses = Uses(context, clock)
         self._tickets: dict[str, tuple[Principal, float]] = {}
 
     @property
@@ -78,6 +80,8 @@ class Authority:
             raise Unauthenticated("this takes bearer tokens only")
         principal = self.verify(token.strip().decode("latin-1"))
         self._remember(authorization, principal)
+        if principal.program:
+            self.uses.note(principal, authorization)
         return principal
 
     def recall(self, authorization: bytes) -> Principal | None:
@@ -94,6 +98,8 @@ class Authority:
             and (not known.account_key or self._changed(known.account_key) == known.account_revision)
             and self._began(known.session_key) == known.session_revision
         ):
+            if known.account_key:
+                self.uses.note(known.principal, authorization)
             return known.principal
         del self._verified[authorization]
         return None

@@ -106,9 +106,10 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
             await asyncio.Event().wait()
 
         signs = app.gateway.signals.report(member.commands, start.node)
+        uses = app.gateway.authority.uses.report(member.commands)
         copy = app.gateway.audit_copy = _copy(start, member, link)
         audit = (_archive(copy, member, link), app.gateway.audit.run(link.note))
-        parts = (member.run(), link.run(), follow(), announce(), signs, *audit, stop.wait())
+        parts = (member.run(), link.run(), follow(), announce(), signs, uses, *audit, stop.wait())
         duties = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(duties, return_when=asyncio.FIRST_COMPLETED)

@@ -310,6 +310,12 @@ class RevokeServiceToken(Command[Written], frozen=True, kw_only=True, tag="revok
     token: str
 
 
+class NoteUses(Command[Written], frozen=True, kw_only=True, tag="note-uses"):
+    """Keep when tokens were used, as a gateway saw it: account, id of the token, Unix seconds."""
+
+    uses: dict[str, dict[str, float]]
+
+
 class BeginSession(Command[Turn], frozen=True, kw_only=True, tag="begin-session"):
     """Begin a session of a user whose password was right; id and time of the password say for whom that was so."""
 
@@ -551,6 +557,7 @@ AnyCommand = (
     | DeleteServiceAccount
     | CreateServiceToken
     | RevokeServiceToken
+    | NoteUses
     | BeginSession
     | PutProvider
     | DeleteProvider

@@ -225,7 +225,8 @@ def audited(command: do.AnyCommand, caller: Caller) -> Auditing:
     else:
         subject = next((str(getattr(command, name)) for name in _SUBJECTS if getattr(command, name, None)), "")
     # Values of a check come as fast as they are let, and are no state of the colony: its end tells how many there were.
-    told = not isinstance(command, do.WriteCheck)
+    # When a token was used last is what a gateway saw, not a change that somebody asked for.
+    told = not isinstance(command, do.WriteCheck | do.NoteUses)
     return Auditing(asker, caller.actor, str(command.__struct_config__.tag), subject, told)
 
 
@@ -303,6 +304,7 @@ def _service_accounts(accounts: ServiceAccountCommands) -> dict[type, Handler]:
         do.DeleteServiceAccount: lambda c, by: accounts.delete(c.name, actor=by.actor, grant=by.grant),
         do.CreateServiceToken: lambda c, by: accounts.create_token(c, actor=by.actor, grant=by.grant),
         do.RevokeServiceToken: lambda c, by: accounts.revoke_token(c.account, c.token, actor=by.actor, grant=by.grant),
+        do.NoteUses: lambda c, by: accounts.note_uses(c.uses, member=by.actor),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -23,19 +23,23 @@ from aware_agent.security.records import USER_ID_BYTES, UserRecord
 from aware_agent.security.roles import HUMAN_ROLES, Forbidden
 from aware_agent.security.scopes import check_scopes, parse_scope, within
 from aware_agent.security.service_account import (
+    ACCOUNTS,
     MAX_ACCOUNTS,
     MAX_EACH,
     MAX_TOKENS,
     TOKEN_BYTES,
+    USE_S,
+    USES,
     ServiceAccount,
     ServiceToken,
+    TokenUses,
     check_account_name,
     make_secret,
 )
 from aware_agent.store import ops
 
-KIND = "service-accounts"
 _AT_ONCE = 64  # deletes in one transaction; etcd takes 128 operations by default
+_NOTED_AT_ONCE = 32  # accounts; each takes two comparisons
 _LIST = "list them: aware service-accounts list"
 
 
@@ -64,7 +68,7 @@ class ServiceAccountCommands:
                     f"there are {len(self.all())} service accounts, {own} of them yours",
                     hint=f"delete some: {MAX_EACH} of one user, {MAX_ACCOUNTS} in all",
                 )
-            key = self._writer.key(KIND, command.name)
+            key = self._writer.key(ACCOUNTS, command.name)
             if self._writer.projection.get(key) is not None:
                 raise Conflict(f"there is a service account {command.name!r} already", hint=_LIST)
             account = ServiceAccount(
@@ -89,7 +93,8 @@ class ServiceAccountCommands:
             line = EventDraft(
                 "service-account.deleted", name, f"{actor} deleted service account {name}", Severity.NOTICE
             )
-            return await self._writer.commit([ops.delete(self._writer.key(KIND, name))], [line], actor)
+            changes = [ops.delete(self._writer.key(kind, name)) for kind in (ACCOUNTS, USES)]
+            return await self._writer.commit(changes, [line], actor)
 
     async def create_token(self, command: CreateServiceToken, *, actor: str, grant: Grant | None) -> NewServiceToken:
         """A token; its text is returned here and nowhere else."""
@@ -141,19 +146,37 @@ class ServiceAccountCommands:
             sentence = f"{actor} revoked token {token_id} of service account {name}"
             return await self._put(after, EventDraft("service-token.revoked", name, sentence, Severity.NOTICE), actor)
 
+    async def note_uses(self, uses: Mapping[str, Mapping[str, float]], *, member: str) -> Written:
+        """Keep when tokens were used last; of an account that was written within the hour nothing, it is told again."""
+        async with self._writer.writing():
+            now, changes, guards = self._wall(), list[ops.Op](), list[ops.Compare]()
+            for name, used in uses.items():
+                account = self._writer.reader.one(f"{ACCOUNTS}/{name}", ServiceAccount)
+                before = self._writer.reader.one(f"{USES}/{name}", TokenUses) or TokenUses(noted_at=0.0)
+                if account is None or 0 <= now - before.noted_at < USE_S or len(changes) == _NOTED_AT_ONCE:
+                    continue
+                after = _later(account, before.used_at, used, now)
+                if after != before.used_at:
+                    key = self._writer.key(USES, name)
+                    changes.append(ops.put(key, msgspec.json.encode(TokenUses(noted_at=now, used_at=after))))
+                    guards += [self._writer.guard(key), self._writer.guard(self._writer.key(ACCOUNTS, name))]
+            if not changes:
+                return self._writer.unchanged()
+            return await self._writer.commit(changes, [], member, guards)
+
     def all(self) -> dict[str, ServiceAccount]:
         """All accounts by name."""
-        return self._writer.reader.many(f"{KIND}/", ServiceAccount)
+        return self._writer.reader.many(f"{ACCOUNTS}/", ServiceAccount)
 
     async def _put(
         self, account: ServiceAccount, line: EventDraft, actor: str, answer: object | None = None
     ) -> Written:
-        key = self._writer.key(KIND, account.name)
+        key = self._writer.key(ACCOUNTS, account.name)
         change = ops.put(key, msgspec.json.encode(account))
         return await self._writer.commit([change], [line], actor, [self._writer.guard(key)], answer=answer)
 
     def _one(self, name: str) -> ServiceAccount:
-        account = self._writer.reader.one(f"{KIND}/{name}", ServiceAccount)
+        account = self._writer.reader.one(f"{ACCOUNTS}/{name}", ServiceAccount)
         if account is None:
             raise NotFound(f"no service account {name[:80]!r}", hint=_LIST)
         return account
@@ -165,21 +188,40 @@ class ServiceAccountCommands:
 
 def service_accounts_of(writer: FencedWriter, user: str) -> list[ops.Op]:
     """What deletes the accounts of ``user``, for a transaction that deletes the user: few enough for one."""
-    accounts = writer.reader.many(f"{KIND}/", ServiceAccount)
-    return [ops.delete(writer.key(KIND, name)) for name, one in accounts.items() if one.owner == user]
+    accounts = writer.reader.many(f"{ACCOUNTS}/", ServiceAccount)
+    return [ops.delete(writer.key(ACCOUNTS, name)) for name, one in accounts.items() if one.owner == user]
+
+
+def _later(
+    account: ServiceAccount, before: Mapping[str, float], used: Mapping[str, float], now: float
+) -> dict[str, float]:
+    """When each token that the account still has was used last, and never later than ``now``."""
+    found = {token.id: min(now, max(before.get(token.id, 0.0), used.get(token.id, 0.0))) for token in account.tokens}
+    return {token: at for token, at in found.items() if at > 0}
 
 
 def orphans(writer: FencedWriter) -> list[ops.Op]:
-    """What deletes accounts whose owner is gone: they opened nothing any more since. Some of them at a time."""
-    users = writer.reader.many("users/", UserRecord)
-    accounts = writer.reader.many(f"{KIND}/", ServiceAccount)
-    gone = [name for name, one in accounts.items() if one.owner not in users or users[one.owner].id != one.owner_id]
-    return [ops.delete(writer.key(KIND, name)) for name in gone[:_AT_ONCE]]
+    """What deletes accounts whose owner is gone: they opened nothing any more since. And when tokens of accounts that
+    are gone were used. Some of them at a time.
+    """
+    accounts = writer.reader.many(f"{ACCOUNTS}/", ServiceAccount)
+    gone = [writer.key(ACCOUNTS, name) for name, one in accounts.items() if _is_orphan(writer, one)]
+    uses = writer.reader.many(f"{USES}/", TokenUses)
+    gone += [writer.key(USES, name) for name in uses if writer.projection.get(writer.key(ACCOUNTS, name)) is None]
+    return [ops.delete(key) for key in gone[:_AT_ONCE]]
+
+
+def _is_orphan(writer: FencedWriter, account: ServiceAccount) -> bool:
+    """Not where the owner's record cannot be read: nobody here knows whose that is."""
+    owner = writer.reader.one(f"users/{account.owner}", UserRecord)
+    if owner is None:
+        return writer.projection.get(writer.key("users", account.owner)) is None
+    return owner.id != account.owner_id
 
 
 def owners(writer: FencedWriter, now: float) -> set[str]:
     """Users who have a service account with a token that has not expired."""
-    accounts = writer.reader.many(f"{KIND}/", ServiceAccount).values()
+    accounts = writer.reader.many(f"{ACCOUNTS}/", ServiceAccount).values()
     return {one.owner for one in accounts if any(now < token.expires_at for token in one.tokens)}
 
 

@@ -17,7 +17,7 @@ from aware_agent.security.grant import Grant
 from aware_agent.security.jwt import Unauthenticated
 from aware_agent.security.records import UserRecord
 from aware_agent.security.roles import Forbidden, allows
-from aware_agent.security.service_account import ServiceAccount, account_of, unknown
+from aware_agent.security.service_account import ACCOUNTS, ServiceAccount, account_of, unknown
 from aware_agent.store import ops
 
 
@@ -39,13 +39,13 @@ class Standing:
     def _guards(self, actor: str, grant: Grant) -> list[ops.Compare]:
         if not grant.program:
             return [self._person(actor, grant.account, grant)]
-        account = self._writer.reader.one(f"service-accounts/{account_of(actor)}", ServiceAccount)
+        account = self._writer.reader.one(f"{ACCOUNTS}/{account_of(actor)}", ServiceAccount)
         token = account.token(grant.token) if account and account.id == grant.account else None
         if account is None or token is None or time.time() >= token.expires_at:
             raise unknown()
         if not allows(account.role, grant.role):
             raise Forbidden(f"service account {account.name} has role {account.role} now, no more {grant.role}")
-        guard = self._writer.guard(self._writer.key("service-accounts", account.name))
+        guard = self._writer.guard(self._writer.key(ACCOUNTS, account.name))
         return [guard, self._person(account.owner, account.owner_id, grant)]
 
     def _person(self, name: str, account: str, grant: Grant) -> ops.Compare:

@@ -27,6 +27,9 @@ MAX_EACH = 32  # of one user: few enough to go in one transaction with the user
 MAX_TOKENS = 16  # of one account: enough to let two overlap while programs get the next one
 ID_BYTES, SECRET_BYTES = 8, 32
 TOKEN_BYTES = ID_BYTES + SECRET_BYTES
+ACCOUNTS = "service-accounts"  # where the queen keeps ServiceAccount
+USES = "service-account-uses"  # where the queen keeps TokenUses
+USE_S = 3600.0  # how exactly: of one account she writes so often at most
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ID = re.compile(r"[0-9a-f]{16}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -69,6 +72,13 @@ class ServiceAccount(msgspec.Struct, frozen=True, kw_only=True):
     def token(self, token_id: str) -> ServiceToken | None:
         """The token of that id."""
         return next((one for one in self.tokens if one.id == token_id), None)
+
+
+class TokenUses(msgspec.Struct, frozen=True, kw_only=True):
+    """Value of ``service-account-uses/<name>``: apart from the account, which is compared by whoever acts as it."""
+
+    noted_at: Moment  # Unix seconds
+    used_at: dict[str, Moment] = {}  # id of a token: when it was used last, to :data:`USE_S`
 
 
 def check_account_name(name: str) -> None:

@@ -43,6 +43,8 @@ providers/<name>``  ProviderRecord`
 ``seats/<id>``      :class:`colony.seats.SeatRecord`            queen
 ``service-          :class:`security.service_account.   queen
 accounts/<name>``   ServiceAccount`, verifiers only
+``service-account-  :class:`security.service_account.   queen
+uses/<name>``       TokenUses`
 ``sessions/<id>``   :class:`colony.session.Session`             queen
 ``spec``            :class:`colony.spec.Spec`                   queen
 ``suspect/<t>/<m>`` member m suspects the queen of term t:      the member

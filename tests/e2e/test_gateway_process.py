@@ -235,3 +235,25 @@ async def test_the_key_that_signs_access_tokens_lies_nowhere() -> None:
         coded = {base64.b64encode(key), base64.urlsafe_b64encode(key)}
         spellings = {key, key.hex().encode(), *(text.rstrip(b"=") for text in coded)}
         assert [path for path, content in places.items() if any(one in content for one in spellings)] == []
+
+
+async def test_a_token_used_at_a_member_that_does_not_reign_is_on_record_with_the_queen() -> None:
+    async with Lab(2, settings=UNHURRIED) as lab:
+        await lab.form()
+        assert (await lab.ask("POST", "/v1/service-accounts", {"name": "ci", "role": "viewer"})).status == 201
+        made = await lab.ask("POST", "/v1/service-accounts/ci/tokens", {"ttl_s": 3600})
+        queen = await lab.queen()
+        (other,) = (agent for name, agent in lab.agents.items() if name != queen["name"])
+        client = lab.client()
+        client.token = made.json()["token"]
+        client.endpoints = [other.url]
+        began = time.time()
+        assert (await client.call("GET", "/v1/nodes")).status == 200
+        client.close()
+        used_at = 0.0
+        async with asyncio.timeout(LIMIT_S):
+            while not used_at:
+                account = (await lab.ask("GET", "/v1/service-accounts/ci")).json()
+                used_at = account["tokens"][0].get("last_used_at") or 0.0
+                await asyncio.sleep(0.5)
+        assert began <= used_at <= time.time()

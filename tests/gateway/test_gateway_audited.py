@@ -70,7 +70,7 @@ ACTIONS = {
     "POST /v1/join": "join",
 }
 COUNTED = "PUT /v1/check/{run}"  # the line about the check's end says how many there were
-READS = {"read-channel", "report-rotation", "read-check", "write-check"}
+READS = {"read-channel", "report-rotation", "read-check", "write-check", "note-uses"}
 BY_NODES = {"POST /v1/join"}
 BY_URL = {"POST /v1/hooks/heat/{cluster}"}
 BY_ITSELF = {"POST /v1/auth/token", "POST /v1/auth/refresh"}  # what it carries proves who asks

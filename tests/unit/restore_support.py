@@ -90,6 +90,7 @@ async def make_colony(home: Path) -> Made:
         await client.put(KEYS.key("council"), b'{"seats": []}')
         await client.put(KEYS.key("sessions", "s" * 32), msgspec.json.encode(Session(**SESSION)))
         await client.put(KEYS.key("service-accounts", "deploy"), msgspec.json.encode(ACCOUNT))
+        await client.put(KEYS.key("service-account-uses", "deploy"), b'{"noted_at": 1.0}')
         older = await asyncio.to_thread(backup, home, tuple(etcd.endpoints), term, 0.0)
         await client.put(KEYS.key("config", "x"), b"{}")
         await asyncio.sleep(1.1)  # names tell whole seconds

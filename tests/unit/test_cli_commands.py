@@ -75,7 +75,14 @@ def queen(demo: Colony) -> FakeGateway:
     fake.say("GET /v1/tokens", {"tokens": [token]})
     session = {"id": "5e5e", "user": "admin", "begun_at": 1.0, "refreshed_at": 2.0, "ends_at": 3.0}
     session |= {"source": "192.0.2.1", "client": "curl/8", "current": True}
-    kept = {"id": "7e7e", "created_at": 1.0, "created_by": "admin", "expires_at": 2.0, "scopes": ["nodes:read"]}
+    kept = {
+        "id": "7e7e",
+        "created_at": 1.0,
+        "created_by": "admin",
+        "expires_at": 2.0,
+        "scopes": ["nodes:read"],
+        "last_used_at": 1.0,
+    }
     account = {"name": "deploy", "role": "operator", "scopes": [], "owner": "admin", "created_at": 1.0}
     accounts = [{**account, "tokens": [kept]}, {**account, "name": "idle", "tokens": []}]
     fake.say("GET /v1/service-accounts", {"revision": 1, "accounts": accounts})
@@ -102,7 +109,7 @@ READS = [
     (("inventory",), ["@aware_queen:", "|--demo-2 (dead)"]),
     (("users", "list"), ["admin"]),
     (("tokens", "list"), ["0a", "never", "any"]),
-    (("service-accounts", "list"), ["deploy", "operator", "7e7e", "expired", "nodes:read", "no token"]),
+    (("service-accounts", "list"), ["deploy", "operator", "7e7e", "expired", "nodes:read", "d ago", "no token"]),
     (("sessions", "list"), ["5e5e", "admin", "192.0.2.1", "curl/8", "this one"]),
 ]
 

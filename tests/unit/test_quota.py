@@ -19,6 +19,7 @@ FREE = {
     "RemoveWebhook", "DropDead",
     "Join", "Renew",
     "NoteIntrusion",  # a gateway's own, once a minute
+    "NoteUses",  # the same; written once an hour
 }  # fmt: skip
 
 

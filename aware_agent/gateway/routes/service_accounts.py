@@ -8,6 +8,7 @@ from aware_agent.colony.errors import NotFound
 from aware_agent.gateway.documents import Body, Change, Document
 from aware_agent.gateway.paging import Paged, cut
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, read
+from aware_agent.gateway.state import Gateway
 from aware_agent.queen.commands import (
     CreateServiceAccount,
     CreateServiceToken,
@@ -36,13 +37,17 @@ class ServiceTokenBody(Body, frozen=True, kw_only=True):
 
 
 class ServiceTokenDocument(Document, frozen=True, kw_only=True):
-    """A token as it is kept: nobody gets in with this. Times in Unix seconds."""
+    """A token as it is kept: nobody gets in with this. Times in Unix seconds.
+
+    ``last_used_at`` may be an hour and a minute behind the last use; None: it was not used, or first within that time.
+    """
 
     id: str
     created_at: float
     created_by: str
     expires_at: float
     scopes: tuple[str, ...]
+    last_used_at: float | None = None
 
 
 class NewServiceToken(ServiceTokenDocument, frozen=True, kw_only=True):
@@ -79,7 +84,7 @@ class ServiceAccountsDocument(Document, frozen=True, kw_only=True):
 )
 async def list_accounts(gateway: Here, page: Paged) -> Response:
     """All service accounts and what is kept of their tokens, by name."""
-    accounts = [_document(one) for _, one in sorted(gateway.authority.service_accounts().items())]
+    accounts = [_document(gateway, one) for _, one in sorted(gateway.authority.service_accounts().items())]
     found, following = cut(page, accounts, lambda one: one.name, str, ("service-accounts",))
     document = ServiceAccountsDocument(revision=gateway.context.projection.revision, accounts=found, next=following)
     return listing(gateway, page, document, "accounts", ServiceAccountDocument)
@@ -91,7 +96,7 @@ async def read_account(gateway: Here, name: str) -> Response:
     account = gateway.authority.service_account(name)
     if account is None:
         raise NotFound(f"there is no service account {name[:80]!r}")
-    return answer(gateway, _document(account))
+    return answer(gateway, _document(gateway, account))
 
 
 @endpoint(router, "POST", "/v1/service-accounts", body=ServiceAccountBody, answer=Change, status=201)
@@ -144,22 +149,24 @@ async def revoke_token(gateway: Here, who: Who, name: str, token_id: str) -> Res
     return answer(gateway, Change(changed=written.changed, revision=written.revision, term=written.term))
 
 
-def _document(account: ServiceAccount) -> ServiceAccountDocument:
+def _document(gateway: Gateway, account: ServiceAccount) -> ServiceAccountDocument:
+    used_at = gateway.authority.uses.recorded(account.name).used_at
     return ServiceAccountDocument(
         name=account.name,
         role=account.role,
         scopes=account.scopes,
         owner=account.owner,
         created_at=account.created_at,
-        tokens=[_token(token) for token in account.tokens],
+        tokens=[_token(token, used_at.get(token.id)) for token in account.tokens],
     )
 
 
-def _token(token: ServiceToken) -> ServiceTokenDocument:
+def _token(token: ServiceToken, used_at: float | None) -> ServiceTokenDocument:
     return ServiceTokenDocument(
         id=token.id,
         created_at=token.created_at,
         created_by=token.created_by,
         expires_at=token.expires_at,
         scopes=token.scopes,
+        last_used_at=used_at,
     )

@@ -2727,6 +2727,8 @@ export interface components {
     /**
      * ServiceTokenDocument
      * @description A token as it is kept: nobody gets in with this. Times in Unix seconds.
+     *
+     *         ``last_used_at`` may be an hour and a minute behind the last use; None: it was not used, or first within that time.
      */
     ServiceTokenDocument: {
       id: string;
@@ -2734,6 +2736,8 @@ export interface components {
       created_by: string;
       expires_at: number;
       scopes: string[];
+      /** @default null */
+      last_used_at: number | null;
     };
     /**
      * ServiceAccountBody
@@ -2756,6 +2760,8 @@ export interface components {
       created_by: string;
       expires_at: number;
       scopes: string[];
+      /** @default null */
+      last_used_at: number | null;
       token: string;
     };
     /**
