@@ -166,6 +166,6 @@ async def judge(run: Run, report: Report, when: str, window: Window) -> bool:
 
 async def why_ended(lab: NetLab, term: int) -> list[str]:
     """What the colony's history says of the end of ``term`` and of what came then."""
-    answer = await lab.ask("GET", "/v1/events?limit=200&type=queen", deadline_s=WHOLE_S)
+    answer = await lab.ask("GET", "/v1/events?limit=200&type=queen.*", deadline_s=WHOLE_S)
     events = answer.json()["events"] if answer.ok else []
     return [f"{e['type']}: {e['message']}" for e in events if e["term"] >= term and e["type"].startswith("queen.")]

@@ -35,7 +35,7 @@ async def call(lab: Lab, path: str) -> Answer:
 
 async def ended(lab: Lab, hook_id: str) -> dict[str, object]:
     """The order once it has ended."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             document: dict[str, object] = (await lab.ask("GET", f"/v1/jobs/{hook_id}")).json()
             if document["state"] in ("succeeded", "failed"):
