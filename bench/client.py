@@ -78,6 +78,8 @@ class Connection:
             raise
 
     async def _connect(self) -> None:
+        if self._reader is not None and self._reader.at_eof():  # the server closed what was idle
+            self.close()
         if self._reader is None or self._writer is None:
             name = self._host if self._tls else None
             self._reader, self._writer = await asyncio.open_connection(

@@ -104,3 +104,28 @@ async def test_reads_chunked_answers():
     async with serving(lambda *_: body) as url, ColonyClient([url]) as client:
         answer = await client.once(url, "GET", "/metrics")
     assert answer.body == b"abcde"
+
+
+async def test_a_connection_that_the_server_closed_while_idle_is_opened_anew():
+    closed = asyncio.Event()
+
+    async def handle(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply(200))
+        await writer.drain()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        closed.set()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, ColonyClient([url]) as client:
+        for _ in range(3):
+            closed.clear()
+            assert (await client.once(url, "GET", "/v1/x")).ok
+            await closed.wait()
+            connection = client._connections[url]
+            async with asyncio.timeout(10):
+                while not connection._reader.at_eof():
+                    await asyncio.sleep(0)
