@@ -35,6 +35,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "council": ("council", "app"),
     "explain": ("explain", "explain"),
     "events": ("events", "events"),
+    "top": ("top", "top"),
     "spec": ("spec", "app"),
     "inventory": ("inventory", "inventory"),
     "login": ("login", "login"),

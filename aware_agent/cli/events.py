@@ -81,8 +81,13 @@ def history(client: Gateway, since: int, wanted: Wanted) -> tuple[int, list[dict
         since = reached
 
 
-def follow_events(client: Gateway, since: int, wanted: Wanted) -> Iterator[dict[str, Any]]:
-    """Events after ``since`` as they happen; resumes by revision wherever the queen is. Never ends by itself."""
+def follow_events(
+    client: Gateway, since: int, wanted: Wanted, tell: Callable[[str], None] = warn
+) -> Iterator[dict[str, Any]]:
+    """Events after ``since`` as they happen; resumes by revision wherever the queen is. Never ends by itself.
+
+    ``tell`` is told when the connection is lost.
+    """
     import httpx
 
     after = since  # what to ask for; one less than ``since`` once an event was seen there
@@ -108,7 +113,7 @@ def follow_events(client: Gateway, since: int, wanted: Wanted) -> Iterator[dict[
                     after = since - 1
                     yield event
         except httpx.TransportError:
-            warn("connection lost, looking for the queen")
+            tell("connection lost, looking for the queen")
         time.sleep(_AGAIN_S)
 
 
