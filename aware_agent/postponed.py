@@ -88,3 +88,17 @@ def without_its_start(package: str, *within: str) -> Iterator[None]:
     finally:
         for name in hollow:
             del sys.modules[name]
+
+
+@contextmanager
+def as_if_missing(*names: str) -> Iterator[None]:
+    """Inside, importing these modules fails as it does where they are not installed. For what a package takes along
+    when it finds it, and does without when it does not. Nothing happens to one that is loaded already.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]

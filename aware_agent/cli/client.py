@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import httpx
 import msgspec
 
 from aware_agent import __version__
@@ -32,12 +31,17 @@ from aware_agent.cli.members import load_members, members_of, save_members
 from aware_agent.cli.output import warn
 from aware_agent.cli.reasons import is_stranger, listed, reason_of
 from aware_agent.cli.suggest import did_you_mean, names_in
-from aware_agent.cli.verified import Verifier
 from aware_agent.colony.decoding import UNDECODABLE, json_to_show
 from aware_agent.colony.errors import AwareError, InvalidInput, NotFound
 from aware_agent.colony.urls import origin
+from aware_agent.postponed import as_if_missing
 from aware_agent.security.files import write_atomic
 from aware_agent.security.keyring import fingerprint
+
+with as_if_missing("httpx._main"):  # its own command line, which loads another library for arguments, and colours
+    import httpx
+
+from aware_agent.cli.verified import Verifier  # imports httpx as well
 
 CA_PATH = "/v1/ca"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

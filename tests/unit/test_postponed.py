@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from aware_agent.postponed import postpone, without_its_start
+from aware_agent.postponed import as_if_missing, postpone, without_its_start
 
 
 def run(code: str) -> list[str]:
@@ -103,3 +103,22 @@ def test_a_worker_gets_its_first_websocket_client_without_the_rest_of_uvicorn() 
         "print('uvicorn.main' in sys.modules, 'click' in sys.modules)\n"
     )
     assert said == ["False False"]
+
+
+def test_an_http_client_without_its_own_command_line() -> None:
+    """What asks the gateway loads no second library for arguments and no colours for code."""
+    said = run(
+        "import sys\n"
+        "import aware_agent.cli.client, aware_agent.cli.verified\n"
+        "print(sorted({'click', 'pygments', 'rich', 'httpx._main'} & set(sys.modules)))\n"
+        "import httpx, httpx._main\n"
+        "print(callable(httpx.get), callable(httpx._main.main))\n"
+    )
+    assert said == ["[]", "True True"]
+
+
+def test_what_is_loaded_already_does_not_go_missing() -> None:
+    before = sys.modules["subprocess"]
+    with as_if_missing("subprocess", "no_such_module_of_anybody"):
+        assert sys.modules["subprocess"] is before
+    assert "no_such_module_of_anybody" not in sys.modules
