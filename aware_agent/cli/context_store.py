@@ -181,9 +181,12 @@ def used_here() -> Path | None:
     if os.environ.get(ENDPOINTS) and not os.environ.get("AWARE_CONTEXT"):
         return None
     try:
-        return Path(os.path.abspath(find_context()))
+        used = Path(os.path.abspath(find_context()))
     except ContextError:
         return None
+    # A home directory may itself be behind a link: a saved one is told by the path that it is saved at.
+    kept = (saved_context(name) for name in saved_names())
+    return next((path for path in kept if path and path.resolve() == used.resolve()), used)
 
 
 def _own() -> Path:

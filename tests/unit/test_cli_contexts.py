@@ -164,6 +164,17 @@ def test_use_says_when_something_else_comes_first(home: Path, monkeypatch: pytes
     assert "AWARE_ENDPOINTS comes first" in done("context", "use", "prod").stderr
 
 
+def test_a_home_behind_a_link(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home / "contexts" / "prod.json", "prod")
+    (tmp_path / "link").symlink_to(tmp_path / "config")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "link"))
+    told = done("context", "use", "prod")
+    assert (told.stdout, told.stderr) == ("prod is used from now on\n", "")
+    shown = json.loads(done("context", "list", "--json").stdout)["contexts"]
+    assert [(one["name"], one["used"]) for one in shown] == [("prod", True)]
+    assert json.loads(done("context", "show", "--json").stdout)["name"] == "prod"
+
+
 def test_remove_forgets_its_own_files_and_no_others(home: Path, lab: Colony) -> None:
     lab.context("https://127.0.0.1:1")
     done("context", "add", "lab", str(lab.context_file))
