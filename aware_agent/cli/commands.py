@@ -90,7 +90,8 @@ def assemble(only: str = "") -> typer.Typer:
 def asked_noun(arguments: Sequence[str]) -> str:
     """The word that may be the noun of these arguments; "" when it takes more than that to answer them."""
     if "_AWARE_COMPLETE" in os.environ:
-        words = os.environ.get("COMP_WORDS", "").split()[1:]
+        typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")  # bash; zsh and fish
+        words = typed.split()[1:]
         return words[0] if len(words) > 1 else ""
     return arguments[0] if arguments else ""
 

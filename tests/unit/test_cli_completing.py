@@ -82,6 +82,15 @@ def test_names_the_colony_knows(demo: Colony, queen: FakeGateway, line: str, nam
     assert completed(demo, line) == names
 
 
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells(demo: Colony, queen: FakeGateway, shell: str) -> None:
+    line, names = "aware nodes show w", ["web-1", "web-2"]
+    asked = {"_AWARE_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": line, "COMP_WORDS": ""}
+    told = complete(demo, line, _TYPER_COMPLETE_FISH_ACTION="get-args", **asked)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert [name for name in ("db-1", *names) if name in told.stdout] == names
+
+
 def test_names_of_contexts_and_files(demo: Colony, queen: FakeGateway) -> None:
     saved = demo.directory / "config" / "aware" / "contexts"
     saved.mkdir(parents=True)
