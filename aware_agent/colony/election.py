@@ -256,7 +256,9 @@ def _loses(state: Election, event: Lost, now: float) -> Decision:
     if state.queen_term >= event.term:
         if state.queen_record is None:
             return _schedule(state, now)
-        return _sees_queen(state, QueenSeen(state.queen_record, state.queen_term), now)
+        found = _sees_queen(state, QueenSeen(state.queen_record, state.queen_term), now)
+        mine = f"the campaign was lost, though my own key of term {state.queen_term} was seen: it ends with its lease"
+        return _then(found, Decision(found.state, (), mine))
     return _ask_again(_sees_queen(state, QueenSeen(event.queen_record, event.term), now), now)
 
 
