@@ -27,7 +27,7 @@ class CouncilChecker:
         self._world = world
         self._fail = fail
         self.changes = 0
-        self._voters_before = 0
+        self._voters_before = world.wanted  # a colony begins with the council that is wanted
         self._told = 0  # lines of history on steps
         self._asked = 0  # as many as there were when etcd was asked the last time
         self.wished_at = 0.0  # when an operator last changed the size
