@@ -122,7 +122,8 @@ class ColonyReader:
         spec = self.one("spec", Spec)
         backups = open_breaker(self.one("backups", BackupLog) or BackupLog(), spec.policies.backup if spec else None)
         found = self.one("breakers", list[OpenBreaker]) or []
-        return (*found, *([backups] if backups else ()))
+        syslog = self.one("syslog-breaker", OpenBreaker)
+        return (*found, *([backups] if backups else ()), *([syslog] if syslog else ()))
 
     def queen_record(self) -> QueenRecord | None:
         """Who holds the queen key."""

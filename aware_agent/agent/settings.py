@@ -176,9 +176,13 @@ class OutgoingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a council member keeps of the audit log on its own disk."""
+    """What a council member keeps of the audit log on its own disk, and whom it sends it to while it reigns."""
 
     archive_mib: int = 64  # the oldest lines go when there is more
+    syslog: str = ""  # host:port of a receiver, by TLS; "off": whoever was told by another queen is told no more
+    syslog_ca_file: str = ""  # empty: the system's CAs
+    syslog_certificate_file: str = ""  # for receivers that want one; with its key
+    syslog_key_file: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,6 +20,7 @@ from aware_agent.colony.council_document import COUNCIL_SIZES
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.names import MAX_LABEL_VALUE, Kind, check_labels, check_name, is_label_value
 from aware_agent.colony.node import BEACON_INTERVAL_S, PRIORITY
+from aware_agent.colony.syslog import OFF, PORT
 from aware_agent.colony.timing import check_timing
 from aware_agent.colony.urls import gateway_url
 
@@ -178,6 +179,19 @@ def _check_urls(settings: Settings) -> None:
             f"{_shown(origin)} is not the origin of a page",
             "https://host or https://host:port, as browsers send it",
         )
+    audit = settings.audit
+    _require(
+        audit.syslog in ("", OFF) or ("://" not in audit.syslog and _is_endpoint(audit.syslog, needs_port=True)),
+        "audit.syslog",
+        f"{_shown(audit.syslog)} is not where a syslog receiver is",
+        f"host:port, usually port {PORT}; or {OFF}",
+    )
+    _require(
+        bool(audit.syslog_certificate_file) == bool(audit.syslog_key_file),
+        "audit.syslog_key_file",
+        "a certificate and its key belong together",
+        "give both, syslog_certificate_file and syslog_key_file, or none",
+    )
     s3 = settings.backup.s3_endpoint
     _require(
         not s3 or ("://" in s3 and _is_endpoint(s3, needs_port=False)),
@@ -192,7 +206,7 @@ def _check_paths(settings: Settings) -> None:
     # A service has no working directory anybody thinks of, and what lies below it would not be found again.
     metrics = settings.gateway.metrics_token_file
     _require(not metrics or os.path.isabs(metrics), "gateway.metrics_token_file", "is not an absolute path")
-    for section in ("backup", "passwords", "jobs"):
+    for section in ("audit", "backup", "passwords", "jobs"):
         values = msgspec.structs.asdict(getattr(settings, section))
         for name, text in values.items():
             if _is_path(name):

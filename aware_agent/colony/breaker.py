@@ -23,7 +23,7 @@ class BreakerState(StrEnum):
 class OpenBreaker(msgspec.Struct, frozen=True, kw_only=True):
     """One that is open, as the colony shows it: who is left alone, since when (Unix seconds), and why."""
 
-    name: str  # webhook/<id>, backup/<target>
+    name: str  # webhook/<id>, backup/<target>, syslog/audit
     since: float
     reason: str
 

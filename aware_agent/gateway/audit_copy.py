@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from aware_agent.colony.audit import RESTORED, AuditLine, Head, head_of
 from aware_agent.gateway.audit_files import AuditFiles
-from aware_agent.queen.audit import KIND, line_key, read_line
+from aware_agent.queen.audit import HEAD, KIND, line_key, read_head, read_line
 from aware_agent.security.files import DiskFull, StateCorrupted
 from aware_agent.store.keys import Keys
 from aware_agent.store.projection import Projection
@@ -55,6 +55,8 @@ class AuditCopy:
 
     def families(self) -> Iterable[Family]:
         """Metrics."""
+        head = read_head(self._projection.get(self._keys.key(HEAD))) or Head()
+        yield gauge("aware_audit_line", "Newest line of the audit log.", head.seq)
         yield gauge("aware_audit_archived_line", "Last line of the audit log in this member's archive.", self.last.seq)
         yield counter("aware_audit_archive_failures_total", "Attempts to write the archive that failed.", self.failed)
         name = "aware_audit_diverged_total"

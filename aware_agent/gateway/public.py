@@ -19,6 +19,7 @@ from aware_agent.colony.council_document import COUNCIL_PATH, CouncilDocument
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.jobs import JobState
 from aware_agent.colony.node import Status
+from aware_agent.colony.syslog import SENT, SYSLOG, Sent
 from aware_agent.colony.webhook import WebhookRecord, WebhookState
 from aware_agent.gateway.asgi import Headers, Scope, Send, answer
 from aware_agent.gateway.context import GatewayContext
@@ -274,12 +275,23 @@ def webhook_families(context: GatewayContext) -> Iterator[Family]:
     yield each("aware_webhook_failing_since_timestamp_seconds", "gauge", since, lambda _, s: s.failing_since)
 
 
+def syslog_families(context: GatewayContext) -> Iterator[Family]:
+    """How far the audit log is with the receiver of syslog; nothing where there is none."""
+    sent = context.reader.one(SENT, Sent)
+    if sent is not None:
+        yield gauge("aware_audit_syslog_line", "Last line of the audit log the receiver of syslog has.", sent.seq)
+        missed = "Lines that left etcd before they could be sent."
+        yield counter("aware_audit_syslog_missed_total", missed, sent.missed)
+
+
 def breaker_families(context: GatewayContext) -> Iterator[Family]:
-    """The circuit breakers of a colony: of each webhook, and of the target of backups."""
+    """The circuit breakers of a colony: of each webhook, of the target of backups, of the receiver of syslog."""
     view, reader = context.view(), context.reader
     names = [f"webhook/{record.id}" for record in records.webhooks(reader)]
     if view.spec and view.spec.policies.backup:
         names.append(f"backup/{view.spec.policies.backup.target}")
+    if reader.one(SENT, Sent):
+        names.append(SYSLOG)
     opened = {breaker.name for breaker in view.breakers}
     samples = [
         ({"breaker": name, "state": state}, float((name in opened) == (state == "open")))

@@ -29,6 +29,7 @@ from aware_agent.gateway.public import (
     colony_families,
     job_families,
     load_families,
+    syslog_families,
     webhook_families,
 )
 from aware_agent.gateway.reads import Reads
@@ -133,3 +134,4 @@ class Gateway:
             yield from job_families(self.context)
             yield from webhook_families(self.context)
             yield from breaker_families(self.context)
+            yield from syslog_families(self.context)

@@ -23,10 +23,18 @@ Taken = Callable[[], object]
 
 
 class AuditDuty:
-    """For one reign. ``archived``: the last line that this member's archive holds."""
+    """For one reign. ``archived``: the last line that this member's archive holds. ``sent``: the last one that the
+    receiver of syslog has, None where there is none.
+    """
 
-    def __init__(self, writer: FencedWriter, me: str, archived: Callable[[], int]) -> None:
-        self._writer, self._me, self._archived = writer, me, archived
+    def __init__(
+        self,
+        writer: FencedWriter,
+        me: str,
+        archived: Callable[[], int],
+        sent: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._writer, self._me, self._archived, self._sent = writer, me, archived, sent
         self._waiting: deque[tuple[tuple[Entry, ...], Taken]] = deque()
         self._count = 0
         self._began = False
@@ -63,7 +71,7 @@ class AuditDuty:
         return LOOK_S
 
     async def _trim(self) -> None:
-        """The oldest lines go when they are archived here; else only when there are twice as many as wanted."""
+        """The oldest lines go when they are archived here and sent; else when there are twice as many as wanted."""
         spec = self._writer.reader.data().spec
         keep = (spec.policies if spec else Policies()).keep_audit
         stored = list(self._writer.projection.items(self._writer.key(KIND, "")))
@@ -74,11 +82,13 @@ class AuditDuty:
             first_kept = next((line for kv in stored[-keep:] if (line := read_line(kv)) is not None), None)
         if first_kept is None:
             return
-        archived = self._archived() >= first_kept.seq - 1
-        if not archived and len(stored) <= 2 * keep:
+        last, sent = first_kept.seq - 1, self._sent()
+        archived, told = self._archived() >= last, sent is None or sent >= last
+        if not (archived and told) and len(stored) <= 2 * keep:
             return
         where = f"archived by {self._me}" if archived else f"{self._me} could not archive all of them"
-        told = self._writer.trail.entry(
+        where += "" if told else "; the receiver of syslog does not have all of them"
+        why = self._writer.trail.entry(
             Asker(kind=Kind.COLONY),
             TRIMMED,
             COLONY,
@@ -86,4 +96,4 @@ class AuditDuty:
             change=f"lines before {first_kept.seq} left etcd; {where}",
         )
         gone = ops.delete_range(self._writer.key(KIND, ""), line_key(self._writer.keys, first_kept.seq))
-        await self._writer.audit([told], [gone])
+        await self._writer.audit([why], [gone])

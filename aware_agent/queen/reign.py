@@ -49,6 +49,7 @@ from aware_agent.queen.reconcile import Reconciler
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.service_accounts import ServiceAccountCommands, orphans
 from aware_agent.queen.sessions import SessionCommands
+from aware_agent.queen.syslog.duty import SyslogDuty
 from aware_agent.queen.webhooks.commands import WebhookCommands
 from aware_agent.queen.webhooks.keeper import WebhookKeeper
 from aware_agent.queen.wishes import WishCommands
@@ -115,7 +116,8 @@ class Reign:
             rotation=self._rotation,
             check=CheckCommands(writer),
         )
-        self._audit = AuditDuty(writer, node.id, archived)
+        self._syslog = syslog = SyslogDuty(writer, node.settings.audit, node.settings.name, reach)
+        self._audit = AuditDuty(writer, node.id, archived, lambda: syslog.settled)
         self._commands = CommandTable(writer, verbs, once, quotas)
         self._over = asyncio.Event()
 
@@ -132,6 +134,7 @@ class Reign:
             Duty("council", self._council.run),
             Duty("drain", self._drain.run),
             Duty("audit", self._audit.run),
+            Duty("audit log to syslog", self._syslog.run),
         ]
         unlisten = self._channels.listen(self._reconciler.refresh)
         self._channels.take_notes = self._audit.take

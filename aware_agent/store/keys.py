@@ -6,6 +6,8 @@ key                 value                                       written by
 ``audit/<seq>``     :class:`colony.audit.AuditLine`     queen
 ``audit-head``      :class:`colony.audit.Head`, the         queen
                     newest of them
+``audit-sent``      :class:`colony.syslog.Sent`, how far    queen
+                    the receiver of syslog has it
 ``backups``         :class:`colony.backup.BackupLog`    queen
 ``breakers``        list of :class:`colony.breaker.OpenBreaker`,   queen
                     of webhooks
@@ -49,6 +51,8 @@ uses/<name>``       TokenUses`
 ``spec``            :class:`colony.spec.Spec`                   queen
 ``suspect/<t>/<m>`` member m suspects the queen of term t:      the member
                     why, on the lease of its presence
+``syslog-breaker``  :class:`colony.breaker.OpenBreaker`, while  queen
+                    the audit log cannot be sent
 ``tokens/<id>``     join token, verifiers only                  queen
 ``users/<name>``    password hash, role                         queen
 ``webhooks/<ulid>`` :class:`colony.webhook.WebhookRecord`,        queen

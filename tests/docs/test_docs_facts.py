@@ -17,13 +17,14 @@ from pages_support import ROOT, code, everywhere, pages, sources, tracked
 import aware_agent
 from aware_agent.agent.settings import Settings
 from aware_agent.cli.app import EXITS
+from aware_agent.colony import syslog
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.spec import parse_spec
 from aware_agent.program import FILE_TROUBLE, INTERRUPTED
 
 SETTINGS = Settings(colony="demo", state_dir="/var/lib/aware-agent")
 # gateway, beacons, etcd's clients and members, and what the pages tell of other programs
-PORTS = {SETTINGS.gateway.port, SETTINGS.discovery.port, 2379, 2380} | {22, 443, 2222, 9090, 9200, 3128}
+PORTS = {SETTINGS.gateway.port, SETTINGS.discovery.port, 2379, 2380} | {22, 443, 2222, 9090, 9200, 3128, syslog.PORT}
 
 
 def test_ports_on_pages_and_in_examples_are_the_ports_in_use() -> None:
