@@ -14,12 +14,14 @@ class QueenWatch:
     def __init__(self, reader: ColonyReader) -> None:
         self._reader = reader
         self._looked = False
+        self._newest = 0  # term: what it left behind, and older ones did, is told
         self.seen_term = 0
 
     def look(self, post: Callable[[election.Event], None]) -> bool:
         """Draw the consequences of what the copy shows now. Returns whether another queen reigns than before.
 
-        What the copy never showed is never told: a term that came and went between two looks was no queen here.
+        What the copy never showed is never told: a term that came and went between two looks was no queen here. Whom
+        she named is told all the same, for the others wait for him.
         """
         post(election.Succession(self._reader.line(), self._reader.unserved()))
         queen = self._reader.projection.get(self._reader.keys.queen)
@@ -28,11 +30,16 @@ class QueenWatch:
         if queen is not None and record is not None:
             if queen.create_revision == self.seen_term:
                 return False
-            self.seen_term = queen.create_revision
+            self.seen_term = self._newest = queen.create_revision
             post(election.QueenSeen(record, queen.create_revision))
             return True
-        if self.seen_term or first:
-            handover = self._reader.handover()
-            post(election.Vacant(handover if handover and handover.term == self.seen_term else None))
-            self.seen_term = 0
+        handover = self._reader.handover()
+        named = handover.term if handover else 0
+        news = named >= self.seen_term if self.seen_term else named > self._newest
+        if first:  # whoever was named then may have reigned and fallen since
+            news = False
+        if self.seen_term or first or news:
+            post(election.Vacant(handover if news else None))
+        self._newest = max(self._newest, named)
+        self.seen_term = 0
         return False

@@ -181,7 +181,9 @@ def _learner(picture: Picture) -> Found:
     name = picture.name(learner.node)
     reason = _not_wanted(picture, learner)
     if reason:
-        return Remove(learner.id, learner.node), f"{name} gives its learner's place back: {reason}"
+        # Only one whose host is there and whose etcd is not has a trouble of its own, and is not asked again for a while.
+        avoid = learner.node if picture.silent_for(learner) > LEARNER_PATIENCE_S else ""
+        return Remove(learner.id, avoid), f"{name} gives its learner's place back: {reason}"
     if not learner.healthy:
         return _wait(f"{name} starts its etcd")
     newest = max((m.index for m in picture.alive), default=0)

@@ -137,7 +137,10 @@ def _sees_queen(state: Election, event: QueenSeen, now: float) -> Decision:
 def _sees_vacancy(state: Election, event: Vacant, now: float) -> Decision:
     state = replace(state, queen_record=None, known=True)
     if event.handover is not None:
-        state = replace(state, hold_for=event.handover.to, hold_until=now + state.timing.handover_hold_s)
+        # Whoever is named has no more reason to abstain: another reigned since, seen here or not.
+        abstain = 0.0 if event.handover.to == state.me else state.abstain_until
+        hold = now + state.timing.handover_hold_s
+        state = replace(state, hold_for=event.handover.to, hold_until=hold, abstain_until=abstain)
     return _schedule(state, now)
 
 

@@ -173,7 +173,8 @@ class Checker:
     def _stopped(self, term: int, faults: int) -> None:
         """A deposed queen has heard of it, unless something hinders her."""
         for agent in self._world.agents():
-            reads = agent.well and not (agent.host.cut or agent.host.slow_watch_s or agent.host.lossy)
+            host = agent.host  # a watch that cannot resume lists anew, over a wire that may be slow
+            reads = agent.well and not (host.cut or host.slow_watch_s or host.slow_wire_s or host.lossy)
             if agent.duty == term and reads and faults == self._faults:
                 self._fail(f"{agent.host.id} still acts under term {term}, which was ended")
                 self._world.check()

@@ -107,7 +107,8 @@ class CouncilChecker:
         return min(sizes) if least else max(sizes)
 
     def _away_since(self, node: str) -> float:
-        times = (self._world.hosts[node].etcd_down_since, self._world.absent_since.get(node))
+        host = self._world.hosts[node]
+        times = (host.etcd_down_since, self._world.unseen_since(host), self._world.absent_since.get(node))
         return min((at for at in times if at is not None), default=self._world.queue.now)
 
     def _read(self, prefix: str, kind: type[T]) -> dict[str, T]:

@@ -30,7 +30,9 @@ from aware_agent.store.memory.leases import REVOKE_EVERY_S
 from aware_agent.store.model import Change, ChangeKind
 from aware_agent.store.protocol import KeyRange
 
-UNSEEN_S = LOOK_S + 1.0  # back for so long at most, a member may not have been seen: a look and its answers
+UNSEEN_S = (
+    LOOK_S + 4.0
+)  # back for so long at most, a member may not have been seen: a look and its step, over a slow wire
 REPLACE_AFTER_S = 8.0  # seconds a lost member keeps its seat; in a colony it is minutes
 DEAD_AFTER_S = 4.0
 STEP = b'"type":"council.'  # in an event that tells of a step
@@ -153,11 +155,15 @@ class World:
             host.etcd_back = None if host.etcd_down_since is None else (now, host.etcd_down_since)
             host.etcd_down_since = None
         elif host.etcd_down_since is None:
-            # Who was back for less than the queen needs to see it was never back, as far as she can know.
-            seen = host.etcd_back is None or now - host.etcd_back[0] > UNSEEN_S
-            host.etcd_down_since = now if seen or host.etcd_back is None else host.etcd_back[1]
+            before = self.unseen_since(host)
+            host.etcd_down_since = now if before is None else before
         if self.council is not None:
             self.council.moved()
+
+    def unseen_since(self, host: Host) -> float | None:
+        """Since when a member that is back was down, if it came back too late for a queen to know it."""
+        back = host.etcd_back
+        return back[1] if back is not None and self.queue.now - back[0] <= UNSEEN_S else None
 
     def may_lose(self, host: Host) -> bool:
         """Whether etcd keeps its majority without the member on ``host``."""
