@@ -136,13 +136,16 @@ def _offer_yaml(command: Any) -> None:
         return
     option = copy(known)
     option.name, option.opts, option.help = "as_yaml", ["--yaml"], known.help.replace("JSON", "YAML")
+    option.default = False
     command.params.insert(command.params.index(known) + 1, option)
-    command.callback = _in_form(command.callback)
+    command.callback = _in_form(command.callback, always=bool(known.default))
 
 
-def _in_form(run: Callable[..., Any]) -> Callable[..., Any]:
+def _in_form(run: Callable[..., Any], *, always: bool) -> Callable[..., Any]:
+    """``always``: it prints JSON unasked, which nobody has to take back to get YAML."""
+
     def chosen(*args: Any, as_json: bool, as_yaml: bool, **options: Any) -> Any:
-        if as_json and as_yaml:
+        if as_json and as_yaml and not always:
             raise InvalidInput("--json and --yaml exclude each other", hint="leave out one")
         choose_form(Form.YAML if as_yaml else Form.JSON)
         return run(*args, as_json=as_json or as_yaml, **options)

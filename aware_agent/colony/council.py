@@ -181,7 +181,7 @@ def _learner(picture: Picture) -> Found:
     name = picture.name(learner.node)
     reason = _not_wanted(picture, learner)
     if reason:
-        # Only one whose host is there and whose etcd is not has a trouble of its own, and is not asked again for a while.
+        # Only one whose host is there and whose etcd is not has a trouble of its own, and is left alone for a while.
         avoid = learner.node if picture.silent_for(learner) > LEARNER_PATIENCE_S else ""
         return Remove(learner.id, avoid), f"{name} gives its learner's place back: {reason}"
     if not learner.healthy:

@@ -128,7 +128,7 @@ DEFECTS = (
     Defect("a copy that keeps what was deleted", _COPY + "_take", "self._kvs.pop(key, None)", "pass", colony),
     Defect("a watch that ends with a compaction", _COPY + "_run", "await self._relist_until_done()", "await asyncio.sleep(1e9)", colony),
     Defect("a queen who is told of only once", _WATCH + "look", "queen.create_revision == self.seen_term", "self.seen_term", colony),
-    Defect("a vacancy that is not told", _WATCH + "look", "if self.seen_term or first:", "if first:", colony),
+    Defect("a vacancy that is not told", _WATCH + "look", "if self.seen_term or first or news:", "if first:", colony),
     # Suspicion
     Defect("a suspicion without a fence", _DETECTOR + "_say", "[ops.created(self._keys.queen, word.term)], [put]", "[], [put]", colony),
     Defect("a suspicion without a lease", _DETECTOR + "_say", "lease=lease.id", "lease=0", colony),
