@@ -75,6 +75,8 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             self._server = None
+        for _ in range(5):  # one that was accepted a moment ago is served only now, and would be left open otherwise
+            await asyncio.sleep(0)
         for writer in list(self._writers):
             writer.transport.abort()
         for task in list(self._tasks):
