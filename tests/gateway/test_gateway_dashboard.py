@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import re
 from pathlib import Path
 
 import httpx
 import pytest
 
+from aware_agent.colony.view import ColonyView
 from aware_agent.gateway.routes import dashboard
+from aware_agent.store.errors import StoreUnreachable
+from tests.gateway.memory import MemoryContext
 
 BUILT = Path(dashboard.__file__).parent.parent / "dashboard"
 ASSETS = sorted(path.name for path in (BUILT / "assets").iterdir())
@@ -88,3 +92,20 @@ def test_the_first_load_is_small() -> None:
     size = sum(len(gzip.compress((BUILT / name).read_bytes(), 9)) for name in seen)
     print(f"first load: {size} bytes")
     assert size <= 250_000, f"{size} bytes in {sorted(seen)}"
+
+
+async def test_a_page_waits_a_moment_for_the_first_look_at_the_colony(
+    context: MemoryContext, anonymous: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it may ask is settled when it is loaded: without the others' origins it would be alone with its gateway."""
+    seen, asked = context.view, itertools.count()
+
+    def view() -> ColonyView:
+        if next(asked) < 3:
+            raise StoreUnreachable("etcd does not answer")
+        return seen()
+
+    monkeypatch.setattr(context, "view", view)
+    policy = (await anonymous.get("/")).headers["content-security-policy"]
+    assert " https://" in policy.split("connect-src", 1)[1].split(";")[0]
+    assert next(asked) > 3

@@ -72,6 +72,8 @@ async def _serve(request: Request, gateway: Gateway, name: str) -> Response:
     if name not in _names():
         raise NoSuchRoute("nothing lives at this path")
     file = await asyncio.to_thread(_file, name)
+    if file.media.startswith("text/html"):
+        await _acquainted(gateway)
     zips = accepts_gzip(request.headers.get("accept-encoding", "").encode("latin-1"))
     body, tag = (file.zipped, file.zipped_tag) if zips else (file.plain, file.plain_tag)
     headers = {
@@ -86,6 +88,14 @@ async def _serve(request: Request, gateway: Gateway, name: str) -> Response:
     if zips:
         headers["content-encoding"] = "gzip"
     return Response(body, media_type=file.media, headers=headers)
+
+
+async def _acquainted(gateway: Gateway) -> None:
+    """Wait a moment for the first look at the colony: what a page may ask is settled when it is loaded."""
+    for _ in range(60):
+        if gateway.browsers.members():
+            return
+        await asyncio.sleep(0.05)
 
 
 def _policy(members: tuple[str, ...]) -> str:

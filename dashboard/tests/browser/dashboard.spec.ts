@@ -116,6 +116,7 @@ test('nodes are found, and cordoned many at once; the address keeps what is show
   await page.reload();
   await expect(table.getByRole('row')).toHaveCount(2);
   await open(page, '/nodes?zone=south');
+  await expect(table.getByRole('row')).toHaveCount(4);
   await page.getByRole('checkbox', { name: 'Select all rows' }).check();
   await page.getByRole('button', { name: 'Cordon' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Cordon' }).click();
