@@ -35,9 +35,8 @@ class QueenWatch:
             return True
         handover = self._reader.handover()
         named = handover.term if handover else 0
-        news = named >= self.seen_term if self.seen_term else named > self._newest
-        if first:  # whoever was named then may have reigned and fallen since
-            news = False
+        # At the first look whoever is named may have reigned and fallen since.
+        news = not first and named >= (self.seen_term or self._newest + 1)
         if self.seen_term or first or news:
             post(election.Vacant(handover if news else None))
         self._newest = max(self._newest, named)

@@ -79,8 +79,8 @@ class CouncilChecker:
             return "nodes were told of other seats than there are"
         known = self._world.etcd.history.now.get(self._world.keys.key("council"))
         record = from_json(known.value, CouncilRecord) if known else CouncilRecord(seats=())
-        told = {seat.node: seat.member for seat in record.seats if not seat.learner}
-        if told != sits or record.trouble:
+        told = {(seat.node, seat.member) for seat in record.seats}
+        if told != set(sits.items()) or any(seat.learner for seat in record.seats) or record.trouble:
             return f"everybody was told of another council than there is: {record.message or record.trouble}"
         return self._castes()
 

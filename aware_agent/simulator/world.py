@@ -30,9 +30,7 @@ from aware_agent.store.memory.leases import REVOKE_EVERY_S
 from aware_agent.store.model import Change, ChangeKind
 from aware_agent.store.protocol import KeyRange
 
-UNSEEN_S = (
-    LOOK_S + 4.0
-)  # back for so long at most, a member may not have been seen: a look and its step, over a slow wire
+UNSEEN_S = LOOK_S + 4.0  # back for less, a member may be unseen: a look and its step, over a slow wire
 REPLACE_AFTER_S = 8.0  # seconds a lost member keeps its seat; in a colony it is minutes
 DEAD_AFTER_S = 4.0
 STEP = b'"type":"council.'  # in an event that tells of a step
