@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,7 @@ from aware_agent.cli.client import Gateway
 from aware_agent.cli.context import load_context
 from aware_agent.cli.errors import NotLoggedIn, OutcomeUnknown, TooMany, Unreachable
 from aware_agent.colony.errors import Conflict
-from tests.unit.cli_support import Ask, Authority, Colony, Reply, colony, free_port, node, problem, queen_document
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
+from tests.unit.cli_support import Ask, Authority, Colony, Reply, free_port, node, problem, queen_document
 
 
 def client_of(demo: Colony, *endpoints: str, deadline_s: float = 5.0) -> Gateway:

@@ -21,19 +21,12 @@ from tests.unit.cli_support import (
     FakeGateway,
     Reply,
     cluster_document,
-    colony,
     node,
     problem,
     queen_document,
 )
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner, Result
 
 from aware_agent.cli.app import app
@@ -15,15 +12,9 @@ from aware_agent.cli.client import Gateway
 from aware_agent.cli.context import load_context
 from aware_agent.cli.events import follow_events, server_sent
 from aware_agent.colony.rotation import Phase
-from tests.unit.cli_support import Ask, Colony, FakeGateway, Reply, colony, problem
+from tests.unit.cli_support import Ask, Colony, FakeGateway, Reply, problem
 
 STREAM = "GET /v1/events/stream"
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
 
 
 def event(revision: int, kind: str = "node.joined", name: str = "") -> dict[str, Any]:

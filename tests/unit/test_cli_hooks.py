@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_support import Ask, Colony, FakeGateway, Reply, colony
+from cli_support import Ask, Colony, FakeGateway, Reply
 from typer.testing import CliRunner, Result
 
 from aware_agent.cli.app import app
 
 SIGNED = {"url": "https://q:8443/v1/hooks/heat/demo?sig=s", "path": "/v1/hooks/heat/demo?sig=s", "operation": "scale"}
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_support import Ask, Colony, FakeGateway, Reply, colony, problem
+from cli_support import Ask, Colony, FakeGateway, Reply, problem
 from typer.testing import CliRunner, Result
 
 from aware_agent.cli.app import app
@@ -26,12 +25,6 @@ DONE = {**JOB, "state": "succeeded", "message": "done on 2 hosts"}
 
 def event(kind: str, data: Any) -> bytes:
     return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

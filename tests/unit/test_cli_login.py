@@ -5,21 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from aware_agent.cli.app import app
 from aware_agent.cli.login import more_than_half_left
-from tests.unit.cli_support import Colony, FakeGateway, colony, problem
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
+from tests.unit.cli_support import Colony, FakeGateway, problem
 
 
 @pytest.fixture

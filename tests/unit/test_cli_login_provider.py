@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import webbrowser
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,7 +14,7 @@ from typer.testing import CliRunner, Result
 from aware_agent.cli import login_provider
 from aware_agent.cli.app import app
 from aware_agent.gateway.identity.oidc import challenge
-from tests.unit.cli_support import Colony, FakeGateway, colony, problem
+from tests.unit.cli_support import Colony, FakeGateway, problem
 
 LOGIN = "https://aware.example.org/v1/auth/oidc/corp/login"
 WAYS = [
@@ -24,12 +22,6 @@ WAYS = [
     {"name": "ci", "kind": "oidc", "login_url": "", "takes_tokens": True},
     {"name": "cloud", "kind": "keystone", "login_url": "", "takes_tokens": True},
 ]
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,7 @@ from aware_agent.cli.context import load_context
 from aware_agent.cli.errors import Unreachable
 from aware_agent.cli.reasons import listed
 from tests.tls_support import SENTENCES, make_authority, make_wrong_pair, pem
-from tests.unit.cli_support import Colony, Reply, colony, free_port, problem
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
+from tests.unit.cli_support import Colony, Reply, free_port, problem
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,7 @@ from aware_agent.cli.context import load_context
 from aware_agent.cli.errors import Unreachable
 from aware_agent.security import pki
 from aware_agent.security.keyring import fingerprint
-from tests.unit.cli_support import Authority, Colony, FakeGateway, Reply, colony
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
+from tests.unit.cli_support import Authority, Colony, FakeGateway, Reply
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from typer.testing import CliRunner, Result
 from aware_agent.cli.app import app
 from aware_agent.cli.specfile import read_spec
 from aware_agent.colony.errors import InvalidInput
-from tests.unit.cli_support import Ask, Colony, FakeGateway, Reply, colony, problem
+from tests.unit.cli_support import Ask, Colony, FakeGateway, Reply, problem
 
 WISH = {"colony": "demo", "size": 3, "castes": {"web": {"count": 2}}}
 INVENTORY = """\
@@ -27,12 +26,6 @@ castes:
   web:
     count: 2
 """
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

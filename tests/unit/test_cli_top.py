@@ -10,22 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.screen import Screen
-from tests.unit.cli_support import Ask, Colony, FakeGateway, Reply, cluster_document, colony, node, queen_document
+from tests.unit.cli_support import Ask, Colony, FakeGateway, Reply, cluster_document, node, queen_document
 
 Open = Callable[..., Screen]
 COMMAND = [sys.executable, "-m", "aware_agent.cli", "top", "--interval", "0.2"]
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

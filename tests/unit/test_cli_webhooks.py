@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_support import Colony, FakeGateway, colony
+from cli_support import Colony, FakeGateway
 from typer.testing import CliRunner, Result
 
 from aware_agent.cli.app import app
@@ -29,12 +28,6 @@ RESULT = {
 }  # fmt: skip
 CHANGE = {"changed": True, "revision": 10, "term": 7}
 TRIED = {"event": "01T", "delivered": True, "status": 204, "answer": "", "reason": "", "duration_s": 0.25}
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Colony]:
-    with colony(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture
