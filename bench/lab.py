@@ -31,6 +31,7 @@ from aware_agent.agent.found import found
 from aware_agent.agent.material import Material, make_material
 from aware_agent.colony.spec import CasteSpec, Spec
 from aware_agent.ports import free_ports
+from aware_agent.security.files import write_atomic
 from aware_agent.store.client import EtcdClient
 from aware_agent.store.connections import Credentials
 from aware_agent.store.embedded import EmbeddedEtcd
@@ -331,12 +332,11 @@ class Lab:
             raise LabError("log in first: await lab.admin()")
         directory = directory or self.directory
         token = directory / "token"
-        token.touch(mode=0o600)
-        token.write_text(self._admin.token)
+        write_atomic(token, self._admin.token.encode())  # a command that runs may be reading it
         path = directory / "context.json"
         endpoints = [agent.url for agent in self.agents.values()]
         names = {"ca_file": str(self.ca_file), "token_file": str(token)}
-        path.write_text(json.dumps({"colony": self.colony, "endpoints": endpoints, **names}))
+        write_atomic(path, json.dumps({"colony": self.colony, "endpoints": endpoints, **names}).encode())
         return path
 
     def tails(self, lines: int = 3) -> str:

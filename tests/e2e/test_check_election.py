@@ -91,7 +91,7 @@ async def checking(lab: Lab, *options: str) -> AsyncIterator[Check]:
         yield check
     finally:
         check.process.kill()
-        check.process.wait()
+        check.process.communicate()  # closes its pipes as well, also of a test that failed
 
 
 def report(out: str) -> dict[str, Any]:
@@ -138,7 +138,7 @@ async def test_an_interrupted_check_tidies_up_and_what_a_killed_one_leaves_goes_
 
     async with checking(lab, "--duration", "9m") as check:
         second = await Check(lab, "--duration", "1s").ended()
-        assert second[0] == 5
+        assert second[0] == 5, (second, check.process.poll() is not None and check.process.communicate())
         assert "a check by admin is at work" in second[2]
         check.process.kill()
         await check.ended()
