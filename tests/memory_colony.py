@@ -205,6 +205,7 @@ class MemoryColony:
             resign=resign,
             member=AnsweringChannels(self),
             operations=self.operations,
+            loads=None,
         )
         return Reign(node, self.reader, self.history, self.term)
 

@@ -60,7 +60,7 @@ def print_nodes(nodes: list[dict[str, Any]], *, wide: bool = False) -> None:
         (
             node["name"],
             node["role"],
-            node["status"] + (",drained" if node["drained"] else ",cordoned" if node["cordoned"] else ""),
+            node["status"] + _apart(node),
             node["caste"],
             node["url"] or node["address"],
             "-" if node["rank"] is None else node["rank"],
@@ -72,3 +72,10 @@ def print_nodes(nodes: list[dict[str, Any]], *, wide: bool = False) -> None:
     ]
     busy = HEADER if wide else ()
     print_table(("NODE", "ROLE", "STATUS", "CASTE", "URL", "RANK", "SINCE", *busy, "LABELS"), rows)
+
+
+def _apart(node: dict[str, Any]) -> str:
+    """Why a node gets no new work, behind its status."""
+    if node["drained"]:
+        return ",drained"
+    return ",cordoned" if node["cordoned"] else ",full" if node.get("over") else ""

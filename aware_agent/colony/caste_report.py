@@ -54,6 +54,8 @@ def _kept_by(record: Record, requires: Requirements) -> str:
         return _ABSENT[record.status]
     if record.cordoned:
         return "cordoned"
+    if record.over:
+        return f"over the limit of {record.over[0]}"
     if fits(record, requires):
         return ""
     has, labels = record.report.capabilities if record.report else Capabilities(), effective_labels(record)

@@ -45,7 +45,7 @@ def assign(
         castes[name] = kept
         taken.update(kept)
     taken |= {queen} if spare_queen else set()
-    free = [r for i, r in records.items() if i not in taken and r.status is Status.READY and not r.cordoned]
+    free = [r for i, r in records.items() if i not in taken and takes_work(r)]
     for name in _scarcest_first(spec, castes, free):
         caste = spec.castes[name]
         gap = caste.count - len(castes[name])
@@ -125,6 +125,11 @@ def _scarcest_first(spec: Spec, castes: Castes, free: Sequence[Record]) -> list[
 def _cost(record: Record, queen: str) -> tuple[bool, int, int, float, str]:
     has = record.report.capabilities if record.report else Capabilities()
     return (record.id == queen, has.vcpus, has.ram_mib, record.joined_at, record.id)
+
+
+def takes_work(record: Record) -> bool:
+    """Whether a node may be given new work at all."""
+    return record.status is Status.READY and not record.cordoned and not record.over
 
 
 def fits(record: Record, needs: Requirements) -> bool:

@@ -127,13 +127,14 @@ def is_news(told: Load | None, now: Load, age_s: float) -> bool:
     """Whether ``now`` is to be told, ``age_s`` after ``told`` was: its time has come, or much has changed."""
     if told is None or age_s >= 0.95 * REPORT_S:  # heartbeats come a little early, seen from the last one
         return True
-    return any(abs(before - after) >= SUDDEN for before, after in zip(_shares(told), _shares(now), strict=True))
+    both = zip(shares(told), shares(now), strict=True)
+    return any(abs((before or 0) - (after or 0)) >= SUDDEN for before, after in both)
 
 
-def _shares(load: Load) -> tuple[int, int, int]:
-    """Permille of processors, memory and disk."""
-    memory = 1000 * load.memory_used_mib // load.memory_mib if load.memory_mib else 0
-    disk = 1000 * load.disk_used_mib // load.disk_mib if load.disk_mib else 0
+def shares(load: Load) -> tuple[int, int | None, int | None]:
+    """Permille of processors, memory and disk; None of what has no known size."""
+    memory = 1000 * load.memory_used_mib // load.memory_mib if load.memory_mib else None
+    disk = 1000 * load.disk_used_mib // load.disk_mib if load.disk_mib else None
     return load.cpu, memory, disk
 
 

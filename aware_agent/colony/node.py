@@ -10,6 +10,7 @@ import msgspec
 
 from aware_agent.colony.decoding import Count, Line, Moment, Word
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.limits import Limit
 from aware_agent.colony.names import usable_labels
 
 Labels = dict[str, str]
@@ -113,6 +114,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     status_since: Moment = 0.0  # Unix seconds
     cordoned: bool = False
     drained: bool = False  # cordoned, and its work goes to others
+    over: tuple[Limit, ...] = ()  # limits of the spec that it is over: it gets no new work
     labels: Labels = {}  # set by operators; they win over the report's
     report: Report | None = None  # last known
     eligible: bool = False  # an admin let it in as one that may reign; without, it is a worker and gets no secret

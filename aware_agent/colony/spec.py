@@ -11,6 +11,7 @@ from aware_agent.colony.backup import BackupPolicy, check_policy
 from aware_agent.colony.council_document import COUNCIL_SIZES
 from aware_agent.colony.decoding import UNDECODABLE, from_json, from_plain
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.limits import Limits, check_limits
 from aware_agent.colony.names import MAX_LABEL_VALUE, Kind, check_labels, check_name, is_label_value
 from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.renewal import LIFETIME_S
@@ -68,6 +69,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     service_token_lifetime_s: float = SERVICE_TOKEN_S  # the most a token of a service account is made for
     backup: BackupPolicy | None = None  # None: nobody makes backups
     jobs: JobPolicy = JobPolicy()
+    limits: Limits | None = None  # None: however full a node is, it may get work
 
 
 class CouncilSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -247,5 +249,7 @@ def _check_policies(policies: Policies) -> None:
                 field=f"policies.jobs.{name}",
                 hint=f"{least} to {most}",
             )
+    if policies.limits is not None:
+        check_limits(policies.limits, "policies.limits")
     if policies.backup is not None:
         check_policy(policies.backup, "policies.backup")

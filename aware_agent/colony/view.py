@@ -10,6 +10,7 @@ import msgspec
 
 from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.election import QueenRecord
+from aware_agent.colony.limits import Limit
 from aware_agent.colony.load import Loads, LoadView
 from aware_agent.colony.node import Capabilities, Labels, Record, Report, Status, effective_labels, process_id
 from aware_agent.colony.spec import Spec
@@ -64,6 +65,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     rank: int | None  # 0 is the heir; None for the queen and for nodes that cannot reign
     cordoned: bool
     drained: bool  # and its work goes to others
+    over: tuple[Limit, ...]  # limits of the spec that it is over: it gets no new work
     labels: Labels
     capabilities: Capabilities
     version: str
@@ -217,6 +219,7 @@ def _node(
         rank=rank.get(record.id),
         cordoned=record.cordoned,
         drained=record.drained,
+        over=record.over,
         labels=effective_labels(record),
         capabilities=report.capabilities if report else Capabilities(),
         version=report.version if report else "",

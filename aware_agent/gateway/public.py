@@ -18,6 +18,7 @@ from aware_agent.colony.capacity import CasteCapacity, metrics
 from aware_agent.colony.council_document import COUNCIL_PATH, CouncilDocument
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.jobs import JobState
+from aware_agent.colony.limits import LIMITS
 from aware_agent.colony.node import Status
 from aware_agent.colony.syslog import SENT, SYSLOG, Sent
 from aware_agent.colony.webhook import WebhookRecord, WebhookState
@@ -207,6 +208,8 @@ def load_families(view: ColonyView) -> Iterator[Family]:
     """What castes have and what of it is in use. By caste: a series for each node would be as many as there are nodes
     for each of these, of which an exporter on the node says more. What is not known has no sample; 0 would be a lie."""
     castes = metrics(view).castes
+    over = [({"limit": limit}, float(sum(limit in node.over for node in view.nodes))) for limit in LIMITS]
+    yield Family("aware_nodes_over_limit", "gauge", "Nodes over a limit of the spec, by limit.", over)
 
     def each(name: str, told: str, value: Callable[[CasteCapacity], float | None]) -> Family:
         samples = [({"caste": c.name}, float(n)) for c in castes if (n := value(c)) is not None]

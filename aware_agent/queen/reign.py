@@ -39,6 +39,7 @@ from aware_agent.queen.jobs.commands import JobCommands
 from aware_agent.queen.jobs.playbooks import ProcessPlaybooks
 from aware_agent.queen.jobs.table import OperationsDuty
 from aware_agent.queen.jobs.worker import JobWorker
+from aware_agent.queen.limits import LimitsDuty
 from aware_agent.queen.node_config import ConfigCommands
 from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.once import OnceBook
@@ -97,6 +98,7 @@ class Reign:
         self._rotation = Rotation(writer, certificates, probe, present.reports)
         wishes, council = WishCommands(writer, node.id, node.resign), CouncilCommands(writer, self._council)
         self._drain = Drain(writer, node.id, wishes, council)
+        self._limits = LimitsDuty(writer, node.loads.loads if node.loads else dict)
         verbs = Verbs(
             nodes=NodeCommands(writer, node.id, self._users),
             configs=ConfigCommands(writer),
@@ -135,6 +137,7 @@ class Reign:
             Duty("drain", self._drain.run),
             Duty("audit", self._audit.run),
             Duty("audit log to syslog", self._syslog.run),
+            Duty("limits", self._limits.run),
         ]
         unlisten = self._channels.listen(self._reconciler.refresh)
         self._channels.take_notes = self._audit.take
@@ -156,6 +159,7 @@ class Reign:
             self._backups.refresh,
             self._rotation.refresh,
             self._drain.refresh,
+            self._limits.refresh,
         )
         for refresh in refreshes:
             refresh()

@@ -227,6 +227,7 @@ class Queen:
             resign=lambda _: None,
             # No listener: orders to others find no channel.
             operations=MemberOperations(JobSettings()),
+            loads=None,
             member=MemberChannels(me, ChannelSettings(), (Path(), Path()), lambda: self.reader, orders),
         )
         self.reign = Reign(node, self.reader, History(self.projection, self.keys), term)

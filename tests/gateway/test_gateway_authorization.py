@@ -76,7 +76,9 @@ def test_a_route_without_a_row_cannot_be_served() -> None:
 
 def test_every_policy_that_keeps_or_trusts_is_governed() -> None:
     """A new policy is decided on here: these are an operator's."""
-    assert set(GOVERNED.values()) | {"dead_after_s", "replace_dead"} == set(msgspec.structs.asdict(Policies()))
+    assert set(GOVERNED.values()) | {"dead_after_s", "replace_dead", "limits"} == set(
+        msgspec.structs.asdict(Policies())
+    )
 
 
 @pytest.mark.parametrize("field", GOVERNED_VALUES)

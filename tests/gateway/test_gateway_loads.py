@@ -97,3 +97,23 @@ async def test_the_inventory_says_nothing_of_loads(admin: httpx.AsyncClient, con
     learn(context, 1)
     variables = (await admin.get("/v1/inventory")).json()["hosts"]["demo-2"]
     assert not {"aware_load", "aware_last_heartbeat"} & variables.keys()
+
+
+async def test_a_node_over_a_limit_is_shown_and_counted(
+    admin: httpx.AsyncClient, anonymous: httpx.AsyncClient, context: MemoryContext
+) -> None:
+    assert (await admin.get("/v1/nodes/demo-5")).json()["over"] == []
+    context.add_node(0, record={"cordoned": True})
+    context.add_node(4, record={"over": ("cpu", "disk")})
+    assert (await admin.get("/v1/nodes/demo-5")).json()["over"] == ["cpu", "disk"]
+    page = (await anonymous.get("/metrics")).text
+    assert 'aware_nodes_over_limit{limit="cpu"} 1' in page
+    assert 'aware_nodes_over_limit{limit="memory"} 0' in page
+    spec = {"colony": "demo", "size": 6, "castes": {"web": {"count": 5}, "store": {"count": 1}}}
+    spec["policies"] = {"limits": {"cpu": 0.9, "for_s": 60}}
+    assert (await admin.put("/v1/spec", json=spec)).status_code == 200
+    assert "1 over the limit of cpu" in (await admin.get("/v1/castes/web")).json()["reason"]
+    assert (await admin.get("/v1/spec")).json()["spec"]["policies"]["limits"] == {"cpu": 0.9, "for_s": 60.0}
+    wrong = {**spec, "policies": {"limits": {"cpu": 2}}}
+    refused = await admin.put("/v1/spec", json=wrong)
+    assert (refused.status_code, refused.json()["field"]) == (422, "policies.limits.cpu")

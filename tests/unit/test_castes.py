@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from colony_support import SILENT, a_record, records
 
+from aware_agent.colony.caste_report import report
 from aware_agent.colony.castes import assign, fits
 from aware_agent.colony.node import Record, Status
 from aware_agent.colony.spec import CasteSpec, Policies, Requirements, Spec
@@ -93,6 +94,14 @@ def test_a_suspect_keeps_her_place_but_is_not_chosen_anew() -> None:
     doubted = {**FIVE, "n1": a_record("n1", vcpus=2, ram_mib=2048, status=Status.SUSPECT)}
     assert assign(spec(web=want(1)), doubted, {"web": ["n1"]}).castes == {"web": ["n1"]}
     assert "n1" not in assign(spec(web=want(4)), doubted, {}).castes["web"]
+
+
+def test_a_node_over_a_limit_keeps_its_place_but_is_not_chosen_anew() -> None:
+    full = {**FIVE, "n1": a_record("n1", vcpus=2, ram_mib=2048, over=("memory",))}
+    assert assign(spec(web=want(1)), full, {"web": ["n1"]}).castes == {"web": ["n1"]}
+    outcome = assign(spec(web=want(5)), full, {})
+    assert "n1" not in outcome.castes["web"]
+    assert "over the limit of memory" in report("web", spec(web=want(5)), full, outcome.castes).reason
 
 
 def test_a_cordoned_node_keeps_its_place_but_is_not_chosen_anew() -> None:

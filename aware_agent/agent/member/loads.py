@@ -95,6 +95,10 @@ class LoadBook:
         self._kept = {node: self._kept[node] for node in nodes if node in self._kept}
         return [_row(node, self._kept.get(node, Kept()), now) for node in nodes]
 
+    def loads(self) -> dict[str, Load]:
+        """Loads that are known now, by node."""
+        return {row.node: row.load for row in self.rows() if row.load is not None}
+
     def closed(self, session: Session) -> None:
         """Its channel ended: what it said last stays known for a while."""
         if self._term():

@@ -2498,6 +2498,7 @@ export interface components {
       rank: number | null;
       cordoned: boolean;
       drained: boolean;
+      over: ('cpu' | 'disk' | 'memory')[];
       labels: {
         [key: string]: string;
       };
@@ -2857,6 +2858,8 @@ export interface components {
       backup: components['schemas']['BackupPolicy'] | null;
       /** @default {} */
       jobs: components['schemas']['JobPolicy'];
+      /** @default null */
+      limits: components['schemas']['Limits'] | null;
     };
     /**
      * JobPolicy
@@ -2867,6 +2870,20 @@ export interface components {
       keep: number;
       /** @default 256 */
       log_kib: number;
+    };
+    /**
+     * Limits
+     * @description Shares of a node, 0 to 1, above which it gets no new work; None: no limit.
+     */
+    Limits: {
+      /** @default null */
+      cpu: number | null;
+      /** @default null */
+      memory: number | null;
+      /** @default null */
+      disk: number | null;
+      /** @default 300 */
+      for_s: number;
     };
     /**
      * SpecChange
@@ -3372,6 +3389,7 @@ export interface components {
         rank?: number | null;
         cordoned?: boolean;
         drained?: boolean;
+        over?: ('cpu' | 'disk' | 'memory')[];
         labels?: {
           [key: string]: string;
         };

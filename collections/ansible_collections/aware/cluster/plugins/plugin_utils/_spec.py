@@ -59,6 +59,12 @@ _SPEC = dict(
             keep_events=dict(type="int"),
             keep_audit=dict(type="int"),
             backup=dict(type="dict", options=_BACKUP),
+            limits=dict(
+                type="dict",
+                options=dict(
+                    cpu=dict(type="float"), memory=dict(type="float"), disk=dict(type="float"), for_s=dict(type="float")
+                ),
+            ),
             certificate_lifetime_s=dict(type="float"),
             session_lifetime_s=dict(type="float"),
             service_token_lifetime_s=dict(type="float"),
@@ -87,6 +93,8 @@ def checked_spec(config: dict) -> dict:
     policies = _without_none(values["policies"] or {})
     if "backup" in policies:
         policies["backup"] = _backup(policies["backup"])
+    if "limits" in policies:
+        policies["limits"] = _limits(policies["limits"])
     if policies:
         spec["policies"] = policies
     _check_counts(spec)
@@ -227,6 +235,16 @@ def _check_policies(policies: dict) -> None:
         raise SpecError("policies.session_lifetime_s: a session lasts 5 minutes to 365 days")
     if not 60 <= policies.get("service_token_lifetime_s", 90 * 86400) <= 366 * 86400:
         raise SpecError("policies.service_token_lifetime_s: a token lives 1 minute to 366 days")
+
+
+def _limits(values: dict) -> dict:
+    limits = _without_none(values)
+    for key in ("cpu", "memory", "disk"):
+        if not 0.05 <= limits.get(key, 1.0) <= 1:
+            raise SpecError("policies.limits.%s %g is no share of a node: 0.05 to 1" % (key, limits[key]))
+    if not 30 <= limits.get("for_s", 300.0) <= 86400:
+        raise SpecError("policies.limits.for_s %g is out of range: 30 to 86400 seconds" % limits["for_s"])
+    return limits
 
 
 def _backup(values: dict) -> dict:
