@@ -106,3 +106,21 @@ async def test_every_member_shows_how_busy_each_node_is_also_after_a_failover() 
                 await _until(lab, member, name, lambda node: _known(node) and node["load"]["at"] > killed_at)
             gone = await _until(lab, member, queen["name"], lambda node: node["status"] == "dead")
             assert gone["last_heartbeat"] is None or gone["last_heartbeat"] < killed_at + 1
+
+
+async def test_a_node_that_is_fuller_than_the_spec_allows_gets_no_new_work() -> None:
+    """Every machine uses a twentieth of its memory, so every node is over such a limit as soon as patience ends."""
+    async with Lab(1) as lab:
+        await lab.form()
+        limits = {"memory": 0.05, "for_s": 30.0}
+        spec = {"colony": lab.colony, "size": 1, "castes": {}, "policies": {"limits": limits}}
+        assert (await lab.ask("PUT", "/v1/spec", spec)).ok
+        await _until(lab, "lab-1", "lab-1", lambda node: node["over"] == ["memory"] and node["caste"] == "spare")
+        spec["castes"] = {"late": {"count": 1}}
+        assert (await lab.ask("PUT", "/v1/spec", spec)).ok
+        late = (await lab.ask("GET", "/v1/castes/late")).json()
+        assert late["members"] == []
+        assert "1 over the limit of memory" in late["reason"]
+        spec["policies"] = {}
+        assert (await lab.ask("PUT", "/v1/spec", spec)).ok
+        await _until(lab, "lab-1", "lab-1", lambda node: node["over"] == [] and node["caste"] == "late")
