@@ -64,6 +64,7 @@ class ColonyReader:
             "tokens/",
             "users/",
             "revoked/",
+            "secrets/",
             "sessions/",
             "service-accounts/",
             "service-account-uses/",

@@ -45,6 +45,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "rotation": ("rotation", "app"),
     "hooks": ("hooks", "app"),
     "job": ("jobs", "app"),
+    "secret": ("secrets", "app"),
     "webhooks": ("webhooks", "app"),
     "backup": ("backup", "app"),
     "audit": ("audit", "app"),

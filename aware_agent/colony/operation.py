@@ -20,6 +20,7 @@ MAX_FILE_BYTES = 16 * 1024
 BUILT_IN = frozenset({"scale", "join", "verify"})  # come with AWARE; no file may be called so
 TIME_LIMIT_S = (1.0, 86400.0)
 CONCURRENCY = (1, 16)
+MAX_USES = 8
 SECRET_LENGTH = (4, 4096)  # shorter ones cannot be told from ordinary text, so nobody could mask them
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
@@ -41,6 +42,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 1  # so many jobs of its group may run at once; others queue
     group: str = ""  # operations of one group count together; default: the operation's own name
     castes: tuple[str, ...] = ()  # it may touch nodes of these castes only; empty: all nodes
+    uses: tuple[str, ...] = ()  # names of the colony's secrets that its process is given
     idempotent: bool = False  # it may be started again when the queen fell in the middle
     file: str = ""  # where it was read; empty: it comes with AWARE
     digest: str = ""  # of that file: tells whether members have the same
@@ -91,6 +93,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     concurrency: int = 1
     group: str = ""
     castes: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     idempotent: bool = False
 
 
@@ -112,6 +115,11 @@ def operation_of(name: str, document: object, *, file: str, directory: str, dige
     return Operation(name=name, file=file, digest=digest, **values)
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a secret of the colony may be called so."""
+    return _NAME.match(name) is not None
+
+
 def closed(schema: dict[str, Any]) -> dict[str, Any]:
     """``schema`` as it is used: of an object, and no parameter that it does not name."""
     return {**schema, "type": "object", "additionalProperties": False}
@@ -131,6 +139,11 @@ def _check(said: _File) -> None:
     for caste in said.castes:
         if not is_name(Kind.CASTE, caste):
             raise InvalidInput(f"{caste[:60]!r} is no name of a caste", field="castes")
+    if len(said.uses) > MAX_USES or len(set(said.uses)) != len(said.uses):
+        raise InvalidInput(f"uses names a secret twice, or more than {MAX_USES}", field="uses")
+    for name in said.uses:
+        if not is_secret_name(name):
+            raise InvalidInput(f"{name[:60]!r} is no name of a secret", field="uses", hint="aware secret list")
     if len(said.description) > 500 or not said.description.isprintable():
         raise InvalidInput("description is not one line of at most 500 characters", field="description")
     _check_parameters(said.parameters)

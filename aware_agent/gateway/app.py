@@ -54,6 +54,7 @@ from aware_agent.gateway.routes import (
     queen,
     renew,
     rotation,
+    secrets,
     service_accounts,
     sessions,
     spec,
@@ -69,8 +70,8 @@ UNTIMED = frozenset({"/v1/events/stream", "/v1/jobs/{job_id}/log"})  # they last
 
 ROUTERS = (
     cluster, castes, council, election, spec, nodes, config, commands, queen, events, inventory, auth, federated, users,
-    identity_providers, service_accounts, sessions, tokens, join, renew, rotation, hooks, jobs, webhooks, backups,
-    check, audit, monitoring, health, dashboard,
+    identity_providers, secrets, service_accounts, sessions, tokens, join, renew, rotation, hooks, jobs, webhooks,
+    backups, check, audit, monitoring, health, dashboard,
 )  # fmt: skip
 
 

@@ -42,6 +42,17 @@ BODIES: dict[str, Any] = {
         "client_id": "aware",
         "rules": [{"role": "operator", "values": ["ops"]}],
     },
+    "ColonySecretBody": {
+        "kind": "openstack",
+        "cloud": {
+            "auth_type": "v3applicationcredential",
+            "auth": {
+                "auth_url": "https://keystone.example/v3",
+                "application_credential_id": "21dced0fd20347869b93710d2b98aae0",
+                "application_credential_secret": "what the cloud said once",
+            },
+        },
+    },
     "UserBody": {"role": "viewer", "password": "a long enough one"},
     "ServiceAccountBody": {"name": "deploy", "role": "operator", "scopes": ["nodes:cordon@caste=web", "*:read"]},
     "ServiceTokenBody": {"ttl_s": 86400.0, "scopes": ["nodes:cordon@caste=web"]},

@@ -18,6 +18,7 @@ from aware_agent.colony.node import Config
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.verification import RotationReport
 from aware_agent.colony.webhook import WebhookRecord
+from aware_agent.security.colony_secret import SecretValue
 from aware_agent.security.joining import JoinAnswer, JoinRequest
 from aware_agent.security.providers import Provider
 from aware_agent.security.renewing import RenewRequest
@@ -343,6 +344,24 @@ class DeleteProvider(Command[Written], frozen=True, kw_only=True, tag="delete-pr
     name: str
 
 
+class PutSecret(Command[Written], frozen=True, kw_only=True, tag="put-secret"):
+    """Keep a secret for jobs, or another value of it."""
+
+    name: str
+    value: SecretValue
+    if_revision: int | None = None
+
+    def __repr__(self) -> str:
+        """Without the value."""
+        return f"PutSecret({self.name!r})"
+
+
+class DeleteSecret(Command[Written], frozen=True, kw_only=True, tag="delete-secret"):
+    """Forget a secret."""
+
+    name: str
+
+
 class BeginFederated(Command[Turn], frozen=True, kw_only=True, tag="begin-federated"):
     """Begin a session of whom an identity provider named, as its record of ``revision`` says."""
 
@@ -561,6 +580,8 @@ AnyCommand = (
     | BeginSession
     | PutProvider
     | DeleteProvider
+    | PutSecret
+    | DeleteSecret
     | BeginFederated
     | RefreshSession
     | EndSession

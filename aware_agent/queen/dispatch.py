@@ -30,6 +30,7 @@ from aware_agent.queen.orders import NodeOrders
 from aware_agent.queen.providers import ProviderCommands
 from aware_agent.queen.rehearsal import Rehearsal, WouldAct, rehearsing
 from aware_agent.queen.rotation import Rotation
+from aware_agent.queen.secrets import SecretCommands
 from aware_agent.queen.service_accounts import ServiceAccountCommands
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.standing import Standing
@@ -77,6 +78,7 @@ class Verbs(NamedTuple):
     service_accounts: ServiceAccountCommands
     sessions: SessionCommands
     providers: ProviderCommands
+    secrets: SecretCommands
     hooks: HookCommands
     jobs: JobCommands
     backups: BackupCommands
@@ -94,6 +96,7 @@ KINDS: dict[type, WriteKind] = {
             do.CreateToken,
             do.PutUser,
             do.PutProvider,
+            do.PutSecret,
             do.RunJob,
             do.RetryJob,
             do.AcceptHook,
@@ -150,6 +153,7 @@ class CommandTable:
             **_service_accounts(verbs.service_accounts),
             **_sessions(verbs.sessions),
             **_providers(verbs.providers),
+            **_secrets(verbs.secrets),
             **_trust(verbs),
             **_orders(verbs),
             **_jobs(verbs.jobs),
@@ -322,6 +326,13 @@ def _providers(providers: ProviderCommands) -> dict[type, Handler]:
         do.PutProvider: lambda c, by: providers.put(c, actor=by.actor, grant=by.grant),
         do.DeleteProvider: lambda c, by: providers.delete(c.name, actor=by.actor, grant=by.grant),
         do.BeginFederated: lambda c, by: providers.begin(c, by.source),
+    }
+
+
+def _secrets(secrets: SecretCommands) -> dict[type, Handler]:
+    return {
+        do.PutSecret: lambda c, by: secrets.put(c, actor=by.actor),
+        do.DeleteSecret: lambda c, by: secrets.delete(c.name, actor=by.actor),
     }
 
 

@@ -48,6 +48,7 @@ from aware_agent.queen.present import Present
 from aware_agent.queen.providers import ProviderCommands
 from aware_agent.queen.reconcile import Reconciler
 from aware_agent.queen.rotation import Rotation
+from aware_agent.queen.secrets import SecretBook, SecretCommands
 from aware_agent.queen.service_accounts import ServiceAccountCommands, orphans
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.syslog.duty import SyslogDuty
@@ -83,7 +84,8 @@ class Reign:
         self._reconciler = Reconciler(writer, history, node.id, present, old)
         assert node.operations is not None
         self._operations = OperationsDuty(writer, node.operations, node.settings.name)
-        book = JobBook(writer, sealer, node.operations)
+        secrets = SecretBook(reader, sealer)
+        book = JobBook(writer, sealer, node.operations, secrets)
         playbooks = ProcessPlaybooks(node.settings, reader, node.keyring, lambda: node.ca_pem)
         self._jobs = JobWorker(writer, book, playbooks, node=node.settings.name, parallel=node.settings.jobs.parallel)
         self._backups = BackupKeeper(writer, node.settings, lambda: node.etcd)
@@ -109,6 +111,7 @@ class Reign:
             service_accounts=ServiceAccountCommands(writer),
             sessions=sessions,
             providers=ProviderCommands(writer, sessions),
+            secrets=SecretCommands(writer, secrets, sealer),
             hooks=HookCommands(writer, node.client, book, self._jobs.refresh),
             jobs=JobCommands(writer, book, self._jobs.refresh),
             backups=BackupCommands(writer, self._backups.refresh),

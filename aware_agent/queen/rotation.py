@@ -8,6 +8,7 @@ with the present secret, which itself is in no key: nodes hold it.
 from __future__ import annotations
 
 import hmac
+import itertools
 import logging
 import os
 import time
@@ -39,8 +40,10 @@ from aware_agent.queen.loop import Loop
 from aware_agent.queen.providers import sealed_anew, stale_providers
 from aware_agent.queen.rehearsal import about_to
 from aware_agent.queen.resealing import reseal, stale
+from aware_agent.queen.secrets import resealed, stale_secrets
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written
 from aware_agent.security import pki
+from aware_agent.security.colony_secret import KIND as SECRETS
 from aware_agent.security.keyring import fingerprint, proof, share
 from aware_agent.security.providers import KIND as PROVIDERS
 from aware_agent.security.providers import provider_sealer
@@ -109,7 +112,8 @@ class Rotation:
             for record in self._writer.reader.records().values()
         ]
         secret = secrets[trust.generation]
-        left = [*stale(self._writer, secret), *stale_providers(self._writer.reader, secret)]
+        reader = self._writer.reader
+        left = [*stale(self._writer, secret), *stale_providers(reader, secret), *stale_secrets(reader, secret)]
         unsealed = len(left) if trust.other else 0
         problems = await self._probe.problems(trust)
         return RotationReport(trust, verify(trust, evidence, time.time()), problems, unsealed)
@@ -223,6 +227,11 @@ class Rotation:
             key = self._key(PROVIDERS, name)
             compares.append(self._writer.guard(key))
             changes.append(ops.put(key, msgspec.json.encode(sealed_anew(record, key, secrets_sealer))))
+        for name, kept in itertools.islice(stale_secrets(self._writer.reader, secrets[trust.generation]), CHUNK):
+            key = self._key(SECRETS, name)
+            fresh = resealed(kept, key, self._sealer(trust.generation))
+            compares.append(self._writer.guard(key))
+            changes.append(ops.put(key, msgspec.json.encode(fresh)) if fresh else ops.delete(key))
         await self._writer.commit(changes, [], ACTOR, compares)
 
     # Reading ---------------------------------------------------------------------------------------------------------

@@ -56,6 +56,7 @@ PERMISSIONS: dict[str, dict[str, Role]] = {
     },
     "users": {"read": ADMIN, "change": ADMIN, "delete": ADMIN},  # of at most one's own role
     "identity-providers": {"read": ADMIN, "change": ADMIN, "delete": ADMIN},  # whose rules give at most one's own role
+    "secrets": {"read": ADMIN, "change": ADMIN, "delete": ADMIN},  # their names; nobody is shown a value
     "service-accounts": {"read": ADMIN, "create": ADMIN, "delete": ADMIN, "issue": ADMIN, "revoke": ADMIN},  # as users
     "sessions": {"read": VIEWER, "end": VIEWER, "read-all": ADMIN, "end-all": ADMIN},  # without -all: one's own
 }
@@ -153,6 +154,10 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/identity-providers/{name}"): Rule(("identity-providers:read",)),
     ("PUT", "/v1/identity-providers/{name}"): Rule(("identity-providers:change",)),
     ("DELETE", "/v1/identity-providers/{name}"): Rule(("identity-providers:delete",)),
+    ("GET", "/v1/secrets"): Rule(("secrets:read",)),
+    ("GET", "/v1/secrets/{name}"): Rule(("secrets:read",)),
+    ("PUT", "/v1/secrets/{name}"): Rule(("secrets:change",)),
+    ("DELETE", "/v1/secrets/{name}"): Rule(("secrets:delete",)),
     ("GET", "/v1/users"): Rule(("users:read",)),
     ("GET", "/v1/users/{name}"): Rule(("users:read",)),
     ("PUT", "/v1/users/{name}"): Rule(("users:change",)),

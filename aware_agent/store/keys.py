@@ -41,6 +41,8 @@ providers/<name>``  ProviderRecord`
 ``presence/<id>``   :class:`colony.node.Report`, on a lease     the node
 ``queen``           :class:`colony.election.QueenRecord`, on a lease  the winner of a campaign
 ``queen-handover``  :class:`colony.election.Handover`           the queen that resigns
+``secrets/<name>``  :class:`security.colony_secret.     queen
+                    SecretRecord`, sealed
 ``secret-other``    another generation's secret, sealed         queen
 ``seats/<id>``      :class:`colony.seats.SeatRecord`            queen
 ``service-          :class:`security.service_account.   queen

@@ -68,6 +68,9 @@ CONFIG = {"config": {"vars": {"a": 2}}}
 
 # Every route that writes to etcd, and a request that changes something.
 CORP = {"kind": "keystone", "url": "https://cloud:5000/v3", "rules": [{"role": "viewer", "values": ["a"]}]}
+CLOUD = {
+    "auth": {"auth_url": "https://cloud:5000/v3", "username": "aware", "password": "not the right one"},
+}
 WRITES: dict[str, tuple[str, Any]] = {
     "PATCH /v1/nodes/{node}": (f"/v1/nodes/{NODE}", {"labels": {"rack": "r2"}}),
     "PUT /v1/nodes/{node}/config": (f"/v1/nodes/{NODE}/config", CONFIG),
@@ -79,6 +82,8 @@ WRITES: dict[str, tuple[str, Any]] = {
     "DELETE /v1/users/{name}": ("/v1/users/vera", None),
     "PUT /v1/identity-providers/{name}": ("/v1/identity-providers/corp", CORP),
     "DELETE /v1/identity-providers/{name}": ("/v1/identity-providers/corp", None),
+    "PUT /v1/secrets/{name}": ("/v1/secrets/lab", {"kind": "openstack", "cloud": CLOUD}),
+    "DELETE /v1/secrets/{name}": ("/v1/secrets/lab", None),
     "POST /v1/service-accounts": ("/v1/service-accounts", {"name": "deploy"}),
     "DELETE /v1/service-accounts/{name}": ("/v1/service-accounts/ci", None),
     "POST /v1/service-accounts/{name}/tokens": ("/v1/service-accounts/ci/tokens", {"ttl_s": 600}),
@@ -286,6 +291,8 @@ class Queen:
             await http.post("/v1/check", json={"run": CHECK})
         if route.startswith("DELETE /v1/identity-providers"):
             await http.put("/v1/identity-providers/corp", json=CORP)
+        if route.startswith("DELETE /v1/secrets"):
+            await http.put("/v1/secrets/lab", json={"kind": "text", "text": "swordfish"})
         if "/service-accounts/ci" in path:
             await http.post("/v1/service-accounts", json={"name": "ci"})
             made = await http.post("/v1/service-accounts/ci/tokens", json={"ttl_s": 600})

@@ -37,6 +37,8 @@ ACTIONS = {
     "DELETE /v1/users/{name}": "delete-user",
     "PUT /v1/identity-providers/{name}": "put-provider",
     "DELETE /v1/identity-providers/{name}": "delete-provider",
+    "PUT /v1/secrets/{name}": "put-secret",
+    "DELETE /v1/secrets/{name}": "delete-secret",
     "POST /v1/service-accounts": "create-service-account",
     "DELETE /v1/service-accounts/{name}": "delete-service-account",
     "POST /v1/service-accounts/{name}/tokens": "create-service-token",

@@ -58,6 +58,10 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/v1/identity-providers/{name}", GOVERN, None),
     ("PUT", "/v1/identity-providers/{name}", GOVERN, PROVIDER),
     ("DELETE", "/v1/identity-providers/{name}", GOVERN, None),
+    ("GET", "/v1/secrets", GOVERN, None),
+    ("GET", "/v1/secrets/{name}", GOVERN, None),
+    ("PUT", "/v1/secrets/{name}", GOVERN, {"kind": "text", "text": "swordfish"}),
+    ("DELETE", "/v1/secrets/{name}", GOVERN, None),
     ("GET", "/v1/users", GOVERN, None),
     ("GET", "/v1/users/{name}", GOVERN, None),
     ("PUT", "/v1/users/{name}", GOVERN, {"role": "viewer", "password": "long enough"}),
@@ -196,6 +200,7 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
         "/v1/spec/rollback": (404, 410),  # there was nothing at revision 1
         "/v1/nodes/{node}/config/rollback": (404,),
         "/v1/identity-providers/{name}": (200, 404),
+        "/v1/secrets/{name}": (200, 404),
         "/v1/service-accounts/{name}": (404,),
         "/v1/service-accounts/{name}/tokens": (404,),
         "/v1/service-accounts/{name}/tokens/{token_id}": (404,),

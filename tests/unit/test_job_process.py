@@ -23,6 +23,7 @@ from aware_agent.colony.jobs import JobState
 from aware_agent.queen.jobs import protocol, run
 from aware_agent.queen.jobs.builtin import OPERATIONS
 from aware_agent.queen.jobs.protocol import Ended, RunOrder, Said
+from aware_agent.security.colony_secret import CloudSecret, NamedSecret, TextSecret
 from tests.unit.cli_support import Authority, FakeGateway, Reply
 
 pytestmark = pytest.mark.skipif(
@@ -246,6 +247,68 @@ except PermissionError: print("no way back")
         assert directory.stat().st_uid == 65534
     finally:
         directory.rmdir()
+
+
+CLOUD = CloudSecret(
+    cloud={
+        "auth": {"auth_url": "https://keystone.example/v3", "username": "aware", "password": "cl0ud-pa55"},
+        "region_name": "RegionOne",
+    },
+    ca="-----BEGIN CERTIFICATE-----\n",
+)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openstack") is None, reason="openstacksdk is not installed")
+async def test_the_colonys_secrets_are_in_files_of_its_own_and_in_no_log(jobs: Jobs) -> None:
+    """A text in a file, a cloud where openstacksdk looks for it; for the job's user alone, and masked."""
+    used = (NamedSecret(name="lab", value=CLOUD), NamedSecret(name="key", value=TextSecret(text="t3xt-of-a-key")))
+    tasks = """
+    - command:
+        argv:
+          - "{{ ansible_playbook_python }}"
+          - -c
+          - |
+            import os, sys
+            from openstack.config import OpenStackConfig
+            found = OpenStackConfig().get_one("lab")
+            key, clouds, ca = sys.argv[1], os.environ["OS_CLIENT_CONFIG_FILE"], found.config["cacert"]
+            print([oct(os.stat(path).st_mode & 0o777) for path in (key, clouds, ca)], found.verify)
+            print(found.get_auth_args()["password"], found.config["region_name"], open(ca).read())
+            print(open(key).read())
+          - "{{ aware_secrets.key }}"
+      run_once: true
+      register: said
+    - debug: {msg: "{{ said.stdout_lines }} of {{ aware_secrets.keys() | list }}"}
+      run_once: true
+"""
+    ended = await jobs.run(jobs.order(tasks, used=used, time_limit_s=600.0))
+    assert ended.state is JobState.SUCCEEDED, jobs.text
+    assert "['0o600', '0o600', '0o600'] True" in jobs.text
+    assert "******** RegionOne -----BEGIN CERTIFICATE-----" in jobs.text
+    assert "of ['key']" in jobs.text
+    for secret in ("cl0ud-pa55", "t3xt-of-a-key"):
+        assert secret not in jobs.text + repr(jobs.said) + ended.message
+    assert jobs.left() == []
+
+
+async def test_a_job_cannot_see_the_files_of_another(jobs: Jobs, tmp_path: Path) -> None:
+    if not confine.landlock():
+        pytest.skip("this kernel has no Landlock")
+    other = tmp_path / "jobs" / f"{protocol.PREFIX}other"
+    other.mkdir(parents=True)
+    (other / "clouds.yaml").write_text("of another job")
+    tasks = f"""
+    - shell: cat {other}/clouds.yaml; ls {tmp_path}/jobs; echo own > $HOME/own && cat $HOME/own; exit 0
+      run_once: true
+      register: said
+    - debug: {{msg: "{{{{ said.stdout }}}} / {{{{ said.stderr }}}}"}}
+      run_once: true
+"""
+    ended = await jobs.run(jobs.order(tasks))
+    assert ended.state is JobState.SUCCEEDED, jobs.text
+    assert "of another job" not in jobs.text
+    assert "Permission denied" in jobs.text
+    assert "own" in jobs.text
 
 
 HANG = """

@@ -24,6 +24,7 @@ time_limit_s: 300
 concurrency: 1
 group: web
 castes: [web]
+uses: [lab, key]
 idempotent: true
 parameters:
   required: [serial]
@@ -56,6 +57,7 @@ def test_a_file_makes_an_operation(directory: Path) -> None:
     assert found.playbook == str(directory / "plays" / "restart.yaml")
     assert (found.role, found.lane, found.castes, found.idempotent) == ("admin", "web", ("web",), True)
     assert found.secrets == ("password",)
+    assert found.uses == ("lab", "key")
     assert len(found.digest) == 12
 
 
@@ -75,6 +77,8 @@ def test_a_file_makes_an_operation(directory: Path) -> None:
         (GOOD.replace("concurrency: 1", "concurrency: 99"), "concurrency 99"),
         (GOOD.replace("group: web", "group: ../x"), "group"),
         (GOOD.replace("[web]", "[Web!]"), "caste"),
+        (GOOD.replace("[lab, key]", "[lab, lab]"), "twice"),
+        (GOOD.replace("[lab, key]", "[../lab]"), "no name of a secret"),
         (GOOD + "shell: rm -rf /\n", "shell"),
         (GOOD.replace("serial: {type", "ansible_host: {type"), "cannot be a parameter"),
         (GOOD.replace("serial: {type", "aware_term: {type"), "cannot be a parameter"),

@@ -22,6 +22,7 @@ from aware_agent.colony.node import Record, Report
 from aware_agent.colony.operation import Operation, Problem
 from aware_agent.colony.spec import CasteSpec, JobPolicy, Policies, Spec
 from aware_agent.queen import overview
+from aware_agent.queen.commands import PutSecret
 from aware_agent.queen.hooks import HookCommands, Replayed
 from aware_agent.queen.jobs import book, worker
 from aware_agent.queen.jobs.book import JobBook
@@ -29,7 +30,9 @@ from aware_agent.queen.jobs.commands import JobCommands
 from aware_agent.queen.jobs.protocol import Ended, Said
 from aware_agent.queen.jobs.table import OperationsDuty
 from aware_agent.queen.jobs.worker import JobWorker, Task
+from aware_agent.queen.secrets import SecretBook, SecretCommands, SecretMissing
 from aware_agent.queen.writer import FencedWriter
+from aware_agent.security.colony_secret import NamedSecret, TextSecret
 from aware_agent.security.sealed import colony_sealer
 from aware_agent.security.signed_url import Permit
 from aware_agent.security.token import base64url
@@ -46,6 +49,7 @@ OPERATIONS = (
     Operation(
         name="wipe", playbook="/p.yml", file="f", parameters={"type": "object", "properties": {"password": SECRET}}
     ),
+    Operation(name="grow", playbook="/p.yml", file="f", uses=("lab",)),
     Operation(name="left", playbook="/p.yml", file="f", group="door"),
     Operation(name="right", playbook="/p.yml", file="f", group="door"),
 )
@@ -105,7 +109,9 @@ class Reign:
         self.writer = FencedWriter(self.client, self.reader, term)
         self.member = MemberOperations(JobSettings())
         self.member.found = Found(OPERATIONS)
-        self.book = JobBook(self.writer, colony_sealer(b"s" * 32), self.member)
+        sealer = colony_sealer(b"s" * 32)
+        self.secrets = SecretCommands(self.writer, SecretBook(self.reader, sealer), sealer)
+        self.book = JobBook(self.writer, sealer, self.member, SecretBook(self.reader, sealer))
         self.worker = JobWorker(self.writer, self.book, self.plays, node="demo-1", parallel=2, inherit_s=0.2)
         self.hooks = HookCommands(self.writer, self.client, self.book, self.worker.refresh)
         self.jobs = JobCommands(self.writer, self.book, self.worker.refresh)
@@ -376,6 +382,24 @@ async def test_secrets_reach_the_play_and_nothing_else(queen_record: QueenSeen) 
     assert b"hunter22" not in b"".join(kv.value for kv in queen.projection.items())
 
 
+async def test_an_operation_is_given_the_secrets_it_names_as_they_are_when_it_begins(queen_record: QueenSeen) -> None:
+    queen = await queen_record()
+    with pytest.raises(SecretMissing, match="aware secret set lab"):
+        await queen.run("grow")
+    await queen.secrets.put(PutSecret(name="lab", value=TextSecret(text="hunter22")), actor="ada")
+    job = await queen.run("grow")
+    await queen.secrets.put(PutSecret(name="lab", value=TextSecret(text="hunter23")), actor="ada")
+    queen.work()
+    assert (await queen.ended(job)).state is JobState.SUCCEEDED
+    assert queen.plays.ran[0].used == (NamedSecret(name="lab", value=TextSecret(text="hunter23")),)
+    queen.plays.hold = True
+    first, second = await queen.run("grow"), await queen.run("grow")
+    await queen.running(first)
+    await queen.secrets.delete("lab", actor="ada")
+    queen.plays.hold = False
+    assert (await queen.ended(second)).reason == "secret-missing"
+
+
 @pytest.mark.parametrize(("name", "state", "runs"), [("tidy", JobState.SUCCEEDED, 1), ("wipe", JobState.LOST, 0)])
 async def test_what_ran_when_the_queen_fell_starts_again_or_is_lost(
     queen_record: QueenSeen, name: str, state: JobState, runs: int
@@ -385,7 +409,9 @@ async def test_what_ran_when_the_queen_fell_starts_again_or_is_lost(
     first = await queen_record(plays)
     first.work()
     job = await first.run(name)
-    await first.running(job)
+    async with asyncio.timeout(20):
+        while not plays.ran:  # it is on record before it begins
+            await asyncio.sleep(0.01)
     await first.end()
     assert plays.ended == 1, "its process ends with the reign"
     second = await queen_record()

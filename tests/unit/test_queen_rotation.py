@@ -13,10 +13,13 @@ from aware_agent.colony.node import TrustReport
 from aware_agent.colony.rotation import Phase, Trust
 from aware_agent.queen import commands as do
 from aware_agent.queen.etcd_probe import EtcdProbe
+from aware_agent.queen.secrets import SecretBook
 from aware_agent.security import pki
+from aware_agent.security.colony_secret import TextSecret
 from aware_agent.security.keyring import fingerprint, proof, share
 from aware_agent.security.records import CaRecord
 from aware_agent.security.rotating import NewTrust
+from aware_agent.security.sealed import colony_sealer
 from aware_agent.security.token import TokenRecord, beacon_key, parse_token
 from tests.memory_colony import SECRET, colony_ca, council_ca, node_id
 
@@ -187,3 +190,18 @@ async def test_the_next_queen_goes_on_where_the_last_one_stopped(queen: Queen) -
     prove(queen, 1, 2)
     await queen.colony.reign()._rotation._look()
     assert trust(queen).phase is Phase.SWITCHED
+
+
+async def test_secrets_of_jobs_are_sealed_anew_before_the_old_secret_is_forgotten(queen: Queen) -> None:
+    await queen.run(do.PutSecret(name="lab", value=TextSecret(text="t3xt-of-a-key")))
+    await queen.run(start(keep_ca=True))
+    prove(queen, 1, 2)
+    queen.colony.keyring.adopt(1, {1: SECRET, 2: NEW_SECRET})
+    await step(queen)
+    queen.colony.keyring.adopt(2, {1: SECRET, 2: NEW_SECRET})
+    prove(queen, 1, 2, signed_by=2)
+    await step(queen)
+    assert trust(queen).phase is Phase.SWITCHED, "first what is sealed"
+    await step(queen)
+    assert trust(queen).phase is Phase.FINISHING
+    assert SecretBook(queen.colony.reader, colony_sealer(NEW_SECRET)).value("lab") == TextSecret(text="t3xt-of-a-key")

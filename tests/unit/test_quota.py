@@ -14,7 +14,7 @@ from aware_agent.queen.dispatch import KINDS
 FREE = {
     "ReadChannel", "ReadCheck", "ReportRotation",
     "EndSession", "EndSessions", "RevokeAccess", "RevokeToken", "DeleteUser", "RemoveNode", "EndCheck",
-    "DeleteProvider", "CancelJob",
+    "DeleteProvider", "DeleteSecret", "CancelJob",
     "DeleteServiceAccount", "RevokeServiceToken",
     "RemoveWebhook", "DropDead",
     "Join", "Renew",

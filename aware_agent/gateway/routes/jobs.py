@@ -28,6 +28,7 @@ MAX_TEXT = 1 << 20  # characters of a log in one answer
 class OperationDocument(Document, frozen=True, kw_only=True):
     """One row of the table. ``parameters`` is a JSON Schema; what is ``writeOnly`` there is a secret.
 
+    ``uses``: names of the colony's secrets that its process is given.
     ``members``: names of the members whose file is the same; empty for what comes with AWARE.
     """
 
@@ -41,6 +42,7 @@ class OperationDocument(Document, frozen=True, kw_only=True):
     concurrency: int
     group: str
     castes: list[str]
+    uses: list[str]
     idempotent: bool
     file: str
     members: list[str]
@@ -344,6 +346,7 @@ def _operation(one: Operation, members: dict[str, Any]) -> OperationDocument:
         concurrency=one.concurrency,
         group=one.lane,
         castes=list(one.castes),
+        uses=list(one.uses),
         idempotent=one.idempotent,
         file=one.file,
         members=same if one.file else [],

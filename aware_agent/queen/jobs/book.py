@@ -21,7 +21,9 @@ from aware_agent.colony.operation import Operation, check_secrets, with_defaults
 from aware_agent.colony.quota import require_room
 from aware_agent.queen.jobs.builtin import OPERATIONS, order_of, parameters_of
 from aware_agent.queen.jobs.hosts import hosts_of
+from aware_agent.queen.secrets import SecretBook
 from aware_agent.queen.writer import FencedWriter, Written
+from aware_agent.security.colony_secret import NamedSecret
 from aware_agent.security.grant import Grant, require_roles
 from aware_agent.security.roles import Role
 from aware_agent.security.sealed import SealBroken, Sealer
@@ -45,10 +47,11 @@ class Draft(NamedTuple):
 class JobBook:
     """What is kept below ``jobs/``. Call what drafts inside ``writing()``."""
 
-    def __init__(self, writer: FencedWriter, sealer: Sealer, member: MemberOperations) -> None:
+    def __init__(self, writer: FencedWriter, sealer: Sealer, member: MemberOperations, secrets: SecretBook) -> None:
         self._writer = writer
         self._sealer = sealer
         self._member = member
+        self._colonys = secrets
 
     @property
     def table(self) -> Mapping[str, Operation]:
@@ -81,6 +84,7 @@ class JobBook:
     def check(self, operation: Operation, given: dict[str, Any], hosts: tuple[str, ...]) -> dict[str, Any]:
         """Parameters with their defaults, for a job that can be begun now. Raises what says why it cannot."""
         self._member.require_runner(operation)
+        self._colonys.require(operation)
         parameters = with_defaults(operation, given)
         if operation.file:
             check_parameters(operation, parameters)
@@ -161,6 +165,8 @@ class JobBook:
             names = hosts or hosts_of(self._writer.reader.view(), operation.castes)
             more = f" and {len(names) - SHOWN_HOSTS} more" if len(names) > SHOWN_HOSTS else ""
             said.append(f"hosts: {', '.join(names[:SHOWN_HOSTS])}{more}")
+        if operation.uses:
+            said.append(f"it is given the colony's secrets {', '.join(operation.uses)}")
         shown = {**job.parameters, **dict.fromkeys(job.secret_names, MASKED)}
         said.append(f"parameters: {msgspec.json.encode(shown).decode()}")
         table = self.table
@@ -181,6 +187,10 @@ class JobBook:
                 hint="start it anew, with its secrets",
             ) from error
         return found
+
+    def used(self, operation: Operation) -> tuple[NamedSecret, ...]:
+        """The colony's secrets that ``operation`` uses. Raises SecretMissing."""
+        return self._colonys.opened(operation)
 
     async def put(self, decision: core.Decision, actor: str, more: More | None = None) -> Written:
         """Write what was decided of a job that is on record. Call it inside ``writing()``."""

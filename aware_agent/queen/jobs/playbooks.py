@@ -50,6 +50,7 @@ class ProcessPlaybooks:
             playbook=operation.playbook,
             parameters={**job.parameters, **task.secrets} if operation.file else {},
             secrets=tuple(str(value) for value in task.secrets.values()),
+            used=task.used,
             hosts=job.hosts,
             castes=operation.castes,
             time_limit_s=operation.time_limit_s,

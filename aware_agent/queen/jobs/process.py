@@ -34,6 +34,7 @@ from aware_agent.queen.jobs.hosts import unsafe
 from aware_agent.queen.jobs.inventory import fetch_inventory
 from aware_agent.queen.jobs.play import Play
 from aware_agent.queen.jobs.protocol import CANCEL, SILENCE_S, Ended, RunOrder, Told
+from aware_agent.security.colony_secret import NamedSecret, TextSecret, to_mask
 from aware_agent.security.files import PUBLIC_MODE, write_atomic
 from aware_agent.security.masking import Masker
 
@@ -41,6 +42,7 @@ TELL_S = 1.0
 GONE_S = 5.0  # killed processes get so long to disappear
 _NICE = 10
 _PR_SET_CHILD_SUBREAPER = 36
+CLOUDS = "clouds.yaml"  # in the job's directory: credentials of the clouds that its operation uses
 
 
 class Leash:
@@ -75,14 +77,17 @@ def main() -> int:
     give_way(_NICE)
     order = from_json(_first_line(), RunOrder)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    mask = Masker((*order.secrets, order.token))
+    of_colony = (text for one in order.used for text in to_mask(one.value))
+    mask = Masker((*order.secrets, order.token, *of_colony))
     leash = Leash(order.time_limit_s)
     threading.Thread(target=leash.hold, daemon=True).start()
     directory = Path(order.directory)
     lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(lock, fcntl.LOCK_EX)  # as long as it is held, nobody clears the directory away
     try:
-        confine(order.user, directory, [Path(path) for path in order.hidden], order.memory_bytes)
+        # Other jobs run as the same user, with secrets that are not this one's.
+        hidden = [*(Path(path) for path in order.hidden), directory.parent]
+        confine(order.user, directory, hidden, order.memory_bytes)
         ended = _run(order, directory, leash, mask)
     except AwareError as error:
         ended = Ended(state=JobState.FAILED, reason=error.code, message=str(error))
@@ -158,9 +163,28 @@ def _furnish(directory: Path, order: RunOrder, inventory: dict[str, Any]) -> Non
         "aware_term": order.term,
         "aware_attempt": order.attempt,
         "aware_ca": str(directory / "ca.crt"),
+        "aware_secrets": _lay_out(directory, order.used),
     }
     # In a file: on a command line every user of the machine could read it.
     write_atomic(directory / "env" / "extravars", msgspec.json.encode({**unsafe(order.parameters), **unsafe(told)}))
+
+
+def _lay_out(directory: Path, used: tuple[NamedSecret, ...]) -> dict[str, str]:
+    """Write the colony's secrets for this process alone; paths of the texts by name. Clouds are in one file of all."""
+    place = directory / "secrets"
+    place.mkdir(mode=0o700)
+    texts, clouds = {}, {}
+    for name, value in ((one.name, one.value) for one in used):
+        if isinstance(value, TextSecret):
+            texts[name] = str(place / name)
+            write_atomic(place / name, value.text.encode())
+            continue
+        clouds[name] = {**value.cloud, "verify": True}
+        if value.ca:
+            clouds[name]["cacert"] = str(place / f"{name}.ca.crt")
+            write_atomic(place / f"{name}.ca.crt", value.ca.encode())
+    write_atomic(directory / CLOUDS, msgspec.json.encode({"clouds": clouds}))  # JSON is YAML
+    return texts
 
 
 _CONFIG = b"""[defaults]
@@ -181,6 +205,7 @@ def environment(directory: Path, order: RunOrder) -> dict[str, str]:
         "ANSIBLE_REMOTE_TMP": "$HOME/.ansible/tmp",
         "ANSIBLE_NOCOLOR": "1",
         "AWARE_JOB": order.job,
+        "OS_CLIENT_CONFIG_FILE": str(directory / CLOUDS),
     }
 
 

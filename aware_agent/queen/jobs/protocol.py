@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from aware_agent.colony.jobs import JobState, Progress
+from aware_agent.security.colony_secret import NamedSecret
 
 ALIVE, CANCEL = b".", b"c"
 HEARTBEAT_S = 1.0
@@ -30,7 +31,8 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     playbook: str
     parameters: dict[str, Any]  # secrets among them
-    secrets: tuple[str, ...]  # texts that must not be shown
+    secrets: tuple[str, ...]  # texts that must not be shown, beside those of ``used``
+    used: tuple[NamedSecret, ...] = ()  # of the colony's secrets, those that the operation names
     hosts: tuple[str, ...]
     castes: tuple[str, ...]
     time_limit_s: float

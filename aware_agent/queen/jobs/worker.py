@@ -29,6 +29,7 @@ from aware_agent.queen.jobs.protocol import INHERIT_S, Ended, Said
 from aware_agent.queen.loop import Loop
 from aware_agent.queen.wishes import spec_change
 from aware_agent.queen.writer import FencedWriter
+from aware_agent.security.colony_secret import NamedSecret
 from aware_agent.store import ops
 from aware_agent.store.errors import StoreError
 from aware_agent.store.model import KeyValue
@@ -48,6 +49,7 @@ class Task(NamedTuple):
     operation: Operation
     secrets: dict[str, object]
     log_bytes: int
+    used: tuple[NamedSecret, ...] = ()  # of the colony's secrets, those that the operation names
 
 
 class Playbooks(Protocol):
@@ -199,7 +201,8 @@ class JobWorker:
         async def said(what: Said) -> None:
             await self._tell(job_id, what)
 
-        task = Task(job, operation, self._book.secrets(job), self._policy().log_kib * 1024)
+        log_bytes = self._policy().log_kib * 1024
+        task = Task(job, operation, self._book.secrets(job), log_bytes, self._book.used(operation))
         return await self._playbooks.run(task, said, cancelled)
 
     async def _wait_for_nodes(self, until: float, cancelled: asyncio.Event) -> None:

@@ -608,6 +608,38 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/v1/secrets': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations['list_secrets_v1_secrets_get'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/v1/secrets/{name}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations['read_secret_v1_secrets__name__get'];
+    put: operations['put_secret_v1_secrets__name__put'];
+    post?: never;
+    delete: operations['delete_secret_v1_secrets__name__delete'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/service-accounts': {
     parameters: {
       query?: never;
@@ -2136,6 +2168,7 @@ export interface components {
      * OperationDocument
      * @description One row of the table. ``parameters`` is a JSON Schema; what is ``writeOnly`` there is a secret.
      *
+     *         ``uses``: names of the colony's secrets that its process is given.
      *         ``members``: names of the members whose file is the same; empty for what comes with AWARE.
      */
     OperationDocument: {
@@ -2149,6 +2182,7 @@ export interface components {
       concurrency: number;
       group: string;
       castes: string[];
+      uses: string[];
       idempotent: boolean;
       file: string;
       members: string[];
@@ -2702,6 +2736,42 @@ export interface components {
       council_ca_key: string;
       /** @default  */
       secret: string;
+    };
+    /**
+     * ColonySecretsDocument
+     * @description All secrets, sorted by name.
+     */
+    ColonySecretsDocument: {
+      secrets: components['schemas']['ColonySecretDocument'][];
+    };
+    /**
+     * ColonySecretDocument
+     * @description What may be shown of a secret; ``about`` says at which cloud it is good. ``changed_at`` in Unix seconds.
+     */
+    ColonySecretDocument: {
+      name: string;
+      kind: string;
+      about: string;
+      changed_at: number;
+      changed_by: string;
+    };
+    /**
+     * ColonySecretBody
+     * @description A secret. ``kind`` text needs ``text``; openstack needs ``cloud``, an entry of ``clouds.yaml``.
+     *
+     *         ``ca``: PEM of who vouches for the cloud. ``plain_http``: the cloud may be spoken to without TLS.
+     */
+    ColonySecretBody: {
+      /** @enum {unknown} */
+      kind: 'openstack' | 'text';
+      /** @default null */
+      text: string | null;
+      /** @default null */
+      cloud: Record<string, never> | null;
+      /** @default  */
+      ca: string;
+      /** @default false */
+      plain_http: boolean;
     };
     /**
      * ServiceAccountsDocument
@@ -3319,6 +3389,7 @@ export interface components {
         concurrency?: number;
         group?: string;
         castes?: string[];
+        uses?: string[];
         idempotent?: boolean;
         file?: string;
         members?: string[];
@@ -4876,6 +4947,118 @@ export interface operations {
     };
   };
   delete_provider_v1_identity_providers__name__delete: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example vera */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Change'] | components['schemas']['DryRunDocument'];
+        };
+      };
+    };
+  };
+  list_secrets_v1_secrets_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ColonySecretsDocument'];
+        };
+      };
+    };
+  };
+  read_secret_v1_secrets__name__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @example vera */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['ColonySecretDocument'];
+        };
+      };
+    };
+  };
+  put_secret_v1_secrets__name__put: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example vera */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "kind": "openstack",
+         *       "cloud": {
+         *         "auth_type": "v3applicationcredential",
+         *         "auth": {
+         *           "auth_url": "https://keystone.example/v3",
+         *           "application_credential_id": "21dced0fd20347869b93710d2b98aae0",
+         *           "application_credential_secret": "what the cloud said once"
+         *         }
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['ColonySecretBody'];
+      };
+    };
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Change'] | components['schemas']['DryRunDocument'];
+        };
+      };
+    };
+  };
+  delete_secret_v1_secrets__name__delete: {
     parameters: {
       query?: {
         /** @description only say what would happen; it is validated as the real thing, and nothing is written */
