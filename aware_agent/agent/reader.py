@@ -152,7 +152,7 @@ class ColonyReader:
         """Who would reign after the queen, best first."""
         records = self.records()
         eligible = {node for node, record in records.items() if record.eligible}
-        drained = {node for node, record in records.items() if record.drained}
+        drained = {node for node, record in records.items() if record.drained or record.away}
         return line_of_succession(self.presence(), eligible, drained)
 
     def unserved(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from aware_agent.discovery.replay import WINDOW_S
 
 MOST_NODES = 200  # looked at; of a larger colony these are enough to see what is wrong
 MOST_ORDERS = 64
-_GONE = "left"
+_GONE = ("left", "away")
 _ASK = ("nodes were not asked for their own view of their hosts", "aware doctor colony --ask-nodes, as admin")
 
 
@@ -50,7 +50,7 @@ class Colony:
 
     def nodes(self) -> list[dict[str, Any]]:
         """Nodes that did not leave, each with a name and the URL of its gateway ("" if it has none)."""
-        return [node for node in self.said().nodes if node.get("status") != _GONE]
+        return [node for node in self.said().nodes if node.get("status") not in _GONE]
 
     def answering(self) -> dict[str, Look]:
         """Looks at nodes that answered, by name. Raises Skip when there are none."""

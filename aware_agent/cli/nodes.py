@@ -10,6 +10,7 @@ import typer
 from aware_agent.cli.human import moment
 from aware_agent.cli.load import load_line
 from aware_agent.cli.node_argument import NodeArgument, node_path
+from aware_agent.cli.nodes_away import away, back
 from aware_agent.cli.nodes_config import config_app
 from aware_agent.cli.nodes_drain import drain
 from aware_agent.cli.options import ContextOption, JsonOption, gateway
@@ -21,6 +22,8 @@ from aware_agent.colony.errors import InvalidInput, NotFound
 app = typer.Typer(help="List, show and change nodes.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.command("drain")(drain)
+app.command("away")(away)
+app.command("back")(back)
 
 
 class LogLevelChoice(StrEnum):

@@ -37,19 +37,12 @@ def drain(
 
     What nobody else can take over it keeps until somebody can. aware nodes uncordon gives it work again. For an admin.
     """
-    from aware_agent.cli.tokens import seconds
-
-    if no_wait and wait is not None:
-        raise InvalidInput("--wait and --no-wait exclude each other", field="wait", hint="give one of them, or none")
-    limit_s = 0.0 if no_wait else float(seconds(wait or USUAL_WAIT))
+    limit_s = wait_s(wait, no_wait)
     with gateway(context) as client:
         done = client.request("PATCH", at("v1", "nodes", node), body={"drained": True}).data
         name = done["node"]["name"]
-        try:
-            left = _left(client, done["node"], limit_s, None if as_json else say)
-        except KeyboardInterrupt:
-            warn(f"{name} stays drained; aware nodes uncordon {name} gives it work again")
-            raise
+        stays = f"{name} stays drained; aware nodes uncordon {name} gives it work again"
+        left = wait_until_free(client, done["node"], limit_s, None if as_json else say, stays)
     if as_json:
         print_json({"node": name, "left": left})
     elif not left:
@@ -63,8 +56,28 @@ def drain(
         say(f"{name} gets no new work, and still {' and '.join(left)}")
 
 
+def wait_s(wait: str | None, no_wait: bool) -> float:
+    """How many seconds to wait. Raises :class:`InvalidInput`."""
+    from aware_agent.cli.tokens import seconds
+
+    if no_wait and wait is not None:
+        raise InvalidInput("--wait and --no-wait exclude each other", field="wait", hint="give one of them, or none")
+    return 0.0 if no_wait else float(seconds(wait or USUAL_WAIT))
+
+
+def wait_until_free(client: Gateway, node: dict[str, Any], limit_s: float, tell: Any, stays: str) -> list[str]:
+    """What the node still does after at most ``limit_s`` seconds; ``tell`` hears of each change, and why it waits.
+
+    Whoever interrupts it is told what ``stays``.
+    """
+    try:
+        return _left(client, node, limit_s, tell)
+    except KeyboardInterrupt:
+        warn(stays)
+        raise
+
+
 def _left(client: Gateway, node: dict[str, Any], limit_s: float, tell: Any) -> list[str]:
-    """What the node still does after at most ``limit_s`` seconds; ``tell`` hears of each change, and why it waits."""
     end, told, left = time.monotonic() + limit_s, "", ["was not asked"]
     why = ""
     while True:

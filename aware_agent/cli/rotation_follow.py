@@ -20,7 +20,7 @@ Tell = Callable[[str], None]
 
 def waiting(data: dict[str, Any]) -> list[str]:
     """Names of nodes that have not all they need."""
-    return [node["name"] for node in data["nodes"] if node["standing"] in ("waiting", "away")]
+    return [node["name"] for node in data["nodes"] if node["standing"] in ("waiting", "silent")]
 
 
 def rests(data: dict[str, Any]) -> bool:

@@ -37,7 +37,9 @@ def show_status(context: Path | None, *, as_json: bool = False) -> None:
 def _summary(cluster: dict[str, Any]) -> list[tuple[str, str]]:
     size, queen, heir = cluster["size"], cluster["queen"], cluster["heir"]
     health = cluster["status"] + (f" ({cluster['reason']})" if cluster.get("reason") else "")
-    counts = [f"{size[word]} {word}" for word in ("ready", "suspect", "dead", "left", "cordoned") if size.get(word)]
+    counts = [
+        f"{size[word]} {word}" for word in ("ready", "suspect", "dead", "left", "away", "cordoned") if size.get(word)
+    ]
     reign = f"{queen['name']}  {queen['url']}  term {queen['term']}  for {ago(queen['since'])}" if queen else "none"
     return [
         ("colony", cluster["colony"]),

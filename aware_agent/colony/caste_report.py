@@ -70,4 +70,4 @@ def _kept_by(record: Record, requires: Requirements) -> str:
     return next(reason for reason, holds in short.items() if holds)
 
 
-_ABSENT = {Status.SUSPECT: "silent", Status.DEAD: "dead", Status.LEFT: "gone with a good-bye"}
+_ABSENT = {Status.SUSPECT: "silent", Status.DEAD: "dead", Status.LEFT: "gone with a good-bye", Status.AWAY: "away"}

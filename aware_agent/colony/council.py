@@ -204,8 +204,8 @@ def _not_wanted(picture: Picture, learner: Member) -> str:
         return "no seat is free"
     if picture.silent_for(learner) > LEARNER_PATIENCE_S:
         return f"its etcd did not come up within {LEARNER_PATIENCE_S:g} s"
-    if candidate.status is Status.DEAD:
-        return f"{candidate.name} is dead"
+    if candidate.status in (Status.DEAD, Status.AWAY):
+        return f"{candidate.name} is {candidate.status}"
     return ""
 
 
@@ -231,16 +231,21 @@ def _too_many(picture: Picture) -> Found:
 
 
 def _lost(picture: Picture) -> Found:
-    """A voter that is away for long gives its seat to somebody who can take it; without such a one it keeps it."""
+    """A voter that is silent for long gives its seat to somebody who can take it; without such a one it keeps it.
+
+    One whose node was sent away does so as soon as it is silent.
+    """
     after = picture.look.spec.replace_after_s
     due = [m for m in picture.voters if not m.healthy and m.node != picture.look.queen]
-    due = [m for m in due if after and picture.lost_for(m) >= after and picture.safe_to_remove(m)]
+    long = [m for m in due if after and picture.lost_for(m) >= after]
+    due = [m for m in due if (m in long or picture.is_away(m)) and picture.safe_to_remove(m)]
     due = [m for m in due if m.node in picture.candidates and not picture.back_for_less_than(min(after, BACK_S), m)]
     if not due or not picture.free:
         return None
     lost = max(due, key=picture.lost_for)
     broken = lost.node if picture.candidates[lost.node].status is Status.READY else ""  # the node lives, its etcd not
-    sentence = f"{picture.name(lost.node)} loses its seat: it is away for {picture.lost_for(lost):.0f} s"
+    reason = "it is away" if picture.is_away(lost) else f"it is silent for {picture.lost_for(lost):.0f} s"
+    sentence = f"{picture.name(lost.node)} loses its seat: {reason}"
     return Remove(lost.id, broken), sentence
 
 
@@ -280,22 +285,26 @@ def _too_few(picture: Picture) -> Found:
 
 
 def _lost_ones(picture: Picture) -> Found:
-    """The council is complete by number, but somebody is away."""
-    away = [picture.name(m.node) for m in picture.voters if not m.healthy]
-    if not away:
+    """The council is complete by number, but somebody is silent."""
+    silent = [m for m in picture.voters if not m.healthy]
+    if not silent:
         return None
+    away = [picture.name(m.node) for m in silent if not picture.is_away(m)]
+    if not away:  # nobody has to do anything about that
+        names = ", ".join(picture.name(m.node) for m in silent)
+        return _wait(f"{names} is away and keeps its seat until somebody can take it{picture.obstacles()}")
     after = picture.look.spec.replace_after_s
     if not after:
         return _refuse(
-            f"{', '.join(away)} is away and not replaced: council.replace_after_s is 0; bring it back, or give its "
+            f"{', '.join(away)} is silent and not replaced: council.replace_after_s is 0; bring it back, or give its "
             "seat to another node by aware nodes remove"
         )
     if not picture.free:
         return _refuse(
-            f"{', '.join(away)} is away, and nobody can take the seat{picture.obstacles()}; bring it back, or let in "
+            f"{', '.join(away)} is silent, and nobody can take the seat{picture.obstacles()}; bring it back, or let in "
             "another node: aware tokens create --eligible"
         )
-    return _wait(f"{', '.join(away)} is away; after {after:g} s {picture.next_to_sit().name} takes the seat")
+    return _wait(f"{', '.join(away)} is silent; after {after:g} s {picture.next_to_sit().name} takes the seat")
 
 
 def _remove(picture: Picture, victim: Member, reason: str) -> Found:

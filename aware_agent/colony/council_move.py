@@ -109,7 +109,7 @@ def _check_whole(situation: Situation, picture: Picture) -> None:
     away = [picture.name(member.node) for member in picture.voters if not member.healthy]
     if away:
         raise Conflict(
-            f"{', '.join(away)} is away, and etcd adds nobody meanwhile",
+            f"{', '.join(away)} is silent, and etcd adds nobody meanwhile",
             hint="bring it back, or wait until it is replaced",
         )
 

@@ -43,6 +43,11 @@ class Picture:
         candidate = self.candidates.get(member.node)
         return candidate is not None and candidate.status is Status.READY and not candidate.restarts
 
+    def is_away(self, member: Member) -> bool:
+        """Whether somebody sent its node away: nobody waits for it."""
+        candidate = self.candidates.get(member.node)
+        return candidate is not None and candidate.status is Status.AWAY
+
     def name(self, node: str) -> str:
         """Of a node, for people; of one that is gone whatever is known."""
         if node in self.candidates:

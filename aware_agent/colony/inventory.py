@@ -19,19 +19,28 @@ from aware_agent.colony.view import SPARE, ColonyView, NodeView
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 _MAX_GROUP = 200
+SENT_AWAY = "aware_away"  # those that somebody sent away: in no group that work is sent to
 ALIVE = "aware_alive"  # those that show their presence: a play over them reaches whom it can
 COUNCIL = "aware_council"  # the queen, the heir and the other members
-_AWAY = (Status.DEAD, Status.LEFT)
+GONE = (Status.DEAD, Status.LEFT, Status.AWAY)
 
 
 def build_inventory(view: ColonyView) -> dict[str, Any]:
     """The inventory document at ``view``'s revision.
 
-    Dead and departed nodes are hosts of ``aware_status_*`` only: work is never sent to them by a caste's name.
+    Nodes that are dead, departed or away are hosts of ``aware_status_*`` and ``aware_away`` only: work is never sent to
+    them by a caste's name.
     """
     names = host_names(view.nodes, (caste.name for caste in view.castes))
     hosts: dict[str, dict[str, Any]] = {}
-    groups: dict[str, list[str]] = {"aware_queen": [], COUNCIL: [], "aware_workers": [], ALIVE: [], SPARE: []}
+    groups: dict[str, list[str]] = {
+        "aware_queen": [],
+        COUNCIL: [],
+        "aware_workers": [],
+        ALIVE: [],
+        SENT_AWAY: [],
+        SPARE: [],
+    }
     groups.update({group_name(caste.name): [] for caste in view.castes})
     for node in view.nodes:
         host = names[node.id]
@@ -64,7 +73,7 @@ def host_names(nodes: Iterable[NodeView], groups: Iterable[str] = ()) -> dict[st
     """
     names: dict[str, str] = {}
     taken, nameless = set(groups), []
-    for node in sorted(nodes, key=lambda n: (n.status in _AWAY, n.joined_at, n.id)):
+    for node in sorted(nodes, key=lambda n: (n.status in GONE, n.joined_at, n.id)):
         if node.name in taken or not is_name(Kind.NODE, node.name):
             nameless.append(node)
         else:
@@ -84,7 +93,7 @@ def host_names(nodes: Iterable[NodeView], groups: Iterable[str] = ()) -> dict[st
 def _members(view: ColonyView) -> list[str]:
     """Gateways of all nodes that may answer, the queen's first."""
     first = [view.queen.url] if view.queen else []
-    rest = [node.url for node in view.nodes if node.url and node.status not in _AWAY]
+    rest = [node.url for node in view.nodes if node.url and node.status not in GONE]
     return list(dict.fromkeys([*first, *rest]))
 
 
@@ -109,6 +118,13 @@ def _variables(node: NodeView) -> dict[str, Any]:
         "aware_eligible": node.eligible,
         "aware_candidate": node.candidate,
     }
+    if node.away is not None:
+        variables |= {
+            "aware_away_since": node.away.since,
+            "aware_away_until": node.away.until,
+            "aware_away_by": node.away.by,
+            "aware_away_reason": node.away.reason,
+        }
     if _is_address(node.address):
         variables["ansible_host"] = node.address
     return variables
@@ -118,7 +134,9 @@ def _groups(node: NodeView) -> Iterable[str]:
     yield group_name(f"aware_status_{node.status}")
     if node.status is Status.READY:
         yield ALIVE
-    if node.status in _AWAY:
+    if node.status is Status.AWAY:
+        yield SENT_AWAY
+    if node.status in GONE:
         return
     if node.role == "queen":
         yield "aware_queen"

@@ -14,7 +14,7 @@ from aware_agent.colony.judging_host import percentile
 
 READ_GOOD_S, READ_BAD_S = 0.050, 0.500
 _SHOWN = 5
-_GONE = "left"
+_GONE = ("left", "away")
 Node = Mapping[str, Any]
 
 
@@ -60,7 +60,7 @@ def reachable(silent: Mapping[str, str], asked: int) -> Said:
 
 def duplicates(nodes: Sequence[Node], machines: Mapping[str, str]) -> list[Said]:
     """Names, addresses and machine ids that several nodes have. ``machines``: a mark of the machine id by node name."""
-    present = [node for node in nodes if node.get("status") != _GONE and isinstance(node.get("name"), str)]
+    present = [node for node in nodes if node.get("status") not in _GONE and isinstance(node.get("name"), str)]
     said = []
     for what, key, to_do in (
         ("the gateway address", "url", "give each agent its own address or gateway.port"),
@@ -87,7 +87,7 @@ def versions(nodes: Sequence[Node], own: str) -> Said:
     """Releases of the agents against each other and against this command line's."""
     running: dict[str, list[str]] = defaultdict(list)
     for node in nodes:
-        if node.get("status") != _GONE and node.get("version"):
+        if node.get("status") not in _GONE and node.get("version"):
             running[str(node["version"])].append(str(node.get("name")))
     if not running:
         return skipped("no node tells its version")

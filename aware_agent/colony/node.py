@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from aware_agent.colony.away import Away
 from aware_agent.colony.decoding import Count, Line, Moment, Word
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.limits import Limit
@@ -29,7 +30,8 @@ class Status(StrEnum):
     READY = "ready"  # presence lease held
     SUSPECT = "suspect"  # presence lease gone, less than ``dead_after`` ago
     DEAD = "dead"  # presence lease gone for longer; its work is given to others
-    LEFT = "left"  # said good-bye; expected to be away
+    LEFT = "left"  # said good-bye; not expected to answer
+    AWAY = "away"  # somebody sent it away (Record.away), whether it answers or not
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -115,6 +117,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     cordoned: bool = False
     drained: bool = False  # cordoned, and its work goes to others
     over: tuple[Limit, ...] = ()  # limits of the spec that it is over: it gets no new work
+    away: Away | None = None  # status is AWAY as long as it is one
     labels: Labels = {}  # set by operators; they win over the report's
     report: Report | None = None  # last known
     eligible: bool = False  # an admin let it in as one that may reign; without, it is a worker and gets no secret

@@ -84,7 +84,7 @@ def _vacant_seats(after: Spec, records: Mapping[str, Record]) -> list[str]:
     """Seats for which there is no node that an admin allowed into the council."""
     if after.council is None:
         return []
-    able = sum(r.eligible and r.status is not Status.DEAD for r in records.values())
+    able = sum(r.eligible and r.status not in (Status.DEAD, Status.AWAY) for r in records.values())
     if able >= after.council.size:
         return []
     return [f"the council of {after.council.size} lacks {nodes(after.council.size - able)} allowed into it"]

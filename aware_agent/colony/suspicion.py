@@ -142,7 +142,7 @@ def electorate(council: CouncilRecord | None, records: Mapping[str, Record]) -> 
     seats = council.seats if council else ()
     if seats and all(seat.node for seat in seats):
         return tuple(sorted(seat.node for seat in seats if not seat.learner))
-    gone = (Status.DEAD, Status.LEFT)
+    gone = (Status.DEAD, Status.LEFT, Status.AWAY)
     here = [record for record in records.values() if record.eligible and record.status not in gone]
     first = sorted(here, key=lambda record: (record.joined_at, record.id))[:MOST_ELECTORS]
     return tuple(sorted(record.id for record in first))

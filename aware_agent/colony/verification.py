@@ -15,8 +15,8 @@ class Standing(StrEnum):
 
     READY = "ready"  # has all it needs in this phase
     WAITING = "waiting"  # is here and has not; the rotation waits for it
-    AWAY = "away"  # is not here; the rotation waits for it a while
-    LEFT_BEHIND = "left-behind"  # was away too long: it will need a token to come back
+    SILENT = "silent"  # is not here; the rotation waits for it a while
+    LEFT_BEHIND = "left-behind"  # was silent too long, or sent away: it will need a token to come back
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +25,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     here: bool  # its presence is shown
+    away: bool = False  # somebody sent it away: nobody waits for it
     proved: frozenset[int]  # generations of the secret it has shown to hold
     signed_by: int = 0  # generation of the CA of its certificate; 0: unknown
     not_after: float | None = None  # end of its certificate, Unix seconds
@@ -101,7 +102,9 @@ def _lacks(trust: Trust, seen: Evidence) -> str:
 def _standing(trust: Trust, seen: Evidence, lacks: str, now: float) -> Standing:
     if not lacks:
         return Standing.READY
+    if seen.away:
+        return Standing.LEFT_BEHIND
     if seen.here:
         return Standing.WAITING
     gone_too_long = trust.phase in (Phase.SETTLED, Phase.FINISHING) or now >= trust.since + trust.patience_s
-    return Standing.LEFT_BEHIND if gone_too_long else Standing.AWAY
+    return Standing.LEFT_BEHIND if gone_too_long else Standing.SILENT

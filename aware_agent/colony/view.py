@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from aware_agent.colony.away import Away
 from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.limits import Limit
@@ -66,6 +67,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     cordoned: bool
     drained: bool  # and its work goes to others
     over: tuple[Limit, ...]  # limits of the spec that it is over: it gets no new work
+    away: Away | None  # status is away as long as it is one
     labels: Labels
     capabilities: Capabilities
     version: str
@@ -129,7 +131,7 @@ def build_view(data: ColonyData) -> ColonyView:
         for i in line_of_succession(
             data.presence,
             {i for i, e in data.entries.items() if e.record.eligible},
-            {i for i, e in data.entries.items() if e.record.drained},
+            {i for i, e in data.entries.items() if e.record.drained or e.record.away},
         )
         if queen is None or i != queen.id
     ]
@@ -220,6 +222,7 @@ def _node(
         cordoned=record.cordoned,
         drained=record.drained,
         over=record.over,
+        away=record.away,
         labels=effective_labels(record),
         capabilities=report.capabilities if report else Capabilities(),
         version=report.version if report else "",
@@ -261,21 +264,29 @@ def _status(
     data: ColonyData, queen: QueenView | None, nodes: Sequence[NodeView], castes: Sequence[CasteView]
 ) -> tuple[Literal["healthy", "degraded", "forming"], str]:
     ready = sum(n.status is Status.READY for n in nodes)
-    wanted = data.spec.size if data.spec else 0
+    size = data.spec.size if data.spec else 0
+    away = [n for n in nodes if n.status is Status.AWAY]
+    wanted = size - len(away)  # who was sent away is not missed
     troubled = [n.name for n in nodes if n.status in (Status.SUSPECT, Status.DEAD)]
-    gaps = [f"{c.missing} in {c.name}" for c in castes if c.missing]
+    gaps = [f"{c.missing} in {c.name}" for c in castes if c.missing > excused(c, away)]
     if queen is None:
         return "degraded", "no queen"
     if data.unreadable:
         return "degraded", f"the record of {_some(data.unreadable)} cannot be read"
     if troubled:
         return "degraded", f"silent or dead: {_some(troubled)}"
-    if len(nodes) < wanted:  # some have never been here, or were removed
-        return "forming", f"{ready} of {wanted} nodes are ready"
+    if len(nodes) < size:  # some have never been here, or were removed
+        return "forming", f"{ready} of {size} nodes are ready"
     left = [n.name for n in nodes if n.status is Status.LEFT]
     if ready < wanted or gaps:
         return "degraded", f"said good-bye: {_some(left)}" if ready < wanted else "missing " + ", ".join(gaps)
-    return "healthy", f"{ready} node{' is' if ready == 1 else 's are'} ready"
+    without = f", away: {_some([n.name for n in away])}" if away else ""
+    return "healthy", f"{ready} node{' is' if ready == 1 else 's are'} ready{without}"
+
+
+def excused(caste: CasteView, nodes: Sequence[NodeView]) -> int:
+    """How many nodes the caste may miss, because they were sent away while they served in it."""
+    return sum(node.away is not None and node.away.caste == caste.name for node in nodes)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -84,6 +84,7 @@ class Size(Document, frozen=True, kw_only=True):
     suspect: int
     dead: int
     left: int
+    away: int
     cordoned: int
     total: int
 
@@ -156,6 +157,13 @@ class NodePatch(Body, frozen=True, kw_only=True):
     cordoned: bool | None = None
     drained: bool | None = None
     pinned: tuple[str, ...] | None = None
+
+
+class AwayBody(Body, frozen=True, kw_only=True):
+    """Why a node is away, and until when (Unix seconds; left out: until it is told to come back)."""
+
+    reason: str = ""
+    until: float | None = None
 
 
 class Change(Document, frozen=True, kw_only=True):

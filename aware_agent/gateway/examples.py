@@ -29,6 +29,7 @@ BODIES: dict[str, Any] = {
     "Spec": {"colony": "demo", "size": 5, "castes": {"web": {"count": 2, "requires": {"vcpus": 2}}}},
     "RollbackBody": {"revision": 7},
     "NodePatch": {"labels": {"rack": "7", "old": None}, "cordoned": True},
+    "AwayBody": {"reason": "a new disk"},
     "ConfigBody": {"config": {"agent": {"log_level": "debug"}, "vars": {"tier": 1}}},
     "CommandBody": {"command": {"type": "log-level", "level": "debug"}},
     "TransferBody": {"node": "demo-2"},

@@ -21,6 +21,7 @@ from aware_agent.colony.jobs import JobState
 from aware_agent.colony.limits import LIMITS
 from aware_agent.colony.node import Status
 from aware_agent.colony.syslog import SENT, SYSLOG, Sent
+from aware_agent.colony.view import excused
 from aware_agent.colony.webhook import WebhookRecord, WebhookState
 from aware_agent.gateway.asgi import Headers, Scope, Send, answer
 from aware_agent.gateway.context import GatewayContext
@@ -188,16 +189,18 @@ def colony_families(context: GatewayContext) -> list[Family]:
         view = context.view()
     except AwareError:
         return []
-    statuses: dict[str, int] = {"ready": 0, "suspect": 0, "dead": 0, "left": 0}
+    statuses: dict[str, int] = dict.fromkeys(map(str, Status), 0)
     for node in view.nodes:
         statuses[str(node.status)] += 1
-    missing = [({"caste": caste.name}, float(caste.missing)) for caste in view.castes]
+    missing = [
+        ({"caste": caste.name}, float(max(0, caste.missing - excused(caste, view.nodes)))) for caste in view.castes
+    ]
     absent = [({"name": n.name, "status": str(n.status)}, 1.0) for n in view.nodes if n.status in _ABSENT]
     return [
         Family(
             "aware_nodes", "gauge", "Nodes of the colony by status.", [({"status": s}, n) for s, n in statuses.items()]
         ),
-        Family("aware_caste_missing", "gauge", "Nodes a caste lacks.", missing),
+        Family("aware_caste_missing", "gauge", "Nodes a caste lacks, but for those that were sent away.", missing),
         Family("aware_node_absent", "gauge", "Nodes that are suspect or dead, by name.", absent[:MAX_ABSENT]),
         gauge("aware_nodes_wanted", "Nodes the spec asks for.", view.spec.size if view.spec else 0),
         gauge("aware_healthy", "1 when the colony is healthy.", view.status == "healthy"),

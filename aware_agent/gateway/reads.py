@@ -276,6 +276,7 @@ def _size(view: ColonyView) -> Size:
         suspect=count[Status.SUSPECT],
         dead=count[Status.DEAD],
         left=count[Status.LEFT],
+        away=count[Status.AWAY],
         cordoned=sum(node.cordoned for node in view.nodes),
         total=len(view.nodes),
     )

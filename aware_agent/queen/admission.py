@@ -136,14 +136,16 @@ class Admission:
         What it may is what an admin said: of its token, or of the token or record it had before. Joining again takes
         nothing of that away, and gives only what a token grants of which a use was spent for it just now.
         """
+        away = before.away if before else None
         return Record(
             id=request.node_id,
             name=request.name,
             joined_at=before.joined_at if before else now,
-            status=Status.SUSPECT,
+            status=Status.AWAY if away else Status.SUSPECT,
             status_since=now,
             cordoned=before.cordoned if before else False,
             drained=before.drained if before else False,
+            away=away,
             labels=before.labels if before else {},
             eligible=(before is not None and before.eligible) or (token.eligible and not again),
             pinned=tuple(dict.fromkeys((*(before.pinned if before else ()), *(() if again else token.addresses)))),

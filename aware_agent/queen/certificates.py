@@ -241,7 +241,7 @@ def neighbours(writer: FencedWriter, but: str) -> list[Neighbour]:
             name=other.name,
             address=other.address,
             pinned=other.pinned,
-            here=other.status in (Status.READY, Status.SUSPECT),
+            here=other.away.here if other.away else other.status in (Status.READY, Status.SUSPECT),
         )
         for other in writer.reader.records().values()
         if other.id != but

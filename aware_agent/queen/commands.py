@@ -146,6 +146,20 @@ class ChangeNode(Command[Written], frozen=True, kw_only=True, tag="change-node")
     if_revision: int | None = None
 
 
+class SendAway(Command[Written], frozen=True, kw_only=True, tag="send-away"):
+    """Nobody misses the node until it is brought back, or until Unix time ``until``."""
+
+    node: str
+    reason: str = ""
+    until: float | None = None
+
+
+class BringBack(Command[Written], frozen=True, kw_only=True, tag="bring-back"):
+    """The node is expected to answer again."""
+
+    node: str
+
+
 class PutConfig(Command[Written], frozen=True, kw_only=True, tag="put-config"):
     """Replace a node's configuration. ``if_revision`` 0 means: only if it has none yet."""
 
@@ -551,6 +565,8 @@ class EndCheck(Command[Written], frozen=True, kw_only=True, tag="end-check"):
 
 AnyCommand = (
     ChangeNode
+    | SendAway
+    | BringBack
     | PutConfig
     | RollBackConfig
     | RemoveNode

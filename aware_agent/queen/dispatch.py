@@ -17,6 +17,7 @@ from aware_agent.queen import commands as do
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
 from aware_agent.queen.audit import Auditing, auditing
+from aware_agent.queen.away import AwayCommands
 from aware_agent.queen.backup.commands import BackupCommands
 from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.check import CheckCommands
@@ -70,6 +71,7 @@ class Verbs(NamedTuple):
     """Who knows how to do things."""
 
     nodes: NodeCommands
+    away: AwayCommands
     configs: ConfigCommands
     orders: NodeOrders
     wishes: WishCommands
@@ -110,6 +112,7 @@ KINDS: dict[type, WriteKind] = {
     **dict.fromkeys(
         (
             do.ChangeNode,
+            do.SendAway,
             do.PutConfig,
             do.RollBackConfig,
             do.AllowKey,
@@ -146,6 +149,7 @@ class CommandTable:
         self._standing = Standing(writer)
         self._handlers = {
             **_nodes(verbs.nodes),
+            **_away(verbs.away),
             **_configs(verbs.configs),
             **_channels(verbs.orders),
             **_wishes(verbs.wishes, verbs.council),
@@ -247,6 +251,13 @@ def _nodes(nodes: NodeCommands) -> dict[type, Handler]:
         ),
         do.AllowKey: lambda c, by: nodes.allow_key(c.key, actor=by.actor),
         do.RemoveNode: lambda c, by: nodes.remove_node(c.node, force=c.force, actor=by.actor),
+    }
+
+
+def _away(away: AwayCommands) -> dict[type, Handler]:
+    return {
+        do.SendAway: lambda c, by: away.send_away(c.node, reason=c.reason, until=c.until, actor=by.actor),
+        do.BringBack: lambda c, by: away.bring_back(c.node, actor=by.actor),
     }
 
 

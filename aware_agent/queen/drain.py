@@ -1,4 +1,4 @@
-"""Takes the colony's own work away from drained nodes: the reign, and the seat in the council.
+"""Takes the colony's own work from nodes that are drained or away: the reign, and the seat in the council.
 
 The order is in the node's record, so it outlives the queen that took it. Castes follow by themselves
 (:mod:`aware_agent.colony.castes`). One thing at a time, and only what somebody else can take over: until then the node
@@ -64,15 +64,21 @@ class Drain:
         await self._loop.run()
 
     async def once(self) -> float | None:
-        """One look. Returns the seconds until the next, None when nobody is drained."""
-        drained = {node: record for node, record in self._writer.reader.records().items() if record.drained}
+        """One look. Returns the seconds until the next, None when nobody is drained.
+
+        The seat of who is away and silent is not moved but given anew, by the keeper of the council.
+        """
+        records = self._writer.reader.records()
+        drained = {i: record for i, record in records.items() if record.drained or (record.away and record.away.here)}
         self._told = {node: why for node, why in self._told.items() if node in drained}
         if not drained:
             return None
         if self._me in drained and self._clock() - self._began >= REIGN_S:
             to = successor(self._writer.reader.view())
             if to:
-                await self._wishes.transfer(to, actor=f"{ACTOR}, for {drained[self._me].name} is drained")
+                await self._wishes.transfer(
+                    to, actor=f"{ACTOR}, for {drained[self._me].name} is {_state(drained[self._me])}"
+                )
                 return LOOK_S
         seated = self._seated()
         for node in sorted(set(drained) & seated - {self._me}):
@@ -93,10 +99,14 @@ class Drain:
             if self._told.get(record.id) == why:
                 return
             self._told[record.id] = why
-            said = f"{record.name} is drained and keeps its seat in the council: {why}"
+            said = f"{record.name} is {_state(record)} and keeps its seat in the council: {why}"
             log.info("%s", said)
             async with self._writer.writing():
                 line = EventDraft("node.drain_waits", record.id, said, Severity.NOTICE)
                 await self._writer.commit([], [line], ACTOR)
         else:
             self._told.pop(record.id, None)
+
+
+def _state(record: Record) -> str:
+    return "away" if record.away else "drained"

@@ -55,12 +55,8 @@ class NodeCommands:
                 after = msgspec.structs.replace(after, pinned=spelt)
             if after == record:
                 return self._writer.unchanged(revision)
-            after = msgspec.structs.replace(after, term=self._writer.term)
-            key = self._writer.key("nodes", record.id)
             line = EventDraft("node.changed", record.id, _tell(record, after), payload=_difference(record, after))
-            return await self._writer.commit(
-                [ops.put(key, msgspec.json.encode(after))], [line], actor, [ops.modified(key, revision)]
-            )
+            return await put_node(self._writer, after, revision, line, actor)
 
     async def remove_node(self, node_id: str, *, force: bool, actor: str) -> Written:
         """Forget a node: its agent stops, its certificate is not renewed and opens nothing in etcd, its key is denied.
@@ -74,8 +70,12 @@ class NodeCommands:
             record, revision = node_record(self._writer, node_id)
             if record.id == self._me:
                 raise Conflict(f"{record.name} is the queen", hint="transfer the reign first: aware queen transfer")
-            if record.status in (Status.READY, Status.SUSPECT) and not force:
-                raise Conflict(f"{record.name} is {record.status}", hint="stop its agent, or use force")
+            here = record.away.here if record.away else record.status in (Status.READY, Status.SUSPECT)
+            if here and not force:
+                raise Conflict(
+                    f"{record.name} is {record.status}{' and answers' if record.away else ''}",
+                    hint="stop its agent, or use force",
+                )
             line = EventDraft("node.removed", record.id, f"{record.name} was removed", Severity.NOTICE)
             denial = [self._deny(record, actor)] if record.key_pin else []
             return await self._forget(record.id, revision, line, denial, actor)
@@ -119,6 +119,14 @@ def node_record(writer: FencedWriter, id_or_name: str) -> tuple[Record, int]:
         if id_or_name in (node, entry.record.name):
             return entry.record, entry.revision
     raise NotFound(f"no node {id_or_name!r} in this colony", hint="list them: aware nodes list")
+
+
+async def put_node(writer: FencedWriter, record: Record, revision: int, line: EventDraft, actor: str) -> Written:
+    """Write ``record`` in place of that of ``revision``; the write lock is held."""
+    record = msgspec.structs.replace(record, term=writer.term)
+    key = writer.key("nodes", record.id)
+    change = ops.put(key, msgspec.json.encode(record))
+    return await writer.commit([change], [line], actor, [ops.modified(key, revision)])
 
 
 def _opened_or_closed(record: Record, cordoned: bool | None, drained: bool | None) -> Record:

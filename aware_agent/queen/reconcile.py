@@ -35,6 +35,7 @@ _SEVERITY = {
     Status.LEFT: Severity.NOTICE,
     Status.SUSPECT: Severity.WARNING,
     Status.DEAD: Severity.ERROR,
+    Status.AWAY: Severity.INFO,
 }
 
 
@@ -110,11 +111,12 @@ class Reconciler:
                     status=verdict.status,
                     status_since=now if verdict.changed_status else records[verdict.node].status_since,
                     report=verdict.report,
+                    away=verdict.away,
                     term=self._writer.term,
                 )
                 changes.append(ops.put(key, msgspec.json.encode(record)))
                 compares.append(ops.modified(key, data.entries[verdict.node].revision))
-                if verdict.changed_status:
+                if verdict.changed_status or verdict.told:
                     lines.append(_line(verdict))
                     log.info(verdict.message)
             await self._writer.commit(changes, lines, ACTOR, compares)
@@ -166,7 +168,8 @@ class Reconciler:
         if data.spec is None:
             return False
         records = self._writer.reader.records()
-        alive = sum(record.status is Status.READY for record in records.values())
+        # Who is away does not come while she waits.
+        alive = sum(record.status in (Status.READY, Status.AWAY) for record in records.values())
         spare_queen = forming and alive < data.spec.size
         outcome = assign(data.spec, records, data.castes, self._me, spare_queen=spare_queen)
         if outcome.castes == {name: list(members) for name, members in data.castes.items()}:

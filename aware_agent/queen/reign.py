@@ -21,6 +21,7 @@ from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
 from aware_agent.queen.audit import Seals
 from aware_agent.queen.audit_duty import AuditDuty
+from aware_agent.queen.away import AwayCommands
 from aware_agent.queen.backup.commands import BackupCommands
 from aware_agent.queen.backup.keeper import BackupKeeper
 from aware_agent.queen.certificates import Certificates
@@ -103,6 +104,7 @@ class Reign:
         self._limits = LimitsDuty(writer, node.loads.loads if node.loads else dict)
         verbs = Verbs(
             nodes=NodeCommands(writer, node.id, self._users),
+            away=AwayCommands(writer, node.id),
             configs=ConfigCommands(writer),
             orders=NodeOrders(writer, node.member, present),
             wishes=wishes,

@@ -239,7 +239,9 @@ class Rotation:
     def _evidence(self, trust: Trust, secrets: dict[int, bytes], record: Record, shown: Report | None) -> Evidence:
         report = shown or record.report
         if report is None or report.trust is None:
-            return Evidence(id=record.id, name=record.name, here=shown is not None, proved=frozenset())
+            return Evidence(
+                id=record.id, name=record.name, here=shown is not None, away=record.away is not None, proved=frozenset()
+            )
         proved = {
             number
             for number, secret in secrets.items()
@@ -252,6 +254,7 @@ class Rotation:
             id=record.id,
             name=record.name,
             here=shown is not None,
+            away=record.away is not None,
             proved=frozenset(proved),
             signed_by=report.trust.signed_by,
             not_after=report.trust.not_after,

@@ -20,6 +20,7 @@ PERMISSIONS: dict[str, dict[str, Role]] = {
         "cordon": OPERATOR,  # and open for work again
         "command": OPERATOR,  # what does not interrupt it
         "drain": ADMIN,  # takes the reign and the seat away too
+        "away": ADMIN,  # and back
         "pin": ADMIN,  # addresses its certificate names
         "restart": ADMIN,
         "diagnose": ADMIN,
@@ -115,6 +116,8 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/nodes/{node}"): Rule(("nodes:read",)),
     ("PATCH", "/v1/nodes/{node}"): Rule(("nodes:label", "nodes:cordon", "nodes:drain", "nodes:pin")),
     ("DELETE", "/v1/nodes/{node}"): Rule(("nodes:remove",)),
+    ("PUT", "/v1/nodes/{node}/away"): Rule(("nodes:away",)),
+    ("DELETE", "/v1/nodes/{node}/away"): Rule(("nodes:away",)),
     ("GET", "/v1/nodes/{node}/config"): Rule(("config:read",)),
     ("PUT", "/v1/nodes/{node}/config"): Rule(("config:change",)),
     ("GET", "/v1/nodes/{node}/config/history"): Rule(("config:read",)),

@@ -194,6 +194,67 @@ def test_wait_goes_on_without_those_who_are_known_to_be_away(queen: FakeMember, 
         assert "demo-4" in result["msg"]
 
 
+def test_wait_asks_for_nothing_of_those_that_the_colony_sent_away(queen: FakeMember, module: Any) -> None:
+    cluster = {
+        "status": "healthy",
+        "reason": "2 nodes are ready, away: demo-4",
+        "queen": QUEEN,
+        "size": {"wanted": 3, "ready": 2, "away": 1},
+        "castes": [{"name": "web", "missing": 1}],
+    }
+    nodes = [{"name": f"demo-{number}", "status": "ready" if number < 4 else "away"} for number in (2, 3, 4)]
+    council = {"wanted": {"size": 3}, "members": [{"healthy": True}, {"healthy": True}, {"healthy": False}]}
+    routes = {
+        "GET /v1/cluster": [200, cluster],
+        "GET /v1/nodes": [200, {"revision": 1, "nodes": nodes}],
+        "GET /v1/council/members": [200, council],
+    }
+    queen.say(routes=routes)
+    assert module("cluster_wait", {})[1]["changed"] is False
+    assert module("cluster_wait", {"without": ["demo-4"]})[1]["changed"] is False, "excused once, not twice"
+    cluster["size"] = {"wanted": 4, "ready": 2, "away": 1}
+    queen.say(routes=routes)
+    ran, result = module("cluster_wait", {"without": ["demo-4"], "wait_timeout": 0.3})
+    assert ran.rc != 0
+    assert "2 of 3 nodes are ready" in result["msg"]
+
+
+def test_a_node_is_sent_away_and_brought_back(queen: FakeMember, module: Any) -> None:
+    def say(away: Any) -> None:
+        node = {**NODE, "away": away}
+        done = {"changed": True, "revision": 9, "term": 3, "node": node}
+        path = f"/v1/nodes/{NODE['id']}"
+        queen.say(
+            routes={
+                f"GET /v1/nodes/{NODE['name']}": [200, node],
+                f"GET {path}": [200, node],
+                f"PUT {path}/away": [200, done],
+                f"DELETE {path}/away": [200, done],
+            }
+        )
+
+    def written() -> list[Any]:
+        return [(line[0], json.loads(line[5] or "null")) for line in queen.requests() if line[0] != "GET"]
+
+    name = {"node": NODE["name"]}
+    say(None)
+    assert module("node", {**name, "away": False})[1]["changed"] is False
+    tried = module("node", {**name, "away": True, "away_reason": "a new disk"}, "--check")[1]
+    assert (tried["changed"], written()) == (True, [])
+    assert tried["diff"]["after"]["away"]["reason"] == "a new disk"
+    assert module("node", {**name, "away": True, "away_reason": "a new disk"})[1]["changed"] is True
+    assert written() == [("PUT", {"reason": "a new disk", "until": None})]
+    say({"reason": "a new disk", "until": 9e9, "by": "ada", "since": 1.0, "here": False, "caste": "web"})
+    assert module("node", {**name, "away": True})[1]["changed"] is False, "what was said stays"
+    assert module("node", {**name, "away": True, "away_reason": "moved"})[1]["changed"] is True
+    assert written()[-1] == ("PUT", {"reason": "moved", "until": 9e9})
+    assert module("node", {**name, "away": False})[1]["changed"] is True
+    assert written()[-1] == ("DELETE", None)
+    ran, result = module("node", {**name, "away_reason": "moved"})
+    assert ran.rc != 0
+    assert result["msg"] == "away_reason and away_until go with away: true"
+
+
 def test_info_and_secrecy(queen: FakeMember, module: Any) -> None:
     queen.say(
         routes={"GET /v1/cluster": [200, {"colony": "demo"}], "GET /v1/nodes": [200, {"revision": 3, "nodes": [NODE]}]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .conftest import ROOT, Ran
+from .conftest import ROOT, TOKEN, FakeColony, FakeMember, Ran
 
 FOLDER = ROOT / "collections" / "ansible_collections" / "aware" / "cluster" / "playbooks"
 PLAYBOOKS = sorted(path.name for path in FOLDER.glob("*.yml"))
@@ -228,3 +229,63 @@ def test_a_host_on_which_ansible_cannot_work_is_named_with_the_reason(play: Any)
     assert re.search(
         r"d1 answers, but Ansible cannot work there \(.*/nowhere/python3.*\)\. Nothing was changed", said(ran)
     )
+
+
+AWAY = {"name": "d3", "status": "away", "away": {"reason": "a new disk", "by": "ada", "since": 1.0}}
+
+
+@pytest.fixture
+def founded(colony: FakeColony, queen: FakeMember, tmp_path: Path) -> Path:
+    """The directory of a colony that is founded, and whose queen says that d3 is away."""
+    there = [{"name": name, "status": "ready", "away": None} for name in ("d1", "d2")]
+    queen.say(routes={"GET /v1/nodes": [200, {"revision": 1, "nodes": [*there, AWAY]}]})
+    directory = tmp_path / "colony"
+    directory.mkdir()
+    (directory / "admin.password").write_text("not needed here")
+    (directory / "token").write_text(TOKEN)
+    (directory / "token").chmod(0o600)
+    context = {"colony": "demo", "endpoints": [queen.url], "ca_file": str(colony.ca), "token_file": "token"}
+    (directory / "context.json").write_text(json.dumps(context))
+    return directory
+
+
+def test_who_was_sent_away_is_not_asked_and_is_named(founded: Path, play: Any) -> None:
+    ran = play("backup.yml", "-e", f"aware_directory={founded}", here=("d1", "d2"))
+    assert "Going on without d3" in said(ran)
+    assert "UNREACHABLE" not in ran.out
+
+
+def test_a_colony_that_cannot_be_asked_is_no_reason_to_stop(founded: Path, queen: FakeMember, play: Any) -> None:
+    queen.kill()
+    ran = play("backup.yml", "-e", f"aware_directory={founded}", here=("d1", "d2"))
+    assert "UNREACHABLE" in ran.out
+    assert "Going on without d3" in said(ran), "it does not answer"
+
+
+def test_the_last_line_says_who_is_away_and_why(ansible: Any, tmp_path: Path) -> None:
+    ran = ends(ansible, tmp_path, "end.yml", aware_sent_away={"d3": "a new disk"}, aware_end=["done"])
+    assert ran.rc == 0
+    assert (
+        "Left out, because the colony says that they are away: d3 (a new disk). Back again: aware nodes back"
+        in said(ran)
+    )
+
+
+def test_a_limit_touches_only_whom_it_names_where_a_colony_is(founded: Path, play: Any) -> None:
+    words = ("-e", f"aware_directory={founded}")
+    refused = play("site.yml", *words, "--limit", "d2", here=("d1", "d2", "d3"))
+    assert refused.rc != 0
+    assert "--limit d2 leaves out localhost, which steers the run: --limit d2,localhost" in said(refused)
+    assert tasks(refused) == ["Refuse a run that leaves something out"]
+    ran = play("site.yml", *words, "--limit", "d2,localhost", here=("d1", "d2", "d3"))
+    assert "which this playbook needs" not in said(ran)
+    assert "Going on without d1, d3" in said(ran)
+    assert not re.search(r"^(ok|changed|fatal): \[(d1|d3)[\] ]", ran.out, re.MULTILINE)
+    assert re.search(r"^ok: \[d2\]", ran.out, re.MULTILINE)
+
+
+def test_a_colony_that_is_not_founded_needs_all(founded: Path, play: Any) -> None:
+    (founded / "founding.key").write_text("x")
+    ran = play("site.yml", "-e", f"aware_directory={founded}", "--limit", "d2,localhost", here=("d1", "d2", "d3"))
+    assert ran.rc != 0
+    assert "--limit d2,localhost leaves out d1, d3, which this playbook needs" in said(ran)

@@ -73,6 +73,8 @@ CLOUD = {
 }
 WRITES: dict[str, tuple[str, Any]] = {
     "PATCH /v1/nodes/{node}": (f"/v1/nodes/{NODE}", {"labels": {"rack": "r2"}}),
+    "PUT /v1/nodes/{node}/away": (f"/v1/nodes/{NODE}/away", {"reason": "a new disk"}),
+    "DELETE /v1/nodes/{node}/away": (f"/v1/nodes/{NODE}/away", None),
     "PUT /v1/nodes/{node}/config": (f"/v1/nodes/{NODE}/config", CONFIG),
     "DELETE /v1/nodes/{node}": (f"/v1/nodes/{NODE}?force=true", None),
     "PUT /v1/spec": ("/v1/spec", {"colony": "demo", "size": 4}),
@@ -287,6 +289,8 @@ class Queen:
             body = {"revision": await self._left(http, path.removesuffix("/rollback"))}
         if route.startswith(("PUT /v1/users", "DELETE /v1/users")):
             await http.put("/v1/users/vera", json={"role": "viewer", "password": PASSWORD})
+        if route == "DELETE /v1/nodes/{node}/away":
+            await http.put(path, json={})
         if "/check/" in route:
             await http.post("/v1/check", json={"run": CHECK})
         if route.startswith("DELETE /v1/identity-providers"):

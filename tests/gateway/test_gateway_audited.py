@@ -28,6 +28,8 @@ from tests.unit.queen_support import with_council
 # What the audit log calls it.
 ACTIONS = {
     "PATCH /v1/nodes/{node}": "change-node",
+    "PUT /v1/nodes/{node}/away": "send-away",
+    "DELETE /v1/nodes/{node}/away": "bring-back",
     "PUT /v1/nodes/{node}/config": "put-config",
     "DELETE /v1/nodes/{node}": "remove-node",
     "PUT /v1/spec": "put-spec",

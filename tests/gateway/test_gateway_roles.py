@@ -30,6 +30,8 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("GET", "/v1/nodes/{node}", VIEW, None),
     ("PATCH", "/v1/nodes/{node}", CHANGE, {"cordoned": True}),
     ("DELETE", "/v1/nodes/{node}", GOVERN, None),
+    ("PUT", "/v1/nodes/{node}/away", GOVERN, {"reason": "a new disk"}),
+    ("DELETE", "/v1/nodes/{node}/away", GOVERN, None),
     ("GET", "/v1/nodes/{node}/config", VIEW, None),
     ("PUT", "/v1/nodes/{node}/config", CHANGE, {"config": {"vars": {"a": 1}}}),
     ("GET", "/v1/nodes/{node}/config/history", VIEW, None),

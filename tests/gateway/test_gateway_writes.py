@@ -41,7 +41,7 @@ async def test_if_match_that_holds(admin: httpx.AsyncClient, context: MemoryCont
     ("method", "path", "body"),
     [
         ("PATCH", "/v1/nodes/demo-2", {"cordoned": True}),
-        ("PUT", "/v1/nodes/demo-2/config", {"config": {"vars": {"a": 2}}}),
+            ("PUT", "/v1/nodes/demo-2/config", {"config": {"vars": {"a": 2}}}),
         ("PUT", "/v1/spec", SPEC),
         ("PUT", "/v1/spec?dry_run=true", SPEC),
     ],
@@ -198,6 +198,7 @@ async def test_an_idempotency_key_runs_once(admin: httpx.AsyncClient, context: M
 # Every write that takes a key; what proves itself does not.
 KEYED = [
     ("PATCH", "/v1/nodes/demo-2", {"cordoned": True}),
+    ("PUT", "/v1/nodes/demo-2/away", {"reason": "a new disk"}),
     ("PUT", "/v1/nodes/demo-2/config", {"config": {"vars": {"a": 2}}}),
     ("POST", "/v1/nodes/demo-2/commands", {"command": {"type": "diagnostics"}}),
     ("DELETE", "/v1/nodes/demo-5?force=true", None),

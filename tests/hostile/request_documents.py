@@ -45,6 +45,9 @@ _JSON: dict[tuple[str, str], list[Any]] = {
         "password": "short"},
         {"role": "admin", "password_hash": "scrypt$"},
     ],
+    ("PUT", "/v1/nodes/demo-2/away"): [
+        {"until": "soon"}, {"until": -1}, {"until": 1e300}, {"reason": 7}, {"reason": "a\nb"}, {"by": "eve"},
+    ],
     ("PATCH", "/v1/nodes/demo-2"): [
         {"labels": {"a\0": "b"}}, {"labels": {"a": "b\n"}}, {"labels": {"a": "x" * 10_000}}, {"labels": ["a"]},
         {"labels": {"": "b"}},

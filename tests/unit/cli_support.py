@@ -216,6 +216,7 @@ def node(name: str, url: str = "https://127.0.0.1:1", **changes: Any) -> dict[st
         "rank": None,
         "cordoned": False,
         "drained": False,
+        "away": None,
         "labels": {},
         "capabilities": {"vcpus": 2, "ram_mib": 4, "disk_gib": 1, "zone": ""},
         "version": "0.1.0",
@@ -245,7 +246,7 @@ def cluster_document(url: str) -> dict[str, Any]:
         "reason": "",
         "queen": queen_document(url),
         "heir": {"id": "h", "name": "demo-2"},
-        "size": {"wanted": 2, "ready": 2, "suspect": 0, "dead": 0, "left": 0, "cordoned": 1, "total": 2},
+        "size": {"wanted": 2, "ready": 2, "suspect": 0, "dead": 0, "left": 0, "away": 0, "cordoned": 1, "total": 2},
         "castes": [{"name": "web", "wanted": 1, "assigned": ["demo-2"], "missing": 0}],
         "version": "0.1.0",
     }

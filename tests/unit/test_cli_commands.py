@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -340,6 +341,69 @@ def test_a_drain_waits_until_others_do_the_work_and_says_what_is_left(queen: Fak
     assert [ask.body for ask in queen.asked if ask.method == "PATCH"] == [{"drained": True}] * 3
     queen.say("GET /v1/nodes", {"nodes": [node("demo-2", cordoned=True, drained=True)]})
     assert "ready,drained" in aware("nodes", "list").stdout
+
+
+def test_a_node_is_sent_away_and_what_it_still_does_is_waited_for_while_it_answers(
+    queen: FakeGateway, aware: Run
+) -> None:
+    order = {"by": "admin", "since": 1.0, "reason": "a new disk", "until": None, "here": True, "caste": "web"}
+    demo_2 = node("demo-2", status="away", away=order)
+    queen.say("PUT /v1/nodes/demo-2/away", {"changed": True, "node": demo_2})
+    queen.say(f"GET /v1/nodes/{demo_2['id']}", demo_2)
+    queen.say("GET /v1/council/members", {"members": []})
+    said = aware("nodes", "away", "demo-2", "--reason", "a new disk").stdout
+    assert said == "demo-2 is away, until told: aware nodes back demo-2\nits host may be powered off\n"
+    assert queen.asked[0].body == {"reason": "a new disk", "until": None}
+    queen.say("GET /v1/council/members", {"members": [{"node": demo_2["id"], "name": "demo-2"}]})
+    queen.say("GET /v1/events", {"events": []})
+    waits = aware("nodes", "away", "demo-2", "--wait", "1s").stdout
+    assert waits.endswith("it still has a seat in the council, until somebody can take that over\n")
+    assert "powered off" not in waits
+    assert json.loads(aware("nodes", "away", "demo-2", "--no-wait", "--json").stdout) == {
+        "node": "demo-2",
+        "away": order,
+        "left": ["has a seat in the council"],
+    }
+    silent = node("demo-2", status="away", away={**order, "here": False})
+    queen.say("PUT /v1/nodes/demo-2/away", {"changed": True, "node": silent})
+    assert "powered off" not in aware("nodes", "away", "demo-2").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [("2h", 7190, 7300), ("3d", 3 * 86400 - 10, 3 * 86400 + 100)],
+)
+def test_how_long_it_is_away(queen: FakeGateway, aware: Run, text: str, least: float, most: float) -> None:
+    silent = node("demo-2", status="away", away={"here": False})
+    queen.say("PUT /v1/nodes/demo-2/away", {"changed": True, "node": silent})
+    queen.say(f"GET /v1/nodes/{silent['id']}", silent)
+    queen.say("GET /v1/council/members", {"members": []})
+    assert "is away, until 2" in aware("nodes", "away", "demo-2", "--until", text).stdout
+    assert least <= queen.asked[0].body["until"] - time.time() <= most
+    assert aware("nodes", "away", "demo-2", "--until", "2126-12-01T08:00Z").exit_code == 0
+    assert queen.asked[-3].body["until"] == 4951785600.0
+
+
+@pytest.mark.parametrize("text", ["soon", "-1h", "2126-13-01", ""])
+def test_no_time(queen: FakeGateway, aware: Run, text: str) -> None:
+    refused = aware("nodes", "away", "demo-2", f"--until={text}")
+    assert refused.exit_code == 2
+    assert refused.stderr == f"error: {text!r} is no time (how long (2h, 3d), or when (2026-12-01T08:00Z))\n"
+    assert queen.asked == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "said"),
+    [
+        (True, "ready", "demo-2 is back\n"),
+        (True, "suspect", "demo-2 is expected back; it does not answer yet\n"),
+        (False, "ready", "demo-2 was not away\n"),
+    ],
+)
+def test_back(queen: FakeGateway, aware: Run, changed: bool, status: str, said: str) -> None:
+    queen.say("DELETE /v1/nodes/demo-2/away", {"changed": changed, "node": node("demo-2", status=status)})
+    assert aware("nodes", "back", "demo-2").stdout == said
+    assert json.loads(aware("nodes", "back", "demo-2", "--json").stdout)["changed"] is changed
 
 
 ORDERS = [

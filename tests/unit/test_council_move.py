@@ -54,7 +54,7 @@ def test_else_who_keeps_the_zones_spread() -> None:
         (WELL, "a", "d", "a reigns, and the queen keeps her seat"),
         (changed(record=seats(learner=True)), "b", "d", "the council is changing already: c copies data"),
         (changed(spec=CouncilSpec(size=5)), "b", "d", "the council is changing already: it has 3 of 5 seats"),
-        (changed(record=seats(healthy=False)), "b", "d", "c is away, and etcd adds nobody meanwhile"),
+        (changed(record=seats(healthy=False)), "b", "d", "c is silent, and etcd adds nobody meanwhile"),
         (WELL, "b", "c", "c has a seat already"),
         (WELL, "b", "b", "b has a seat already"),
         (changed(candidates=NODES[:3]), "b", "d", "not allowed into the council"),

@@ -166,8 +166,8 @@ def test_a_lost_member_and_who_takes_its_seat() -> None:
     made = keep((AT + 1, away), (AT + 3, away), (AT + 301, away))
     told = [entry.decision.message for entry in made.kept.entries() if entry.decision.message]
     assert told == [
-        "demo-3 is away; after 300 s demo-4 takes the seat",
-        "demo-3 loses its seat: it is away for 301 s",
+        "demo-3 is silent; after 300 s demo-4 takes the seat",
+        "demo-3 loses its seat: it is silent for 301 s",
     ]
     assert difference(recorded("council", "demo-1", made.state, made.kept.entries())) == ""
 

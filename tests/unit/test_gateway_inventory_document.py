@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aware_agent.colony.away import Away
 from aware_agent.colony.inventory import ALIVE, build_inventory, group_name, host_names
 from aware_agent.colony.names import Kind, is_name
 from aware_agent.colony.node import Capabilities, Status
@@ -38,6 +39,7 @@ def test_a_healthy_colony() -> None:
         "aware_council": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
         "aware_workers": [],
         "aware_alive": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
+        "aware_away": [],
         "aware_status_ready": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
         "aware_zone_a": ["demo-1", "demo-2", "demo-3", "demo-4", "demo-5"],
         "web": ["demo-2", "demo-3"],
@@ -48,8 +50,24 @@ def test_a_healthy_colony() -> None:
     assert document["hosts"]["demo-2"]["aware_caste"] == "web"
 
 
+def test_who_was_sent_away_is_in_a_group_of_its_own_and_says_why() -> None:
+    away = Away(by="ada", since=1000.0, reason="a new disk", until=2000.0, here=True, caste="web")
+    document = build_inventory(_view(status=Status.AWAY, away=away, labels={"a": "b"}, cordoned=True))
+    groups = [name for name, hosts in document["groups"].items() if "demo-2" in hosts]
+    assert sorted(groups) == ["aware_away", "aware_status_away"]
+    told = {name: value for name, value in document["hosts"]["demo-2"].items() if name.startswith("aware_away")}
+    assert told == {
+        "aware_away_since": 1000.0,
+        "aware_away_until": 2000.0,
+        "aware_away_by": "ada",
+        "aware_away_reason": "a new disk",
+    }
+    assert "https://127.0.0.1:20102" not in document["members"]
+    assert not any(name.startswith("aware_away") for name in document["hosts"]["demo-3"])
+
+
 @pytest.mark.parametrize("status", [Status.DEAD, Status.LEFT])
-def test_nodes_that_are_away_get_no_work(status: Status) -> None:
+def test_nodes_that_are_gone_get_no_work(status: Status) -> None:
     document = build_inventory(_view(status=status, labels={"a": "b"}, cordoned=True))
     assert "demo-2" in document["hosts"]
     groups = [name for name, hosts in document["groups"].items() if "demo-2" in hosts]

@@ -15,7 +15,7 @@ FREE = {
     "ReadChannel", "ReadCheck", "ReportRotation",
     "EndSession", "EndSessions", "RevokeAccess", "RevokeToken", "DeleteUser", "RemoveNode", "EndCheck",
     "DeleteProvider", "DeleteSecret", "CancelJob",
-    "DeleteServiceAccount", "RevokeServiceToken",
+    "DeleteServiceAccount", "RevokeServiceToken", "BringBack",
     "RemoveWebhook", "DropDead",
     "Join", "Renew",
     "NoteIntrusion",  # a gateway's own, once a minute

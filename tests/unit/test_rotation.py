@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,7 +129,7 @@ def seen(name: str, *proved: int, here: bool = True, by: int = 1, fits: bool = T
         (DISTRIBUTING, seen("a", 1, 2), Standing.READY, ""),
         (DISTRIBUTING, seen("a", 1), Standing.WAITING, "secret 2"),
         (DISTRIBUTING, seen("a", 1, 2, fits=False), Standing.WAITING, "the CAs to believe"),
-        (DISTRIBUTING, seen("a", 1, here=False), Standing.AWAY, "secret 2"),
+        (DISTRIBUTING, seen("a", 1, here=False), Standing.SILENT, "secret 2"),
         (DISTRIBUTING, seen("a", 1, 2, here=False), Standing.READY, ""),
         (SWITCHED, seen("a", 1, 2, by=1), Standing.WAITING, "a certificate of CA 2"),
         (SWITCHED, seen("a", 1, 2, by=2), Standing.READY, ""),
@@ -143,10 +144,19 @@ def test_how_a_node_stands(trust: Trust, evidence: Evidence, standing: Standing,
     assert report.complete is (standing in (Standing.READY, Standing.LEFT_BEHIND))
 
 
-def test_who_is_away_is_waited_for_a_while_and_who_is_here_for_ever() -> None:
-    away, slow = seen("away", 1, here=False), seen("slow", 1)
-    assert not verify(DISTRIBUTING, [away], NOW + 299).complete
-    assert verify(DISTRIBUTING, [away], NOW + 300).complete
-    report = verify(DISTRIBUTING, [slow, away], NOW + 1e6)
-    assert [(line.name, line.standing) for line in report.nodes] == [("away", "left-behind"), ("slow", "waiting")]
+def test_who_was_sent_away_is_waited_for_by_nobody() -> None:
+    for here in (True, False):
+        line = msgspec.structs.replace(seen("a", 1, here=here), away=True)
+        assert verify(DISTRIBUTING, [line], NOW).nodes[0].standing is Standing.LEFT_BEHIND
+        assert verify(DISTRIBUTING, [line], NOW).complete
+    has_all = msgspec.structs.replace(seen("a", 1, 2), away=True)
+    assert verify(DISTRIBUTING, [has_all], NOW).nodes[0].standing is Standing.READY
+
+
+def test_who_is_silent_is_waited_for_a_while_and_who_is_here_for_ever() -> None:
+    silent, slow = seen("silent", 1, here=False), seen("slow", 1)
+    assert not verify(DISTRIBUTING, [silent], NOW + 299).complete
+    assert verify(DISTRIBUTING, [silent], NOW + 300).complete
+    report = verify(DISTRIBUTING, [slow, silent], NOW + 1e6)
+    assert [(line.name, line.standing) for line in report.nodes] == [("silent", "left-behind"), ("slow", "waiting")]
     assert not report.complete

@@ -34,7 +34,7 @@ def _nodes(gateway: Gateway) -> list[TargetsDocument]:
             labels={"colony": view.colony, "node": node.name, "caste": node.caste},
         )
         for node in view.nodes
-        if node.url and node.status is not Status.LEFT
+        if node.url and node.status not in (Status.LEFT, Status.AWAY)
     ]
 
 

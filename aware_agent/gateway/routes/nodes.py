@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from aware_agent.colony.view import NodeView
 from aware_agent.gateway.documents import (
+    AwayBody,
     Change,
     DeniedKey,
     DeniedKeysDocument,
@@ -20,8 +21,9 @@ from aware_agent.gateway.idempotency import keyed
 from aware_agent.gateway.node_filter import Filter, filter_of
 from aware_agent.gateway.paging import Page, Paged, cut
 from aware_agent.gateway.routing import Here, Hot, Who, answer, endpoint, find_node, listing, read, target_of, write
+from aware_agent.gateway.state import Gateway
 from aware_agent.queen import overview
-from aware_agent.queen.commands import AllowKey, ChangeNode, RemoveNode
+from aware_agent.queen.commands import AllowKey, BringBack, ChangeNode, RemoveNode, SendAway, Written
 from aware_agent.security.judging import permit
 
 router = APIRouter(tags=["nodes"])
@@ -67,6 +69,28 @@ async def change_node(request: Request, gateway: Here, who: Who, node: str, if_m
         ),
         who,
     )
+    return _changed(gateway, written, found)
+
+
+@endpoint(router, "PUT", "/v1/nodes/{node}/away", body=AwayBody, answer=NodeChange)
+async def send_away(request: Request, gateway: Here, who: Who, node: str) -> Response:
+    """Send a node away: nobody misses it, others get its work and its seat. Again: with another reason or deadline."""
+    body = await read(request, AwayBody)
+    found = find_node(gateway, node)
+    permit(who, "nodes:away", target_of(gateway, found))
+    command = SendAway(node=found.id, reason=body.reason, until=body.until)
+    return _changed(gateway, await gateway.context.commands.run(command, actor=who.name), found)
+
+
+@endpoint(router, "DELETE", "/v1/nodes/{node}/away", answer=NodeChange)
+async def bring_back(gateway: Here, who: Who, node: str) -> Response:
+    """A node is not away any more: it gets work again, and is missed while it is silent."""
+    found = find_node(gateway, node)
+    permit(who, "nodes:away", target_of(gateway, found))
+    return _changed(gateway, await gateway.context.commands.run(BringBack(node=found.id), actor=who.name), found)
+
+
+def _changed(gateway: Gateway, written: Written, found: NodeView) -> Response:
     after = next((n for n in gateway.reads.view().nodes if n.id == found.id), found)
     return answer(
         gateway,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from aware_agent.colony.inventory import build_inventory, group_name
-from aware_agent.colony.node import Status
+from aware_agent.colony.inventory import GONE, build_inventory, group_name
 from aware_agent.colony.view import ColonyView
-
-_AWAY = (Status.DEAD, Status.LEFT)
 
 
 class Hosts(NamedTuple):
@@ -28,8 +25,8 @@ def selected(document: dict[str, Any], castes: tuple[str, ...], wanted: tuple[st
     """Living hosts of ``castes`` (empty: all), of those only ``wanted`` (empty: all), with their groups."""
     hosts: dict[str, dict[str, Any]] = document["hosts"]
     groups: dict[str, list[str]] = document["groups"]
-    names = [name for name, known in hosts.items() if known.get("aware_status") not in _AWAY]
-    why = "every node is dead or has left" if hosts else "the colony has no nodes"
+    names = [name for name, known in hosts.items() if known.get("aware_status") not in GONE]
+    why = "every node is dead, away or has left" if hosts else "the colony has no nodes"
     if castes:
         inside = {name for caste in castes for name in groups.get(group_name(caste), ())}
         names, why = [name for name in names if name in inside], f"nobody alive is of {', '.join(castes)}"

@@ -209,8 +209,9 @@ class JobWorker:
         """Return when as many nodes are ready as the spec wants. Raises AwareError after ``until`` (Unix seconds)."""
         while True:
             data = self._writer.reader.data()
-            wanted = data.spec.size if data.spec else 0
-            ready = sum(node.status is Status.READY for node in self._writer.reader.view().nodes)
+            nodes = self._writer.reader.view().nodes
+            ready = sum(node.status is Status.READY for node in nodes)
+            wanted = data.spec.size - sum(node.status is Status.AWAY for node in nodes) if data.spec else 0
             if ready >= wanted:
                 return
             if time.time() >= until or cancelled.is_set():

@@ -125,6 +125,15 @@ export const colonyApi = createApi({
       }),
       invalidatesTags: ['Nodes', 'Cluster'],
     }),
+    sendAway: build.mutation<T.NodeChange, Write & { node: string; away: boolean }>({
+      query: ({ node, away, key }) => ({
+        method: away ? 'PUT' : 'DELETE',
+        path: `${at(node)}/away`,
+        ...(away ? { body: {} } : {}),
+        key,
+      }),
+      invalidatesTags: ['Nodes', 'Cluster'],
+    }),
     removeNode: build.mutation<unknown, Write & { node: string; force: boolean }>({
       query: ({ node, force, key }) => ({ method: 'DELETE', path: at(node), query: { force }, key }),
       invalidatesTags: ['Nodes', 'Cluster', 'Denied'],

@@ -192,6 +192,22 @@ export interface paths {
     patch: operations['change_node_v1_nodes__node__patch'];
     trace?: never;
   };
+  '/v1/nodes/{node}/away': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put: operations['send_away_v1_nodes__node__away_put'];
+    post?: never;
+    delete: operations['bring_back_v1_nodes__node__away_delete'];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/denied-keys': {
     parameters: {
       query?: never;
@@ -1700,6 +1716,7 @@ export interface components {
       suspect: number;
       dead: number;
       left: number;
+      away: number;
       cordoned: number;
       total: number;
     };
@@ -2533,6 +2550,7 @@ export interface components {
       cordoned: boolean;
       drained: boolean;
       over: ('cpu' | 'disk' | 'memory')[];
+      away: components['schemas']['Away'] | null;
       labels: {
         [key: string]: string;
       };
@@ -2558,7 +2576,23 @@ export interface components {
      * @description How alive the queen believes a node is.
      * @enum {unknown}
      */
-    Status: 'dead' | 'left' | 'ready' | 'suspect';
+    Status: 'away' | 'dead' | 'left' | 'ready' | 'suspect';
+    /**
+     * Away
+     * @description Who sent a node away, why, and until when. Times in Unix seconds.
+     */
+    Away: {
+      by: string;
+      since: number;
+      /** @default  */
+      reason: string;
+      /** @default null */
+      until: number | null;
+      /** @default false */
+      here: boolean;
+      /** @default  */
+      caste: string;
+    };
     /**
      * Capabilities
      * @description What a node can do, measured by its agent. Memory and disk in MiB and GiB.
@@ -2615,6 +2649,16 @@ export interface components {
       drained: boolean | null;
       /** @default null */
       pinned: string[] | null;
+    };
+    /**
+     * AwayBody
+     * @description Why a node is away, and until when (Unix seconds; left out: until it is told to come back).
+     */
+    AwayBody: {
+      /** @default  */
+      reason: string;
+      /** @default null */
+      until: number | null;
     };
     /**
      * DeniedKeysDocument
@@ -2711,7 +2755,7 @@ export interface components {
      * @description A node, seen from the rotation.
      * @enum {unknown}
      */
-    Standing: 'away' | 'left-behind' | 'ready' | 'waiting';
+    Standing: 'left-behind' | 'ready' | 'silent' | 'waiting';
     /**
      * RotationBody
      * @description An order. CAs and secret may be brought along, so that who founded the colony keeps them; else the queen makes
@@ -3461,6 +3505,7 @@ export interface components {
         cordoned?: boolean;
         drained?: boolean;
         over?: ('cpu' | 'disk' | 'memory')[];
+        away?: components['schemas']['Away'] | null;
         labels?: {
           [key: string]: string;
         };
@@ -4064,6 +4109,67 @@ export interface operations {
         'application/json': components['schemas']['NodePatch'];
       };
     };
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['NodeChange'] | components['schemas']['DryRunDocument'];
+        };
+      };
+    };
+  };
+  send_away_v1_nodes__node__away_put: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example demo-2 */
+        node: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "reason": "a new disk"
+         *     }
+         */
+        'application/json': components['schemas']['AwayBody'];
+      };
+    };
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['NodeChange'] | components['schemas']['DryRunDocument'];
+        };
+      };
+    };
+  };
+  bring_back_v1_nodes__node__away_delete: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example demo-2 */
+        node: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
     responses: {
       /** @description Done, or what would be done */
       200: {

@@ -67,7 +67,7 @@ function Figures({ cluster }: { cluster: Cluster }) {
   const lost = useAppSelector((state) => state.colony.lost);
   const members = colonyApi.useMembersQuery(undefined, { pollingInterval: 15_000 });
   const leader = members.data?.members.find((seat) => seat.leads);
-  const trouble = (['suspect', 'dead', 'left', 'cordoned'] as const).filter((key) => size[key] > 0);
+  const trouble = (['suspect', 'dead', 'left', 'away', 'cordoned'] as const).filter((key) => size[key] > 0);
   return (
     <Paper
       variant="outlined"
@@ -187,7 +187,7 @@ function Suspicion() {
 }
 
 const STATUSES: readonly (readonly [Status, Tone])[] = [
-  ['ready', 'success'], ['suspect', 'warning'], ['dead', 'error'], ['left', 'default'],
+  ['ready', 'success'], ['suspect', 'warning'], ['dead', 'error'], ['left', 'default'], ['away', 'default'],
 ]; // prettier-ignore
 
 function Workers({ castes }: { castes: Cluster['castes'] }) {
@@ -299,6 +299,7 @@ function Legend() {
       {entry('warning.main', 'suspect', 'hollow')}
       {entry('error.main', 'dead')}
       {entry('divider', 'left')}
+      {entry('divider', 'away')}
     </Stack>
   );
 }

@@ -8,7 +8,7 @@ import { colonyApi } from '../api/colony';
 import type { Node as NodeType } from '../api/types';
 import { useAppSelector } from '../state/store';
 import { Code } from '../ui/Code';
-import { mebibytes } from '../ui/format';
+import { mebibytes, moment } from '../ui/format';
 import { Ago, Facts, Loaded, Page, Panel, StatusWord, Tag } from '../ui/parts';
 import { TabPages } from '../ui/TabPages';
 import { List } from './Events';
@@ -34,6 +34,8 @@ export default function Node() {
               {data.role !== 'worker' && (
                 <Tag tone={data.role === 'queen' ? 'primary' : 'default'}>{data.role}</Tag>
               )}
+              {data.away?.reason && <span>{data.away.reason}</span>}
+              {data.away?.until && <span>until {moment(data.away.until)}</span>}
               {data.cordoned && <Tag tone="warning">{data.drained ? 'drained' : 'cordoned'}</Tag>}
             </>
           )}

@@ -105,7 +105,7 @@ function Table({ nodes }: { nodes: readonly Node[] }) {
   );
 }
 
-const STATUSES = ['ready', 'suspect', 'dead', 'left'];
+const STATUSES = ['ready', 'suspect', 'dead', 'left', 'away'];
 
 function Filters({
   nodes,

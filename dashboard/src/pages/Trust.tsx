@@ -22,7 +22,7 @@ import { save } from './Events';
 const STANDING: Record<Rotation['nodes'][number]['standing'], Tone> = {
   ready: 'success',
   waiting: 'info',
-  away: 'warning',
+  silent: 'warning',
   'left-behind': 'error',
 };
 const PHASE: Record<Rotation['phase'], string> = {

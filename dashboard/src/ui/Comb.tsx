@@ -49,7 +49,7 @@ export function cellAt(x: number, y: number, cells: number, shape: Geometry): nu
   return column >= 0 && column < shape.columns && index < cells ? index : -1;
 }
 
-const ORDER: Record<Status, number> = { dead: 0, suspect: 1, ready: 2, left: 3 };
+const ORDER: Record<Status, number> = { dead: 0, suspect: 1, ready: 2, away: 3, left: 4 };
 
 /** Trouble first: among thousands it is seen at the top left. */
 export function arranged(nodes: readonly Node[]): Node[] {
@@ -104,6 +104,7 @@ export function Comb({
       ready: color('nest-queen'),
       suspect: color('warning-main'),
       dead: color('error-main'),
+      away: color('divider'),
       left: color('divider'),
     };
     const radius = (pitch / 2 / ROW) * (pitch > 8 ? 0.9 : 0.94);

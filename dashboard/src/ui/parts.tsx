@@ -134,7 +134,13 @@ export function Figure({
   );
 }
 
-const STATUS: Record<Status, Tone> = { ready: 'success', suspect: 'warning', dead: 'error', left: 'default' };
+const STATUS: Record<Status, Tone> = {
+  ready: 'success',
+  suspect: 'warning',
+  dead: 'error',
+  left: 'default',
+  away: 'default',
+};
 export const SEVERITY: Record<Severity, Tone> = {
   info: 'default',
   notice: 'info',

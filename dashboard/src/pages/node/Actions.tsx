@@ -23,11 +23,16 @@ export function Actions({ node }: { node: Node }) {
   const [transfer] = colonyApi.useTransferMutation();
   const [remove] = colonyApi.useRemoveNodeMutation();
   const [command] = colonyApi.useCommandMutation();
+  const [setAway] = colonyApi.useSendAwayMutation();
   const navigate = useNavigate();
   const alive = node.status === 'ready' || node.status === 'suspect';
   const patch = (what: { cordoned?: boolean; drained?: boolean }, said: string) => async (key: string) => {
     await change({ node: node.id, patch: what, key }).unwrap();
     return said;
+  };
+  const sendAway = async (key: string) => {
+    await setAway({ node: node.id, away: node.away === null, key }).unwrap();
+    return node.away ? `${node.name} is expected back.` : `${node.name} is away.`;
   };
   const restart = async (key: string) => {
     await command({ node: node.id, command: { type: 'restart' }, key }).unwrap();
@@ -61,6 +66,22 @@ export function Actions({ node }: { node: Node }) {
             text: 'What nobody else can take over, it keeps; the events say so.',
             verb: 'Drain',
             act: patch({ drained: true }, `${node.name} is being drained.`),
+          })
+        }
+      />
+      <Action
+        title={node.away ? 'Back' : 'Away'}
+        text={
+          node.away
+            ? 'It gets work again, and is missed while it is silent.'
+            : 'Its host is repaired or powered off: nobody misses it, and others get its work and its seat.'
+        }
+        needs="admin"
+        act={() =>
+          setQuestion({
+            title: node.away ? `Is ${node.name} back?` : `Send ${node.name} away?`,
+            verb: node.away ? 'It is back' : 'Send away',
+            act: sendAway,
           })
         }
       />

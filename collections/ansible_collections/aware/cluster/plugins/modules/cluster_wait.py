@@ -50,6 +50,7 @@ options:
     description:
       - Names of nodes that are known to be away. As long as they are not ready, nothing is asked for that they would have to give - so many nodes less
         have to be ready, as many places in castes and seats of the council may be empty, and that they are silent or dead makes the colony no worse.
+      - Nodes that the colony itself knows to be away (C(aware nodes away)) are always among them, whether they answer or not.
     type: list
     elements: str
     default: []
@@ -96,7 +97,7 @@ def work(module, client):
     while True:
         try:
             cluster = client.get("/v1/cluster")
-            nodes = client.get("/v1/nodes")["nodes"] if module.params["without"] else []
+            nodes = client.get("/v1/nodes")["nodes"] if module.params["without"] or _someone_is_away(cluster) else []
             missing = what_is_missing(module.params, cluster, nodes)
             if module.params["council"]:
                 missing += what_the_council_misses(module.params, client.get("/v1/council/members"), nodes)
@@ -111,10 +112,20 @@ def work(module, client):
         time.sleep(0.3)
 
 
+def _someone_is_away(cluster):
+    return bool((cluster.get("size") or {}).get("away"))
+
+
+def who_is_excused(params, nodes):
+    """Return names of nodes that have to do nothing: away, as the colony knows, or as the task says and not ready."""
+    away = [node["name"] for node in nodes if node["status"] == "away"]
+    ready = [node["name"] for node in nodes if node["status"] == "ready"]
+    return away + [name for name in params["without"] if name not in ready + away]
+
+
 def what_is_missing(params, cluster, nodes):
     """Return one sentence for each condition that does not hold."""
-    ready = [node["name"] for node in nodes if node["status"] == "ready"]
-    excused = [name for name in params["without"] if name not in ready]
+    excused = who_is_excused(params, nodes)
     missing = []
     if not cluster.get("queen"):
         missing.append("no queen reigns")
@@ -139,8 +150,7 @@ def what_is_missing(params, cluster, nodes):
 
 def what_the_council_misses(params, council, nodes):
     """Return a sentence when seats are empty or their members silent. Without a word in the spec there is nothing to ask for."""
-    ready = [node["name"] for node in nodes if node["status"] == "ready"]
-    excused = [name for name in params["without"] if name not in ready]
+    excused = who_is_excused(params, nodes)
     wanted = (council.get("wanted") or {}).get("size", 0)
     well = [one for one in council.get("members") or [] if one.get("healthy") and not one.get("learner")]
     if len(well) >= wanted - len(excused):

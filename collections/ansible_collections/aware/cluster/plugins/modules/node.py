@@ -50,6 +50,19 @@ options:
       - Whether the node is kept from new work and others take over what it does - its reign, its seat in the council, its place
         in a caste. What nobody else can take over it keeps. The module does not wait for that; C(aware nodes drain) does. V(true) takes the role admin.
     type: bool
+  away:
+    description:
+      - Whether the node is away - its host is repaired or powered off. Nobody misses it then; others get its work and its seat, and playbooks leave it
+        out. It stays away until this is V(false), or until O(away_until). This takes the role admin.
+    type: bool
+  away_reason:
+    description:
+      - With O(away=true), why. Without it, a reason that was given before stays.
+    type: str
+  away_until:
+    description:
+      - With O(away=true), when it ends by itself, in seconds since 1970. Without it, a time that was given before stays.
+    type: float
   pinned:
     description:
       - All addresses its certificate names beside the one it is seen at, such as a floating address. This takes the role admin.
@@ -95,6 +108,13 @@ EXAMPLES = r"""
       vars:
         http_port: 8080
 
+- name: Miss nobody while a host is repaired
+  aware.cluster.node:
+    context: .aware/context.json
+    node: demo-3
+    away: true
+    away_reason: a new disk
+
 - name: Forget a node that is gone
   aware.cluster.node:
     context: .aware/context.json
@@ -134,11 +154,13 @@ def work(module, client):
     node = client.get(node_path(module.params["node"]))
     before, after = {}, {}
     patch = wanted_patch(module.params, node, before, after)
+    away = wanted_away(module.params, node, before, after)
     document = client.get(node_path(node["id"], "config")) if module.params["config"] else {}
     config = wanted_config(module.params["config"], document.get("config") or {}, before, after)
     changed = before != after
     if changed and not module.check_mode:
         write(client, node, patch, config, document)
+        write_away(client, node, away)
         node = client.get(node_path(node["id"]))
     elif changed:
         node = dict(node, **dict((key, value) for key, value in after.items() if key != "config"))
@@ -169,6 +191,34 @@ def wanted_patch(params, node, before, after):
         before["pinned"], after["pinned"] = node.get("pinned") or [], params["pinned"]
         patch["pinned"] = params["pinned"]
     return patch
+
+
+def wanted_away(params, node, before, after):
+    """Return the body of the PUT, False to bring it back, None when nothing differs; note what differs."""
+    have = node.get("away")
+    if params["away"] is None:
+        if params["away_reason"] is not None or params["away_until"] is not None:
+            raise GatewayError("away_reason and away_until go with away: true")
+        return None
+    if not params["away"]:
+        if have is None:
+            return None
+        before["away"], after["away"] = have, None
+        return False
+    kept = have or {}
+    body = dict(reason=params["away_reason"], until=params["away_until"])
+    body = dict((key, kept.get(key, "" if key == "reason" else None) if value is None else value) for key, value in body.items())
+    if have is not None and all(have.get(key) == value for key, value in body.items()):
+        return None
+    before["away"], after["away"] = have, dict(kept, **body)
+    return body
+
+
+def write_away(client, node, away):
+    """Send it away or bring it back."""
+    if away is not None:
+        path = node_path(node["id"], "away")
+        client.request("DELETE", path) if away is False else client.request("PUT", path, body=away)
 
 
 def wanted_labels(given):
@@ -229,6 +279,9 @@ def main():
         labels=dict(type="dict"),
         cordoned=dict(type="bool"),
         drained=dict(type="bool"),
+        away=dict(type="bool"),
+        away_reason=dict(type="str"),
+        away_until=dict(type="float"),
         pinned=dict(type="list", elements="str"),
         config=config,
         force=dict(type="bool", default=False),

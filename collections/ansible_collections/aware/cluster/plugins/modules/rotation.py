@@ -171,7 +171,7 @@ def what_is_missing(now, aim):
     waiting = [
         "%s lacks %s" % (node["name"], node["lacks"])
         for node in now["nodes"]
-        if node["standing"] in ("waiting", "away")
+        if node["standing"] in ("waiting", "silent")
     ]
     there = (aim, now["phase"]) in REACHED
     if not there and now["etcd"]:
