@@ -41,7 +41,7 @@ async def test_if_match_that_holds(admin: httpx.AsyncClient, context: MemoryCont
     ("method", "path", "body"),
     [
         ("PATCH", "/v1/nodes/demo-2", {"cordoned": True}),
-            ("PUT", "/v1/nodes/demo-2/config", {"config": {"vars": {"a": 2}}}),
+        ("PUT", "/v1/nodes/demo-2/config", {"config": {"vars": {"a": 2}}}),
         ("PUT", "/v1/spec", SPEC),
         ("PUT", "/v1/spec?dry_run=true", SPEC),
     ],

@@ -32,6 +32,7 @@ class EtcdFollower:
         self._node, self._state_dir, self._unit, self._told = node, state_dir, unit, told
         self._renewed = asyncio.Event()
         self._waiting = ""
+        self._said = ""  # what it believed when that was told last
 
     def believes(self) -> str:
         """Fingerprint of the CAs that etcd here believes; empty while it does not run."""
@@ -59,12 +60,12 @@ class EtcdFollower:
         state = self._state_dir.load()
         if state is None or state.council is None:
             return False
-        before = self.believes()
         self._unit.give(etcd_pair(state))
         if self._unit.outdated and not await self._wait_for(state):
             log.info("etcd restarts here to believe the council CAs of now")
             await self._unit.restart(etcd_credentials(state))
-        if self.believes() != before:
+        if self.believes() != self._said:  # also when it was a new seat that started etcd
+            self._said = self.believes()
             self._told()
         return self._unit.outdated
 
