@@ -27,7 +27,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     ``type`` is a dotted noun and verb: ``queen.elected``, ``queen.stepped-down``, ``node.joined``,
     ``node.ready``, ``node.suspect``, ``node.dead``, ``node.left``, ``node.changed``, ``node.removed``,
-    ``node.ordered``, ``node.duplicate``, ``node.unreadable``, ``node.load-refused``,
+    ``node.away``, ``node.back``, ``node.ordered``, ``node.duplicate``, ``node.unreadable``, ``node.load-refused``,
     ``node.over-limit``, ``node.within-limit``,
     ``config.changed``, ``spec.changed``, ``caste.assigned``, ``token.created``, ``token.revoked``,
     ``user.changed``, ``session.reused``, ``session.ended``,

@@ -77,6 +77,11 @@ def bring_back(record: Record, now: float) -> Record:
     return msgspec.structs.replace(record, away=None, status=status, status_since=now)
 
 
+def was_here(record: Record) -> bool:
+    """Whether the node showed its presence when its record was written, sent away or not."""
+    return record.away.here if record.away else record.status is Status.READY
+
+
 def _judge_one(record: Record, report: Report | None, now: float, dead_after_s: float) -> Verdict | None:
     if record.away is not None:
         return _judge_away(record, record.away, report, now)

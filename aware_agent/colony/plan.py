@@ -28,7 +28,8 @@ def plan(
     queen: str = "",
 ) -> Plan:
     """Compare specs and say what would follow."""
-    alive = sum(r.status in (Status.READY, Status.SUSPECT) for r in records.values())
+    # Who is away comes back: no other is made for it.
+    alive = sum(r.status in (Status.READY, Status.SUSPECT, Status.AWAY) for r in records.values())
     steps = list(spec_steps(before, after))
     outcome = assign(after, records, castes, queen)
     steps += outcome.sentences

@@ -9,6 +9,7 @@ import msgspec
 
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.colony.event import Severity
+from aware_agent.colony.liveness import was_here
 from aware_agent.colony.node import Record, Status
 from aware_agent.colony.quota import require_room
 from aware_agent.queen.certificates import Certificates
@@ -125,7 +126,7 @@ class Admission:
             require_room("nodes", len(records), MAX_NODES, "remove those that are gone: aware nodes remove")
         if before is None and request.node_id in records:
             raise NameTaken(f"node id {request.node_id} belongs to a node with another key")
-        if before and before.status is Status.READY and request.node_id in self._present():
+        if before and was_here(before) and request.node_id in self._present():
             raise Conflict(f"node {before.name} is alive already", hint="stop its agent before it joins again")
 
     def _record(

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.colony.connection import beat_interval
-from aware_agent.colony.node import Record, Report, Status
+from aware_agent.colony.liveness import was_here
+from aware_agent.colony.node import Report
 
 RESTART_S = 20.0  # an agent that restarts is back in a second or two; on a busy host it takes longer
 SETTLE_S = 4.0  # a worker needs so long to hear of a new queen and to reach her
@@ -47,7 +48,7 @@ class Present:
                 continue
             if node in channels:
                 here[node] = channels[node]
-            elif settling and _was_here(record) and record.report is not None:
+            elif settling and was_here(record) and record.report is not None:
                 here[node] = record.report  # not missed yet: whoever was ready is, until it had the time to come
         return here
 
@@ -77,7 +78,3 @@ class Present:
     def _is_member(self, node: str) -> bool:
         record = self._reader.record(node)
         return record is not None and record.eligible
-
-
-def _was_here(record: Record) -> bool:
-    return record.away.here if record.away else record.status is Status.READY

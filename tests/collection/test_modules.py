@@ -250,9 +250,10 @@ def test_a_node_is_sent_away_and_brought_back(queen: FakeMember, module: Any) ->
     assert written()[-1] == ("PUT", {"reason": "moved", "until": 9e9})
     assert module("node", {**name, "away": False})[1]["changed"] is True
     assert written()[-1] == ("DELETE", None)
-    ran, result = module("node", {**name, "away_reason": "moved"})
-    assert ran.rc != 0
-    assert result["msg"] == "away_reason and away_until go with away: true"
+    for alone in ({"away_reason": "moved"}, {"away_until": 9e9, "away": False}):
+        ran, result = module("node", {**name, **alone})
+        assert ran.rc != 0
+        assert result["msg"] == "away_reason and away_until go with away: true"
 
 
 def test_info_and_secrecy(queen: FakeMember, module: Any) -> None:

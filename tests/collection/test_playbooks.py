@@ -121,7 +121,8 @@ def test_a_limit_that_leaves_out_what_is_needed_is_refused_in_the_first_task(nam
     ran = play(name, "--limit", limit)
     assert ran.rc != 0
     assert f"--limit {limit} leaves out " in said(ran)
-    assert "localhost" in said(ran).partition("leaves out ")[2].partition(", which")[0]
+    needed = "d2" if name == "site.yml" else "localhost"
+    assert needed in said(ran).partition("leaves out ")[2].partition(", which")[0]
     assert tasks(ran) == ["Refuse a run that leaves something out"]
 
 
@@ -271,21 +272,27 @@ def test_the_last_line_says_who_is_away_and_why(ansible: Any, tmp_path: Path) ->
     )
 
 
-def test_a_limit_touches_only_whom_it_names_where_a_colony_is(founded: Path, play: Any) -> None:
-    words = ("-e", f"aware_directory={founded}")
-    refused = play("site.yml", *words, "--limit", "d2", here=("d1", "d2", "d3"))
-    assert refused.rc != 0
-    assert "--limit d2 leaves out localhost, which steers the run: --limit d2,localhost" in said(refused)
-    assert tasks(refused) == ["Refuse a run that leaves something out"]
-    ran = play("site.yml", *words, "--limit", "d2,localhost", here=("d1", "d2", "d3"))
+@pytest.mark.parametrize("limit", ["d2", "d2,localhost", "aware_bootstrap:&d2", "!d1:!d3"])
+def test_a_limit_touches_only_whom_it_names_where_a_colony_is(founded: Path, play: Any, limit: str) -> None:
+    ran = play("site.yml", "-e", f"aware_directory={founded}", "--limit", limit, here=("d1", "d2", "d3"))
     assert "which this playbook needs" not in said(ran)
     assert "Going on without d1, d3" in said(ran)
     assert not re.search(r"^(ok|changed|fatal): \[(d1|d3)[\] ]", ran.out, re.MULTILINE)
     assert re.search(r"^ok: \[d2\]", ran.out, re.MULTILINE)
+    assert "Decide who founds the colony and who may sit in its council" in ran.out, "localhost steers it"
 
 
-def test_a_colony_that_is_not_founded_needs_all(founded: Path, play: Any) -> None:
+@pytest.mark.parametrize("limit", ["d2", "d2,localhost"])
+def test_a_colony_that_is_not_founded_needs_all(founded: Path, play: Any, limit: str) -> None:
     (founded / "founding.key").write_text("x")
-    ran = play("site.yml", "-e", f"aware_directory={founded}", "--limit", "d2,localhost", here=("d1", "d2", "d3"))
+    ran = play("site.yml", "-e", f"aware_directory={founded}", "--limit", limit, here=("d1", "d2", "d3"))
     assert ran.rc != 0
-    assert "--limit d2,localhost leaves out d1, d3, which this playbook needs" in said(ran)
+    assert f"--limit {limit} leaves out d1, d3, which this playbook needs" in said(ran)
+    assert tasks(ran) == ["Refuse a run that leaves something out"]
+
+
+def test_a_limit_never_lets_a_playbook_of_the_whole_colony_go_on(founded: Path, play: Any) -> None:
+    ran = play("destroy.yml", "-e", f"aware_directory={founded}", "--limit", "d2", here=("d1", "d2", "d3"))
+    assert ran.rc != 0
+    assert "--limit d2 leaves out localhost, which this playbook needs" in said(ran)
+    assert tasks(ran) == ["Refuse a run that leaves something out"]

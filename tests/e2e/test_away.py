@@ -43,12 +43,12 @@ async def test_a_colony_does_without_a_node_that_is_away(tmp_path: Path) -> None
         ca, password = (founder.state / "ca.crt").read_bytes(), (founder.state / "admin.password").read_text().strip()
         async with ColonyClient([agent.url for agent in founders.agents], ca) as client:
             await client.login("admin", password, LONG_S)
-            await play(Council(client), founders, Context(tmp_path, client, ca), password)
+            await does_without(Council(client), founders, Context(tmp_path, client, ca), password)
     finally:
         await asyncio.to_thread(founders.close)
 
 
-async def play(council: Council, founders: Founders, context: Context, password: str) -> None:
+async def does_without(council: Council, founders: Founders, context: Context, password: str) -> None:
     gone = await lost(council, founders)
     said = await context.aware("nodes", "away", gone.name, "--reason", "a new disk")
     assert said.startswith(f"{gone.name} is away, until told: aware nodes back {gone.name}\n")

@@ -1,4 +1,4 @@
-"""One worker is off: the others are seen to, it is named, and by aware_away it is left out on purpose."""
+"""One worker is off: the others are seen to, it is named, and it is left out when aware_away or the colony says so."""
 
 from __future__ import annotations
 
@@ -66,7 +66,23 @@ def test_the_queens_inventory_reaches_hosts_without_more_words(site: Site) -> No
     assert done.stdout.count("SUCCESS") == 3
 
 
-def test_when_it_is_on_the_same_run_takes_it_in(site: Site) -> None:
+def test_when_it_is_on_a_run_limited_to_it_takes_it_in_and_touches_no_other(site: Site) -> None:
     site.lab.start("h4")
+    played = site.play("site", "--limit", "h4").succeeded()
+    assert set(played.counts("ok")) == {"h4", "localhost"}
+    assert "Left alone, as --limit says: h1, h2, h3" in words(played)
+    assert site.ready() == [*THERE, "h4"]
+
+
+def test_who_was_sent_away_is_left_out_without_a_word_on_the_command_line(site: Site) -> None:
+    assert site.aware("nodes", "away", "h4", "--reason", "a new disk")["left"] == []
+    site.lab.kill("h4")
+    for playbook in ("site", "verify", "backup"):
+        played = site.play(playbook).succeeded()
+        assert "UNREACHABLE" not in played.output
+        assert "Left out, because the colony says that they are away: h4 (a new disk)" in words(played)
+    assert site.ready() == THERE
+    site.lab.start("h4")
+    site.aware("nodes", "back", "h4")
     site.play().succeeded()
     assert site.ready() == [*THERE, "h4"]

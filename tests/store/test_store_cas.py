@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from store_support import WAIT_S
+from store_support import WAIT_S, until
 
 from aware_agent.agent.member.etcd_access import etcd_credentials, etcd_pair
 from aware_agent.agent.member.etcd_follower import EtcdFollower
@@ -47,7 +47,11 @@ class Node:
         self.directory.save_key(pki.make_key())
         self.client_url, self.peer_url = (f"https://{ADDRESS}:{port}" for port in ports)
         self.unit = EtcdUnit(self.directory.path, production=False)
-        self.follower = EtcdFollower(self.id, self.directory, self.unit, lambda: None)
+        self.told: list[str] = []
+        self.follower = EtcdFollower(self.id, self.directory, self.unit, self._tell)
+
+    def _tell(self) -> None:
+        self.told.append(self.follower.believes())
 
     def certify(self, ca: pki.Pair, bundle: bytes) -> NodeState:
         """As a renewal does."""
@@ -177,6 +181,24 @@ async def test_of_one_member_etcd_pauses_and_goes_on(tmp_path: Path) -> None:
         nodes[0].certify(OLD, BOTH)
         await believe(nodes, BOTH)
         assert await gets_in(nodes, stranger(NEW, BOTH)) == [True]
+
+
+async def test_what_etcd_believes_is_told_also_when_a_new_seat_started_it(tmp_path: Path) -> None:
+    """A rotation waits for members that do not say which CAs their etcd believes."""
+    ports = free_ports(2)
+    node = Node(tmp_path, 0, (ports[0], ports[1]))
+    state = node.certify(OLD, OLD.certificate)
+    following = asyncio.create_task(node.follower.run())
+    try:
+        await node.begin({node.id: node.peer_url}, state)
+        await node.unit.wait_ready(etcd_credentials(state), LONG_S)
+        node.follower.renewed()
+        await until(lambda: bool(node.told), "it is told")
+        assert node.told == [fingerprint(OLD.certificate)]
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await node.unit.stop()
 
 
 async def test_while_a_member_is_down_nobody_restarts(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ DEFECTS = (
     Defect("etcd led from the queen's host", _COUNCIL + "_off_my_host", "if not mine or not others or shrinking or _is_growing(picture):", "if True:", council),
     Defect("a step of the council without a fence", _KEEPER + "_make", "await self._colony.announce(step, sentence)", "pass", council),
     Defect("a council that nobody is told of", _KEEPER + "work", "await self._colony.publish(record)", "pass", council),
-    Defect("the silent taken for ready", _LIVENESS + "_judge_one", "if record.status is Status.READY:", "if False:", council),
+    Defect("the silent taken for ready", _LIVENESS + "_judge_one", "if record.status in (Status.READY, Status.AWAY):", "if False:", council),
     Defect("a reconciler that does not hear of changes", "aware_agent.queen.loop:Loop.refresh", "self._nudged.set()", "pass", council),
     # Founding
     Defect("a founder who does not wait for all", _FOUNDING + "_bound", "if missing:", "if False:", founding),

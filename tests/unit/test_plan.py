@@ -76,6 +76,11 @@ def test_the_dead_and_those_who_left_do_not_count() -> None:
     assert plan(BASE, BASE, given, {"web": ["n1"]}).missing_nodes == 1
 
 
+def test_for_who_is_away_no_other_is_made() -> None:
+    given = {**THREE, "n3": a_record("n3", status=Status.AWAY)}
+    assert plan(BASE, BASE, given, {"web": ["n1"]}).missing_nodes == 0
+
+
 def test_the_council_changes() -> None:
     three = change(council=CouncilSpec(size=3))
     later = change(council=CouncilSpec(size=3, replace_after_s=0))

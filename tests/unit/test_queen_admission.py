@@ -43,6 +43,22 @@ def record(queen: Queen, number: int = 9) -> Record:
     return queen.colony.reader.records()[node_id(number)]
 
 
+@pytest.mark.parametrize("away", [False, True])
+async def test_one_that_is_alive_does_not_join_again_away_or_not(queen: Queen, away: bool) -> None:
+    token = await a_token(queen, uses=2, eligible=True)
+    await join(queen, asks(token))
+    shown = msgspec.structs.replace(record(queen, 1).report, name="demo-10")  # type: ignore[type-var]
+    queen.colony.put(queen.colony.keys.key("presence", node_id(9)), shown)
+    await queen.reign._reconciler.once()
+    if away:
+        await queen.run(do.SendAway(node="demo-10"))
+    assert "demo-10 is alive already" in await refused(queen, do.Join(request=asks(token)), Conflict)
+    queen.colony.delete(queen.colony.keys.key("presence", node_id(9)))
+    await queen.reign._reconciler.once()
+    await join(queen, asks(token))
+    assert record(queen).status is (Status.AWAY if away else Status.SUSPECT)
+
+
 async def test_a_newcomer_gets_a_certificate_of_its_own_name(queen: Queen) -> None:
     token = await a_token(queen, uses=2)
     answer = await join(queen, asks(token))

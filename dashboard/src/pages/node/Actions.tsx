@@ -25,7 +25,7 @@ export function Actions({ node }: { node: Node }) {
   const [command] = colonyApi.useCommandMutation();
   const [setAway] = colonyApi.useSendAwayMutation();
   const navigate = useNavigate();
-  const alive = node.status === 'ready' || node.status === 'suspect';
+  const alive = node.away?.here ?? (node.status === 'ready' || node.status === 'suspect');
   const patch = (what: { cordoned?: boolean; drained?: boolean }, said: string) => async (key: string) => {
     await change({ node: node.id, patch: what, key }).unwrap();
     return said;
@@ -70,7 +70,7 @@ export function Actions({ node }: { node: Node }) {
         }
       />
       <Action
-        title={node.away ? 'Back' : 'Away'}
+        title={node.away ? 'Bring back' : 'Send away'}
         text={
           node.away
             ? 'It gets work again, and is missed while it is silent.'
@@ -81,6 +81,9 @@ export function Actions({ node }: { node: Node }) {
           setQuestion({
             title: node.away ? `Is ${node.name} back?` : `Send ${node.name} away?`,
             verb: node.away ? 'It is back' : 'Send away',
+            text: node.away
+              ? undefined
+              : 'It stays away until somebody brings it back, whatever it does itself.',
             act: sendAway,
           })
         }

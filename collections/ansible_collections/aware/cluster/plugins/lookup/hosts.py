@@ -23,6 +23,14 @@ options:
     type: list
     elements: str
     required: true
+  steered:
+    description:
+      - With C(--limit), let the run have C(localhost) beside the hosts that the limit names, in this play and all later ones. Ansible leaves out
+        C(localhost) as any other host; a playbook that is steered from there could not be limited to C(newhost) otherwise. Not in the first play of a
+        run.
+    type: bool
+    default: false
+    version_added: 0.1.0
 """
 
 EXAMPLES = r"""
@@ -56,6 +64,9 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list, variables: Any = None, **kwargs: Any) -> list:
         refuse_a_run_in_parts(context.CLIARGS)
+        self.set_options(var_options=variables, direct=kwargs)
+        if self.get_option("steered") and context.CLIARGS.get("subset"):
+            let_localhost_in(variables or {})
         groups = (variables or {}).get("groups") or {}
         names = [name for term in terms for name in groups.get(term, [term] if _is_host(term, groups) else [])]
         away = groups.get(LEFT_OUT) or []
@@ -64,6 +75,21 @@ class LookupModule(LookupBase):
 
 def _is_host(name: str, groups: Any) -> bool:
     return name == "localhost" or name in groups.get("all", [])
+
+
+def let_localhost_in(variables: Any) -> None:
+    """Widen the limit of the run by localhost. The hosts it names now stay all it names: a limit may be an intersection, which nothing widens.
+
+    Only hostvars, which a run has from its second play on, lead to the inventory. Raises AnsibleLookupError where that way is closed: without
+    localhost the plays that steer the run would be left out without a word.
+    """
+    inventory = getattr(variables.get("hostvars"), "_inventory", None)
+    if inventory is None:
+        raise AnsibleLookupError(
+            "--limit leaves out localhost, which steers the run, and this Ansible has no way to let it in: name it, --limit HOST,localhost"
+        )
+    if not inventory.get_hosts("localhost"):
+        inventory.subset([host.name for host in inventory.get_hosts("all")] + ["localhost"])
 
 
 def refuse_a_run_in_parts(arguments: Any) -> None:

@@ -196,9 +196,9 @@ def wanted_patch(params, node, before, after):
 def wanted_away(params, node, before, after):
     """Return the body of the PUT, False to bring it back, None when nothing differs; note what differs."""
     have = node.get("away")
+    if not params["away"] and (params["away_reason"] is not None or params["away_until"] is not None):
+        raise GatewayError("away_reason and away_until go with away: true")
     if params["away"] is None:
-        if params["away_reason"] is not None or params["away_until"] is not None:
-            raise GatewayError("away_reason and away_until go with away: true")
         return None
     if not params["away"]:
         if have is None:
