@@ -56,6 +56,21 @@ parameters:
     password: {type: string, writeOnly: true}
 """
 
+CLOUD_PLAY = """
+- hosts: all
+  gather_facts: false
+  connection: local
+  tasks:
+    - debug: {msg: "{{ lookup('file', aware_secrets.key) }} and {{ lookup('file', clouds) }}"}
+      vars: {clouds: "{{ lookup('env', 'OS_CLIENT_CONFIG_FILE') }}"}
+      run_once: true
+"""
+CLOUDS = """
+clouds:
+  other:
+    auth: {auth_url: https://keystone.example/v3, username: aware, password: cl0ud-pa55, project_name: demo}
+"""
+
 
 @pytest.fixture
 def operations() -> Iterator[Path]:
@@ -66,6 +81,8 @@ def operations() -> Iterator[Path]:
     (directory / "plays" / "greet.yaml").write_text(PLAY)
     (directory / "greet.yml").write_text(GREET)
     (directory / "again.yml").write_text(GREET + "idempotent: true\n")
+    (directory / "plays" / "cloud.yaml").write_text(CLOUD_PLAY)
+    (directory / "cloud.yml").write_text("playbook: plays/cloud.yaml\nuses: [lab, key]\n")
     (directory / "wrong.yml").write_text("playbook: [\n")
     yield directory
     shutil.rmtree(directory)
@@ -225,3 +242,38 @@ async def test_when_the_queen_falls_the_next_one_starts_it_again_or_says_that_it
         assert (await lab.ask("POST", f"/v1/jobs/{again}/cancel")).status == 202
         assert (await ended(lab, again))["state"] == "cancelled"
         assert processes(again) == []
+
+
+async def test_a_secret_of_the_colony_reaches_the_job_that_uses_it_under_every_queen_and_nobody_else(
+    operations: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "clouds.yaml").write_text(CLOUDS)
+    (tmp_path / "key").write_text("t3xt-of-a-key\n")
+    async with Lab(3, settings={"jobs": {"operations_dir": str(operations)}}) as lab:
+        await lab.form()
+        await ready(lab)
+        queen = await lab.queen()
+        refused = await lab.ask("POST", "/v1/jobs", {"operation": "cloud"})
+        assert (refused.status, refused.json()["code"]) == (409, "secret-missing")
+        for arguments in (("lab", "--clouds-file", "clouds.yaml"), ("key", "--text-file", "key")):
+            code, output = await aware(lab, "secret", "set", *arguments[:2], str(tmp_path / arguments[2]))
+            assert (code, output) == (0, f"secret {arguments[0]} is set\n")
+        first = await ended(lab, await run(lab, "cloud"))
+        assert first["state"] == "succeeded", first
+        lab.agent(queen["name"]).kill()
+        after = await lab.new_queen(queen["term"])
+        second = await ended(lab, await run(lab, "cloud"))
+        assert (second["state"], second["node"]) == ("succeeded", after["name"])
+        for done in (first, second):
+            printed = await log(lab, done["id"])
+            assert "******** and " in printed
+            assert "https://keystone.example/v3" in printed
+            assert "cl0ud-pa55" not in printed
+        code, shown = await aware(lab, "secret", "list")
+        told = [(await lab.ask("GET", path)).body for path in ("/v1/events?since=0", "/v1/audit", "/v1/secrets")]
+        assert (code, b"secret.changed" in told[0], b"put-secret" in told[1]) == (0, True, True)
+        everything = shown.encode() + b"".join(told) + b"".join(
+            file.read_bytes() for file in lab.agent(after["name"]).state_dir.rglob("*.log")
+        )  # fmt: skip
+        for secret in (b"cl0ud-pa55", b"t3xt-of-a-key"):
+            assert secret not in everything
