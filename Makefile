@@ -30,10 +30,12 @@ demo-down: setup ## stop the demo; nothing is left behind
 DIRECT := tests/unit tests/gateway tests/hostile tests/store
 
 test: setup ## the tests that need no root: unit, store, whole colonies; COVERAGE=1 counts what they reach
-	$(PYTEST) $(if $(COVERAGE),--cov --cov-report=) -n $(JOBS) --dist worksteal -m "not e2e" $(DIRECT)
-	$(if $(COVERAGE),@total=$$($(BIN)/coverage report --format=total) && echo "coverage: $$total % of aware_agent by the direct tests alone")
-	$(PYTEST) -n $(JOBS) --dist worksteal -m "not e2e" --ignore tests/cloud --ignore tests/hosts $(DIRECT:%=--ignore %) tests
-	$(PYTEST) -n $(JOBS) --maxprocesses 4 --dist worksteal -m "e2e and not deep" --ignore tests/cloud --ignore tests/hosts tests
+	@failed=; trap 'exit 130' INT; part() { echo "$$*"; "$$@" || failed="$$failed\n  $$*"; }; \
+	part $(PYTEST) $(if $(COVERAGE),--cov --cov-report=) -n $(JOBS) --dist worksteal -m "not e2e" $(DIRECT); \
+	$(if $(COVERAGE),echo "coverage: $$($(BIN)/coverage report --format=total) % of aware_agent by the direct tests alone";) \
+	part $(PYTEST) -n $(JOBS) --dist worksteal -m "not e2e" --ignore tests/cloud --ignore tests/hosts $(DIRECT:%=--ignore %) tests; \
+	part $(PYTEST) -n $(JOBS) --maxprocesses 4 --dist worksteal -m "e2e and not deep" --ignore tests/cloud --ignore tests/hosts tests; \
+	[ -z "$$failed" ] || { printf 'error: not all tests passed:%b\n' "$$failed" >&2; exit 1; }
 
 test-deep: setup ## whole colonies under rare faults, which make test leaves out: most of half an hour
 	$(PYTEST) -n $(JOBS) --maxprocesses 4 --dist worksteal -m "e2e and deep" tests/e2e tests/hostile

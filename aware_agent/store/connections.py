@@ -61,6 +61,7 @@ class EtcdConnection:
         self.endpoint = endpoint
         self.users = 0
         self.retired = False
+        self.replaced = False  # by one with newer credentials; what runs on it is cut after a while
         self._channel = channel
         self._callables: dict[str, Any] = {}
 
@@ -151,6 +152,7 @@ class Ring:
         self._lines = [None] * len(self._targets)
         self._retired.clear()
         for line in lines:
+            line.replaced = True
             self._close_soon(line, grace_s)
 
     def follow(self, endpoints: Sequence[str]) -> None:

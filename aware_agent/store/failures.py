@@ -26,6 +26,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     frozen: bool = False
     passing: bool = False  # users or roles were changed while it was under way
+    planned: bool = False  # nothing failed: the connection made room for one with newer credentials
     error: StoreError | None = None
 
 

@@ -156,6 +156,9 @@ class LeaseKeeper:
                 async with self.client.keepalives() as stream:
                     await self._keep(stream, pause)
             except StreamBroken as broken:
+                if broken.failure.planned:
+                    log.debug("keepalive stream is opened again: %s", broken)
+                    continue
                 log.log(pause.log_level, "keepalive stream broke: %s", broken)
             except StoreError as closed:
                 log.debug("keepalive ends: %s", closed)

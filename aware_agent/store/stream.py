@@ -22,6 +22,7 @@ from aware_agent.store.rpc import Method
 _EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # grpc-stubs does not know it
 # Far longer than one attempt to connect may take: only what would wait for good is ended by it.
 WRITE_S = 10.0
+_REPLACED = "the connection made room for one with newer credentials"
 
 
 class Stream:
@@ -112,6 +113,8 @@ class Stream:
             return error
         if self._aborted:
             return StreamBroken(Failure(verdict=Verdict.UNKNOWN, details=self._aborted, frozen=True))
+        if self._line.replaced:
+            return StreamBroken(Failure(verdict=Verdict.UNKNOWN, details=_REPLACED, planned=True))
         code, details = "UNAVAILABLE", "the stream ended"
         if isinstance(error, grpc.aio.AioRpcError):
             code, details = error.code().name, error.details() or ""

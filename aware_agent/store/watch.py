@@ -73,6 +73,9 @@ class Watcher:
                     async for batch in following:
                         yield batch
             except StreamBroken as broken:
+                if broken.failure.planned:
+                    log.debug("watch is opened again: %s", broken)
+                    continue
                 self._lost(broken)
             except _Denied as denied:
                 self._denied(str(denied))

@@ -10,7 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from aware_agent.colony.spec import parse_spec
+from aware_agent.colony.backup import BackupPolicy
+from aware_agent.colony.limits import Limits
+from aware_agent.colony.retention import Keep
+from aware_agent.colony.spec import JobPolicy, Policies, parse_spec
 
 from .conftest import ROOT
 
@@ -44,12 +47,27 @@ def test_hosts_and_variables(tmp_path: Path, ansible: Any) -> None:
     assert values["aware_directory"]["__ansible_unsafe"] == str(tmp_path / "inventory" / "below" / ".aware")
 
 
+# Every policy there is, none at its default.
+POLICIES: dict[str, Any] = {
+    "dead_after_s": 5.0,
+    "replace_dead": "never",
+    "keep_events": 1500,
+    "keep_audit": 1500,
+    "certificate_lifetime_s": 86400.0,
+    "session_lifetime_s": 86400.0,
+    "service_token_lifetime_s": 86400.0,
+    "backup": {"every": "6h", "keep": {"last": 5, "daily": 2, "weekly": 3}, "target": "s3"},
+    "jobs": {"keep": 100, "log_kib": 128},
+    "limits": {"cpu": 0.9, "memory": 0.8, "disk": 0.7, "for_s": 60.0},
+}
+
+
 def test_the_agent_understands_the_spec(tmp_path: Path, ansible: Any) -> None:
     requires = {"vcpus": 2, "zone": "z1", "labels": {"tier": "gold"}}
     write(
         tmp_path,
         castes={"web": {"count": 1, "requires": requires}},
-        policies={"dead_after_s": 5, "replace_dead": "never", "keep_events": 1500},
+        policies=POLICIES,
     )
     play = [
         {
@@ -71,7 +89,12 @@ def test_the_agent_understands_the_spec(tmp_path: Path, ansible: Any) -> None:
     assert ran.rc == 0, ran.out + ran.err
     spec = parse_spec((tmp_path / "out.json").read_bytes())
     assert msgspec.to_builtins(spec)["castes"]["web"]["requires"] == requires
-    assert spec.policies.replace_dead == "never"
+    # None that is at its default is told: each of the agent's policies is here, and reached it through Ansible.
+    assert msgspec.to_builtins(spec.policies) == POLICIES
+    assert set(POLICIES) == {field.name for field in msgspec.structs.fields(Policies)}
+    for name, kind in (("backup", BackupPolicy), ("jobs", JobPolicy), ("limits", Limits)):
+        assert set(POLICIES[name]) == {field.name for field in msgspec.structs.fields(kind)}
+    assert set(POLICIES["backup"]["keep"]) == {field.name for field in msgspec.structs.fields(Keep)}
 
 
 def test_hosts_that_are_there_already(tmp_path: Path, ansible: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from aware_agent.store.errors import StoreUnreachable
 from aware_agent.store.failures import Verdict, classify
 from aware_agent.store.lease import LeaseKeeper
 from aware_agent.store.projection import Projection
+from aware_agent.store.watch import Watcher
 
 pytestmark = pytest.mark.etcd
 
@@ -51,6 +54,35 @@ async def test_leases_and_watches_outlive_a_change_of_certificates(tmp_path: Pat
         assert kv is not None
         assert kv.value == b"2"
         await projection.aclose()
+
+
+async def test_a_change_of_certificates_is_no_failure_to_be_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What reads the log for trouble would find "cancelled" in every colony that forms."""
+    authority = Authority(tmp_path)
+    first = authority.credentials("root")
+    contacts: list[bool] = []
+    async with (
+        EmbeddedEtcd(tls=authority.server_files(), credentials=first) as etcd,
+        EtcdClient(etcd.endpoints, first, timeout_s=0.2, deadline_s=WAIT_S) as client,
+        LeaseKeeper(client) as keeper,
+        aclosing(Watcher(client, [(b"/x/", b"/x0")], on_contact=contacts.append).batches()) as batches,
+    ):
+        lease = await keeper.grant(3)
+        with caplog.at_level(logging.DEBUG, logger="aware_agent.store"):
+            seen = asyncio.ensure_future(anext(batches))
+            await until(lambda: bool(contacts))
+            client.renew(authority.credentials("root"))
+            await until(lambda: "watch is opened again" in caplog.text)
+            await until(lambda: "keepalive stream is opened again" in caplog.text)
+            await client.put(b"/x/1", b"1", lease=lease.id)
+            while (batch := await seen).progress:
+                seen = asyncio.ensure_future(anext(batches))
+        assert [event.kv.value for event in batch.events] == [b"1"]
+        assert lease.valid()
+    assert [line.message for line in caplog.records if line.levelno > logging.DEBUG] == []
+    assert all(contacts)
 
 
 @pytest.mark.parametrize("repeatable", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -117,6 +118,24 @@ def test_the_shell_can_read_every_recipe(arguments: list[str]) -> None:
     read = subprocess.run(["sh", "-n"], input=said.stdout, capture_output=True, text=True, check=False)
     assert said.stdout
     assert (read.returncode, read.stderr) == (0, "")
+
+
+def test_one_part_that_fails_keeps_no_other_from_being_tried(tmp_path: Path) -> None:
+    """The fault of a long run is known in one run, and it is none of the run's good."""
+    log, fake = tmp_path / "log", tmp_path / "pytest"
+    fake.write_text(f'#!/bin/sh\necho "$*" >> {log}\n[ "$(wc -l < {log})" -ne "$FAILING" ]\n')
+    fake.chmod(0o700)
+    words = ["make", "--old-file=setup", "test", f"PYTEST={fake}"]
+    for failing in (1, 2, 3, 0):
+        log.write_text("")
+        ran = subprocess.run(
+            words, cwd=ROOT, env=os.environ | {"FAILING": str(failing)}, capture_output=True, text=True, check=False
+        )
+        assert len(log.read_text().splitlines()) == 3
+        assert (ran.returncode == 0) is (failing == 0), ran.stdout + ran.stderr
+        if failing:
+            tried = log.read_text().splitlines()[failing - 1]
+            assert f"{fake} {tried}" in ran.stderr.partition("not all tests passed")[2]
 
 
 def test_what_is_left_out_for_time_is_there() -> None:

@@ -59,6 +59,7 @@ _SPEC = dict(
             keep_events=dict(type="int"),
             keep_audit=dict(type="int"),
             backup=dict(type="dict", options=_BACKUP),
+            jobs=dict(type="dict", options=dict(keep=dict(type="int"), log_kib=dict(type="int"))),
             limits=dict(
                 type="dict",
                 options=dict(
@@ -93,6 +94,8 @@ def checked_spec(config: dict) -> dict:
     policies = _without_none(values["policies"] or {})
     if "backup" in policies:
         policies["backup"] = _backup(policies["backup"])
+    if "jobs" in policies:
+        policies["jobs"] = _jobs(policies["jobs"])
     if "limits" in policies:
         policies["limits"] = _limits(policies["limits"])
     if policies:
@@ -235,6 +238,14 @@ def _check_policies(policies: dict) -> None:
         raise SpecError("policies.session_lifetime_s: a session lasts 5 minutes to 365 days")
     if not 60 <= policies.get("service_token_lifetime_s", 90 * 86400) <= 366 * 86400:
         raise SpecError("policies.service_token_lifetime_s: a token lives 1 minute to 366 days")
+
+
+def _jobs(values: dict) -> dict:
+    jobs = _without_none(values)
+    for key, least, most in (("keep", 10, 2000), ("log_kib", 16, 512)):
+        if key in jobs and not least <= jobs[key] <= most:
+            raise SpecError("policies.jobs.%s %s is out of range: %d to %d" % (key, _short(jobs[key]), least, most))
+    return jobs
 
 
 def _limits(values: dict) -> dict:

@@ -253,6 +253,8 @@ def test_spec():
         ({"policies": {"replace_dead": "maybe"}}, "replace_dead"),
         ({"policies": {"session_lifetime_s": 299}}, "session_lifetime_s"),
         ({"policies": {"session_lifetime_s": 365 * 86400 + 1}}, "session_lifetime_s"),
+        ({"policies": {"jobs": {"keep": 9}}}, "jobs.keep"),
+        ({"policies": {"jobs": {"log_kib": 513}}}, "jobs.log_kib"),
         ({"policies": {"limits": {"cpu": 1.1}}}, "limits.cpu"),
         ({"policies": {"limits": {"disk": 0.01}}}, "limits.disk"),
         ({"policies": {"limits": {"for_s": 29}}}, "limits.for_s"),
