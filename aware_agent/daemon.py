@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aware_agent import __version__
+from aware_agent import __version__, tracing
 from aware_agent.agent.logs import set_up_logs
 from aware_agent.agent.member.founding_live import announce_founding, founds, has_founding_key
 from aware_agent.agent.notify import Herald, Notifier
@@ -168,6 +168,7 @@ def _member(node: Node, state_dir: StateDir) -> tuple[Reigns, Server, AuditPost]
     reigns = Reigns(node)
     told = GatewayStart(node, state_dir)
     link = GatewayLink(told.socket, told.facts, node.explain, reigns.execute)
+    tracing.send_to("aware-agent", link.show_spans)
     if node.loads is not None:
         node.loads.tell = link.show_loads
     gateway = node.settings.gateway

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from aware_agent import tracing
 from aware_agent.agent.history import put_event
 from aware_agent.agent.member.channels import MemberChannels
 from aware_agent.agent.member.link import Asked, Do, Done
@@ -228,7 +229,17 @@ class MemoryColony:
         """Its outcome, still encoded."""
         asker = asker or Asker(source=source)
         raw = msgspec.Raw(msgspec.msgpack.encode(command))
-        do = Do(id=1, term=reign.term, actor=actor, asker=asker, once=once, dry=dry, grant=grant, command=raw)
+        do = Do(
+            id=1,
+            term=reign.term,
+            actor=actor,
+            asker=asker,
+            once=once,
+            dry=dry,
+            grant=grant,
+            trace=tracing.traceparent(),
+            command=raw,
+        )
         return await reign.execute(do)
 
     def answer(self, command: Any, done: Done) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from aware_agent import tracing
 from aware_agent.agent.load_meter import LoadMeter
 from aware_agent.agent.orders import Orders
 from aware_agent.channel.client import Channel
@@ -30,6 +31,7 @@ from aware_agent.channel.tls import client_context
 from aware_agent.colony.decoding import cleaned
 from aware_agent.colony.errors import AwareError, one_line
 from aware_agent.colony.node import Report
+from aware_agent.colony.trace import parse
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +145,8 @@ class NodeChannels:
     def _carry_out(self, command: Command) -> Result:
         problem: Problem
         try:
-            answer: dict[str, Any] = self._orders.perform(command.order, command.term)
+            with tracing.follow(parse(command.trace)):
+                answer: dict[str, Any] = self._orders.perform(command.order, command.term)
             result = Result(id=command.id, answer=cleaned(answer))
             encode(result)
         except BadFrame:

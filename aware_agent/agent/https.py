@@ -68,10 +68,12 @@ def exchange(
     body: bytes | None = None,
     source: str = "",
     token: str = "",
+    trace: str = "",
 ) -> Reply:
     """One request on a connection of its own; ``server_name`` is what the certificate must be for.
 
     ``token``: a bearer token, for a server that proved a name that only those have who may see it.
+    ``trace``: a ``traceparent``.
     ``source``: the address to come from, where this machine has it. The other side may know us by it.
     Blocking: call it in a thread. Raises :class:`Unreachable` and :class:`Untrusted`.
     """
@@ -83,6 +85,7 @@ def exchange(
     try:
         headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= {"traceparent": trace} if trace else {}
         connection.request(method, path, body=body, headers=headers)
         # Closed by hand: a response cut off at the limit would keep the socket open.
         with contextlib.closing(connection.getresponse()) as response:

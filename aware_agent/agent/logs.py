@@ -20,11 +20,12 @@ from typing import Any
 import msgspec
 
 from aware_agent.agent.recent import RECENT
+from aware_agent.tracing import trace_id
 
 # syslog(3): error, warning, info
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 ECS_VERSION = "8.11.0"
-_ECS_NAMES = {"request": "http.request.id", "source": "source.ip", "user": "user.name"}
+_ECS_NAMES = {"request": "http.request.id", "trace": "trace.id", "source": "source.ip", "user": "user.name"}
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 _REQUEST: ContextVar[str] = ContextVar("request", default="")
@@ -41,9 +42,11 @@ def of_request(request: str) -> Iterator[None]:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    request = _REQUEST.get()
+    request, trace = _REQUEST.get(), trace_id()
     fields: dict[str, Any] = getattr(record, "fields", {})
-    return {**fields, "request": request} if request else fields
+    if request:
+        fields = {**fields, "request": request}
+    return {**fields, "trace": trace} if trace else fields
 
 
 class JsonLines(logging.Formatter):

@@ -185,6 +185,15 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     syslog_key_file: str = ""
 
 
+class TracingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a council member sends spans, by OTLP over HTTP. The same on all members."""
+
+    endpoint: str = ""  # https://host:4318 of a collector, or http:// on this host; default: nothing is traced
+    sample_ratio: float = 1.0  # of requests that come without a trace; those of a user's trace follow what it says
+    headers_file: str = ""  # lines "Name: value" that the collector wants to see, as a key
+    ca_file: str = ""  # default: the system's CAs
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
@@ -211,6 +220,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     jobs: JobSettings = JobSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
     audit: AuditSettings = AuditSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @property
     def runs_etcd(self) -> bool:

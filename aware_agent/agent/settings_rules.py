@@ -122,6 +122,7 @@ def _check_numbers(settings: Settings) -> None:
         ("jobs.parallel", settings.jobs.parallel, (1, 64)),
         ("jobs.memory_mib", settings.jobs.memory_mib, (256, 1_000_000)),
         ("audit.archive_mib", settings.audit.archive_mib, (1, 1 << 20)),
+        ("tracing.sample_ratio", settings.tracing.sample_ratio, (0.0, 1.0)),
         ("priority", settings.priority, PRIORITY),
         ("discovery.interval_s", settings.discovery.interval_s, BEACON_INTERVAL_S),
         ("discovery.find_timeout_s", settings.discovery.find_timeout_s, _WAIT_S),
@@ -192,6 +193,12 @@ def _check_urls(settings: Settings) -> None:
         "a certificate and its key belong together",
         "give both, syslog_certificate_file and syslog_key_file, or none",
     )
+    _require(
+        not settings.tracing.endpoint or _is_collector(settings.tracing.endpoint),
+        "tracing.endpoint",
+        "is not where a collector can be reached safely",
+        "https://host:4318, or http://127.0.0.1:4318 for one on this host; /v1/traces is added",
+    )
     s3 = settings.backup.s3_endpoint
     _require(
         not s3 or ("://" in s3 and _is_endpoint(s3, needs_port=False)),
@@ -206,7 +213,7 @@ def _check_paths(settings: Settings) -> None:
     # A service has no working directory anybody thinks of, and what lies below it would not be found again.
     metrics = settings.gateway.metrics_token_file
     _require(not metrics or os.path.isabs(metrics), "gateway.metrics_token_file", "is not an absolute path")
-    for section in ("audit", "backup", "passwords", "jobs"):
+    for section in ("audit", "backup", "passwords", "jobs", "tracing"):
         values = msgspec.structs.asdict(getattr(settings, section))
         for name, text in values.items():
             if _is_path(name):
@@ -240,6 +247,14 @@ def _is_endpoint(text: str, *, needs_port: bool) -> bool:
     return (
         alone and fits and bool(parts.hostname) and parts.scheme in ("http", "https") and not (needs_port and not port)
     )
+
+
+def _is_collector(text: str) -> bool:
+    """Whether spans may go there: what they tell of users is for nobody on the way."""
+    if "://" not in text or text.endswith("/") or not _is_endpoint(text, needs_port=False):
+        return False
+    parts = urlsplit(text)
+    return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def _shown(value: object) -> str:

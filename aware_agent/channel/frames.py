@@ -19,6 +19,7 @@ from aware_agent.colony.errors import AwareError, one_line
 from aware_agent.colony.load import Row
 from aware_agent.colony.node import Config, LogLevel, Record, Report
 from aware_agent.colony.rotation import Trust
+from aware_agent.colony.trace import Parent
 
 VERSION = 1
 MAX_FRAME = 256 * 1024  # nothing longer is read off the wire
@@ -197,12 +198,13 @@ class Loads(msgspec.Struct, frozen=True, kw_only=True, tag="loads"):
     rows: Annotated[tuple[Row, ...], msgspec.Meta(max_length=MAX_ROWS)]
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command", omit_defaults=True):
     """An order of the queen of ``term``; the node answers with a :class:`Result` of the same id."""
 
     id: Word
     term: Count  # a node that knows of a later queen does not obey
     order: NodeOrder
+    trace: Parent = ""  # what it is done for, if that is traced: named in the node's log lines
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result"):

@@ -13,6 +13,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
+from aware_agent import tracing
 from aware_agent.channel.frames import (
     MAX_TEXT,
     AuditNotes,
@@ -127,7 +128,7 @@ class Session:
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._commands[number] = answer
         try:
-            if not self.send(Command(id=number, term=term, order=order)):
+            if not self.send(Command(id=number, term=term, order=order, trace=tracing.traceparent())):
                 raise NoChannel("the channel to this node is closing", hint="try again in a moment")
             async with asyncio.timeout(timeout_s):
                 result = await answer

@@ -24,15 +24,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from aware_agent import __version__
+from aware_agent import __version__, tracing
 from aware_agent.cli.context import TOKEN, Context
 from aware_agent.cli.errors import ContextError, NotLoggedIn, OutcomeUnknown, Refused, Unreachable, from_problem
 from aware_agent.cli.members import load_members, members_of, save_members
 from aware_agent.cli.output import warn
 from aware_agent.cli.reasons import is_stranger, listed, reason_of
 from aware_agent.cli.suggest import did_you_mean, names_in
+from aware_agent.cli.tracing import headers as trace_headers
 from aware_agent.colony.decoding import UNDECODABLE, json_to_show
 from aware_agent.colony.errors import AwareError, InvalidInput, NotFound
+from aware_agent.colony.trace import SpanKind
 from aware_agent.colony.urls import origin
 from aware_agent.postponed import as_if_missing
 from aware_agent.security.files import write_atomic
@@ -354,15 +356,19 @@ class Gateway:
         if request.body is not None:
             content = msgspec.json.encode(request.body)
             headers["Content-Type"] = "application/json"
-        built = self._http.build_request(
-            request.method, host + request.path, params=request.params, content=content, headers=headers
-        )
-        self._verifier.bind(built)
-        if request.stream:
-            built.extensions["timeout"] = {**built.extensions["timeout"], "read": QUIET_S}
-        response = self._http.send(built, stream=True)
-        if not (request.stream and response.is_success):
-            response.read()
+        about = {"http.request.method": request.method, "server.address": host, "url.path": request.path}
+        with tracing.span(request.method, SpanKind.CLIENT, about) as span:
+            headers |= trace_headers()
+            built = self._http.build_request(
+                request.method, host + request.path, params=request.params, content=content, headers=headers
+            )
+            self._verifier.bind(built)
+            if request.stream:
+                built.extensions["timeout"] = {**built.extensions["timeout"], "read": QUIET_S}
+            response = self._http.send(built, stream=True)
+            span.set("http.response.status_code", response.status_code)
+            if not (request.stream and response.is_success):
+                response.read()
         return response
 
     # -- what it keeps -------------------------------------------------------------------------------------

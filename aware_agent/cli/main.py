@@ -21,5 +21,7 @@ def _work() -> None:
         print(f"aware {__version__}")
         return
     from aware_agent.cli.commands import asked_noun, assemble
+    from aware_agent.cli.tracing import traced
 
-    assemble(asked_noun(sys.argv[1:]))(prog_name="aware")
+    with traced(sys.argv[1:]):
+        assemble(asked_noun(sys.argv[1:]))(prog_name="aware")

@@ -22,6 +22,7 @@ import msgspec
 from aware_agent.colony.errors import Conflict
 from aware_agent.colony.event import EventDraft, Severity
 from aware_agent.colony.operation import Operation
+from aware_agent.colony.trace import Parent
 
 MAX_ATTEMPTS = 3  # of one job whose queens fell; a playbook that kills its queen must not go on for ever
 MAX_MESSAGE = 500
@@ -91,6 +92,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     log_parts: int = 0  # how many parts its log has
     log_bytes: int = 0  # what it printed
     log_cut: int = 0  # how much of that was left out
+    trace: Parent = ""  # the span that asked for it, if that was recorded
 
     @property
     def open(self) -> bool:

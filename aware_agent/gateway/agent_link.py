@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from aware_agent import tracing
 from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.frames import FrameBroken, frame, read_frame
 from aware_agent.agent.member.link import (
@@ -30,16 +31,18 @@ from aware_agent.agent.member.link import (
     LoadTable,
     Noted,
     Serving,
+    Traced,
     socket_address,
 )
 from aware_agent.agent.member.remote_error import revive
 from aware_agent.colony.audit import Asker, Entry
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.load import Row
+from aware_agent.colony.trace import Span, SpanKind
 from aware_agent.gateway.errors import AgentHangs, AgentSilent, Busy
 from aware_agent.gateway.idempotency import Keyed
 from aware_agent.gateway.rehearsed import Rehearsed
-from aware_agent.queen.commands import ANSWERS, AnyCommand, Command, Written
+from aware_agent.queen.commands import ANSWERS, AnyCommand, Command, Written, tag_of
 from aware_agent.queen.rehearsal import Rehearsal
 from aware_agent.security.grant import Grant
 
@@ -71,6 +74,7 @@ class AgentLink:
         self._explaining: asyncio.Task[Explanation] | None = None
         self.lost = asyncio.Event()
         self.loads: Callable[[Sequence[Row]], None] = lambda _rows: None  # hears how busy nodes are
+        self.spans: Callable[[Sequence[Span]], None] = lambda _spans: None  # hears what the agent traced
 
     async def connect(self) -> None:
         """Say hello. Raises OSError."""
@@ -94,6 +98,9 @@ class AgentLink:
                 answer = from_msgpack(raw, FromAgent)
                 if isinstance(answer, LoadTable):
                     self.loads(answer.rows)
+                    continue
+                if isinstance(answer, Traced):
+                    self.spans(answer.spans)
                     continue
                 waiting = self._waiting.pop(answer.id, None)
                 if waiting is not None and not waiting.done():
@@ -193,12 +200,22 @@ class AgentLink:
             raise Busy(f"{MAX_RUNNING} changes are under way already")
         raw = msgspec.Raw(msgspec.msgpack.encode(command))
         once = keyed.take(command) if keyed and not dry else None
-        answer = await self._exchange(
-            lambda number: Do(
-                id=number, term=term, actor=actor, asker=asker, once=once, dry=dry, grant=grant, command=raw
-            ),
-            COMMAND_S,
-        )
+        with tracing.span(f"command {tag_of(command)}", SpanKind.CLIENT, {"aware.term": term}):
+            trace = tracing.traceparent()
+            answer = await self._exchange(
+                lambda number: Do(
+                    id=number,
+                    term=term,
+                    actor=actor,
+                    asker=asker,
+                    once=once,
+                    dry=dry,
+                    grant=grant,
+                    trace=trace,
+                    command=raw,
+                ),
+                COMMAND_S,
+            )
         if isinstance(answer, Failed):
             raise revive(answer.error)
         assert isinstance(answer, Done)
@@ -206,7 +223,9 @@ class AgentLink:
             raise Rehearsed(from_msgpack(answer.result, Rehearsal))
         if keyed and answer.replayed:
             keyed.replayed = True
-        await settle(answer.revision)
+        # Until what was written is read here, too.
+        with tracing.span("mirror", attributes={"aware.revision": answer.revision}):
+            await settle(answer.revision)
         return cast("A", from_msgpack(answer.result, answer_of(command)))
 
     async def _exchange(self, make: Callable[[int], FromGateway], seconds: float) -> FromAgent:

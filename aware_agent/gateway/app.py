@@ -64,8 +64,11 @@ from aware_agent.gateway.routes import (
 )
 from aware_agent.gateway.routing import answer, check_routes
 from aware_agent.gateway.state import Gateway
+from aware_agent.gateway.tracing import Tracer
 from aware_agent.gateway.warm import warm_up
 
+# FastAPI's own would follow variables of the environment, and tell a collector what exceptions say.
+NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 UNTIMED = frozenset({"/v1/events/stream", "/v1/jobs/{job_id}/log"})  # they last as long as their reader likes
 
 ROUTERS = (
@@ -130,8 +133,13 @@ class GatewayApp:
     async def _slow(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = begin(scope)
         answer_to(asked)
+        tracer = self.gateway.tracer
         with of_request(asked.request):
-            await self._answered(asked, scope, receive, send)
+            if tracer is None:
+                await self._answered(asked, scope, receive, send)
+                return
+            with tracer.request(asked, scope, self.gateway.authority):
+                await self._answered(asked, scope, receive, send)
 
     async def _answered(self, asked: Asking, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -162,7 +170,7 @@ class GatewayApp:
                 await refuse(stamped, known, self.gateway.context.me)
         finally:
             resource, public = self._resource(scope, started), self.gateway.public
-            asked.route = asked.route or resource
+            asked.route, asked.status = asked.route or resource, started
             self.gateway.audit.answered(asked, started)
             public.requests.counts[resource, started or 499] += 1
             if resource not in UNTIMED:
@@ -208,9 +216,11 @@ class GatewayApp:
         return headers + [pair for pair in more if pair[0] not in there or pair[0] == b"vary"]
 
 
-def create_gateway(context: GatewayContext, settings: GatewaySettings | None = None) -> GatewayApp:
-    """The gateway of a council member."""
-    gateway = Gateway(context, settings or GatewaySettings())
+def create_gateway(
+    context: GatewayContext, settings: GatewaySettings | None = None, tracer: Tracer | None = None
+) -> GatewayApp:
+    """The gateway of a council member, which traces with ``tracer``, if there is one."""
+    gateway = Gateway(context, settings or GatewaySettings(), tracer)
     app = FastAPI(
         title="AWARE gateway",
         version=__version__,
@@ -218,6 +228,7 @@ def create_gateway(context: GatewayContext, settings: GatewaySettings | None = N
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     app.state.gateway = gateway
     described = functools.cache(lambda: msgspec.json.encode(_openapi(app)))

@@ -37,6 +37,7 @@ class Asking:
         self.principal: Principal | None = None  # of a token that was verified
         self.subject = ""  # what a refusal is about, where the path does not say it
         self.code = ""  # of the problem it is answered with
+        self.status = 0  # of the answer, once it has begun
 
     def know(self, principal: Principal) -> None:
         """A token was verified."""

@@ -15,6 +15,7 @@ from aware_agent.gateway import asking
 from aware_agent.gateway.freshness import HEADER
 from aware_agent.gateway.reads import HOT, NODES, Prepared, accepts_gzip
 from aware_agent.gateway.state import Gateway
+from aware_agent.gateway.tracing import HEADER as TRACEPARENT
 from aware_agent.security.judging import may
 from aware_agent.security.jwt import Principal
 from aware_agent.security.permissions import rule_of
@@ -48,6 +49,8 @@ class HotReads:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        # A read that is part of a trace has a span of its own, and so takes the long way.
+        self._unusual = _UNUSUAL if gateway.tracer is None else _UNUSUAL | {TRACEPARENT}
 
     def find(self, path: str, headers: Pairs) -> Hot | None:
         """The read of ``path`` if it is hot, by who holds a token that was verified before and still holds."""
@@ -55,7 +58,7 @@ class HotReads:
         if resource is None:
             return None
         authorization = if_none_match = encoding = request = None
-        hosts = 0
+        hosts, unusual = 0, self._unusual
         for name, value in headers:
             if name == b"host":
                 hosts += 1
@@ -67,7 +70,7 @@ class HotReads:
                 if_none_match = value
             elif name == asking.HEADER:
                 request = value
-            elif name in _UNUSUAL:
+            elif name in unusual:
                 return None
         gateway = self._gateway
         principal = gateway.authority.recall(authorization) if authorization is not None else None

@@ -29,6 +29,7 @@ from aware_agent.gateway.audit_copy import AuditCopy
 from aware_agent.gateway.audit_files import AuditFiles
 from aware_agent.gateway.member import Member, credentials
 from aware_agent.gateway.server import GatewayServer
+from aware_agent.gateway.tracing import Tracer
 from aware_agent.program import give_way, run_program
 from aware_agent.store.client import EtcdClient
 from aware_agent.utf8 import ensure_utf8
@@ -78,7 +79,8 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
     await link.connect()
     async with EtcdClient(start.endpoints, credentials(start.material)) as client:
         member = Member(client, start, link)
-        app = create_gateway(member, start.gateway)
+        tracer = _tracer(start, link)
+        app = create_gateway(member, start.gateway, tracer)
         pem = MemoryPem(start.material)
         listener = socket.socket(fileno=start.listener)
         server = GatewayServer(
@@ -109,7 +111,8 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
         uses = app.gateway.authority.uses.report(member.commands)
         copy = app.gateway.audit_copy = _copy(start, member, link)
         audit = (_archive(copy, member, link), app.gateway.audit.run(link.note))
-        parts = (member.run(), link.run(), follow(), announce(), signs, uses, *audit, stop.wait())
+        traces = (tracer.queue.run(),) if tracer else ()
+        parts = (member.run(), link.run(), follow(), announce(), signs, uses, *audit, *traces, stop.wait())
         duties = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(duties, return_when=asyncio.FIRST_COMPLETED)
@@ -125,6 +128,15 @@ async def serve(pipe: asyncio.StreamReader, start: Start) -> None:
                 task.cancel()
             await asyncio.gather(*duties, return_exceptions=True)
             link.close()
+
+
+def _tracer(start: Start, link: AgentLink) -> Tracer | None:
+    """What traces, where spans are to be exported: those of the agent too."""
+    if not start.tracing.endpoint:
+        return None
+    tracer = Tracer(start.tracing, start.name, start.colony)
+    link.spans = tracer.queue.put
+    return tracer
 
 
 def _copy(start: Start, member: Member, link: AgentLink) -> AuditCopy:

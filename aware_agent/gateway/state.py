@@ -36,6 +36,7 @@ from aware_agent.gateway.reads import Reads
 from aware_agent.gateway.scrapers import Scrapers
 from aware_agent.gateway.signals import Signals
 from aware_agent.gateway.throttle import Throttle
+from aware_agent.gateway.tracing import Tracer
 from aware_agent.store.keys import Keys
 from aware_agent.telemetry import Family, gauge
 
@@ -52,8 +53,8 @@ STRANGERS_A_TURN = 4  # requests without a known token, at each turn of the even
 class Gateway:
     """Context, and everything kept in memory while the process runs, whoever reigns."""
 
-    def __init__(self, context: GatewayContext, settings: GatewaySettings) -> None:
-        self.context, self.settings = context, settings
+    def __init__(self, context: GatewayContext, settings: GatewaySettings, tracer: Tracer | None = None) -> None:
+        self.context, self.settings, self.tracer = context, settings, tracer
         self.throttle = Throttle(settings)
         self.connections: Connections | None = None  # of the server in front, once there is one
         self.keys = Keys(context.colony)
@@ -126,6 +127,8 @@ class Gateway:
         yield Family("aware_logins_slowed_total", "counter", "Logins that were refused unread, by budget.", slowed)
         if self.audit_copy is not None:
             yield from self.audit_copy.families()
+        if self.tracer is not None:
+            yield from self.tracer.families()
         yield gauge("aware_event_streams", "Open event streams of this member.", len(self.hub))
         if standing.role(self.context) == "queen":
             yield from colony_families(self.context)

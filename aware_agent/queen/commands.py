@@ -645,3 +645,8 @@ ANSWERS: dict[type, type] = {
     ReadCheck: CheckValue,
 }
 """What a command is answered with, where that is not :class:`Written`."""
+
+
+def tag_of(command: Command[Any] | AnyCommand) -> str:
+    """The name of its kind: ``put-spec``."""
+    return str(command.__struct_config__.tag)

@@ -235,7 +235,7 @@ def audited(command: do.AnyCommand, caller: Caller) -> Auditing:
     # Values of a check come as fast as they are let, and are no state of the colony: its end tells how many there were.
     # When a token was used last is what a gateway saw, not a change that somebody asked for.
     told = not isinstance(command, do.WriteCheck | do.NoteUses)
-    return Auditing(asker, caller.actor, str(command.__struct_config__.tag), subject, told)
+    return Auditing(asker, caller.actor, do.tag_of(command), subject, told)
 
 
 def _nodes(nodes: NodeCommands) -> dict[type, Handler]:

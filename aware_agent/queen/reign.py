@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from aware_agent import tracing
 from aware_agent.agent.duties import Duty, run_duties
 from aware_agent.agent.member.link import Do, Done
 from aware_agent.agent.node import Node
@@ -17,6 +18,7 @@ from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.quota import Quotas
+from aware_agent.colony.trace import SpanKind, parse
 from aware_agent.queen.access import AccessCommands
 from aware_agent.queen.admission import Admission
 from aware_agent.queen.audit import Seals
@@ -26,7 +28,7 @@ from aware_agent.queen.backup.commands import BackupCommands
 from aware_agent.queen.backup.keeper import BackupKeeper
 from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.check import CheckCommands
-from aware_agent.queen.commands import AnyCommand
+from aware_agent.queen.commands import AnyCommand, tag_of
 from aware_agent.queen.council_commands import CouncilCommands
 from aware_agent.queen.council_duty import CouncilDuty
 from aware_agent.queen.dispatch import Caller, CommandTable, Verbs
@@ -175,6 +177,11 @@ class Reign:
             command = from_msgpack(do.command, AnyCommand)
         except UNDECODABLE as error:
             raise InvalidInput(f"this is no command: {error}") from error
+        about: tracing.Told = {"aware.term": self.term, "aware.request": do.asker.request, "aware.dry_run": do.dry}
+        with tracing.record(parse(do.trace), f"queen {tag_of(command)}", SpanKind.SERVER, about):
+            return await self._carry_out(command, do)
+
+    async def _carry_out(self, command: AnyCommand, do: Do) -> Done:
         log.debug("%s asks for %s", do.actor, type(command).__name__)
         caller = Caller(do.actor, do.asker, do.once, do.grant)
         if do.dry:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
+from aware_agent import tracing
 from aware_agent.agent.history import put_event
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.colony.audit import Entry
@@ -148,6 +149,16 @@ class FencedWriter:
 
     async def _write(
         self, changes: Sequence[ops.Op], compares: Sequence[ops.Compare], entries: Sequence[Entry] = ()
+    ) -> Written:
+        with tracing.span("write") as span:
+            written = await self._tried(changes, compares, entries)
+            span.set("aware.revision", written.revision)
+            if entries:
+                span.set("aware.audit.line", self.trail.head.seq)
+            return written
+
+    async def _tried(
+        self, changes: Sequence[ops.Op], compares: Sequence[ops.Compare], entries: Sequence[Entry]
     ) -> Written:
         for _ in range(TRIES):
             step = self.trail.step(entries)

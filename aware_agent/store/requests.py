@@ -16,6 +16,8 @@ from typing import Any
 
 from msgspec import structs
 
+from aware_agent import tracing
+from aware_agent.colony.trace import SpanKind
 from aware_agent.store import ops, rpc
 from aware_agent.store.auth import AuthenticationFailed, Metadata, Tokens, without_leader_check
 from aware_agent.store.calls import CallFailed, one_call
@@ -188,33 +190,34 @@ class EtcdRequests:
 
         ``timeout_s``, ``deadline_s``: instead of the client's own, for what takes long.
         """
-        end = time.monotonic() + (self.deadline_s if deadline_s is None else deadline_s)
-        least = self.timeout_s if timeout_s is None else timeout_s
-        maybe = False
-        reasons: dict[str, str] = {}
-        tries = logins = 0
-        while True:
-            # A starved machine may need longer for a TLS handshake: later rounds are given more time.
-            patience = least * min(_MAX_PATIENCE, 1 << (tries // len(self.ring)))
-            outcome = await self._attempt(method, request, min(patience, end - time.monotonic()))
-            if not isinstance(outcome, Failure):
-                return outcome
-            reasons[outcome.endpoint] = plain(outcome.details)
-            if outcome.error is not None:
-                raise LeaseGone(lease) if isinstance(outcome.error, LeaseGone) else outcome.error
-            if outcome.verdict is Verdict.UNKNOWN:
-                maybe = True
-            # With a certificate there is no token to renew: users were changed just now, and it is only repeated.
-            if outcome.verdict is Verdict.AUTHENTICATE and (self.tokens.by_password or not outcome.passing):
-                logins += 1
-                if logins >= _MAX_LOGINS:
-                    raise refused(outcome.details)
-            else:
-                tries += 1
-            pause = _pause(tries, len(self.ring))
-            if (maybe and not repeatable) or self.ring.closed or time.monotonic() + pause >= end:
-                raise self._unreachable(reasons, maybe)
-            await asyncio.sleep(pause)
+        with tracing.span(f"etcd {method.name}", SpanKind.CLIENT, {"rpc.system": "grpc", "rpc.method": method.path}):
+            end = time.monotonic() + (self.deadline_s if deadline_s is None else deadline_s)
+            least = self.timeout_s if timeout_s is None else timeout_s
+            maybe = False
+            reasons: dict[str, str] = {}
+            tries = logins = 0
+            while True:
+                # A starved machine may need longer for a TLS handshake: later rounds are given more time.
+                patience = least * min(_MAX_PATIENCE, 1 << (tries // len(self.ring)))
+                outcome = await self._attempt(method, request, min(patience, end - time.monotonic()))
+                if not isinstance(outcome, Failure):
+                    return outcome
+                reasons[outcome.endpoint] = plain(outcome.details)
+                if outcome.error is not None:
+                    raise LeaseGone(lease) if isinstance(outcome.error, LeaseGone) else outcome.error
+                if outcome.verdict is Verdict.UNKNOWN:
+                    maybe = True
+                # With a certificate there is no token to renew: users were changed just now, and it is only repeated.
+                if outcome.verdict is Verdict.AUTHENTICATE and (self.tokens.by_password or not outcome.passing):
+                    logins += 1
+                    if logins >= _MAX_LOGINS:
+                        raise refused(outcome.details)
+                else:
+                    tries += 1
+                pause = _pause(tries, len(self.ring))
+                if (maybe and not repeatable) or self.ring.closed or time.monotonic() + pause >= end:
+                    raise self._unreachable(reasons, maybe)
+                await asyncio.sleep(pause)
 
     async def _attempt(self, method: rpc.Method, request: Any, timeout_s: float, *, endpoint: str = "") -> Any:
         """The answer, or a :class:`Failure` that has been reported to ring and tokens."""

@@ -28,6 +28,11 @@ class Method(NamedTuple):
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
 
+    @property
+    def name(self) -> str:
+        """Without its service."""
+        return self.path.rpartition("/")[2]
+
 
 def _method(service: str, name: str, request: str, response: str) -> Method:
     return Method(

@@ -24,7 +24,8 @@ from aware_agent.program import FILE_TROUBLE, INTERRUPTED
 
 SETTINGS = Settings(colony="demo", state_dir="/var/lib/aware-agent")
 # gateway, beacons, etcd's clients and members, and what the pages tell of other programs
-PORTS = {SETTINGS.gateway.port, SETTINGS.discovery.port, 2379, 2380} | {22, 443, 2222, 9090, 9200, 3128, syslog.PORT}
+PORTS = {SETTINGS.gateway.port, SETTINGS.discovery.port, 2379, 2380, syslog.PORT}
+PORTS |= {22, 443, 2222, 3128, 4318, 9090, 9200}
 
 
 def test_ports_on_pages_and_in_examples_are_the_ports_in_use() -> None:

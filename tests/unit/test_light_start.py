@@ -21,6 +21,8 @@ HEAVY = (
     "ansible",
     "typer",
     "httpx",
+    "opentelemetry",
+    "requests",
 )
 # What dependencies import and a node never uses; see aware_agent.postponed.
 NEVER = ("click", "multiprocessing", "uvicorn.main", "logging.handlers", "http.client", "importlib.metadata._text")
@@ -73,3 +75,18 @@ def test_a_newcomer_loads_no_server_and_no_channels() -> None:
     names = modules_after("import aware_agent.daemon, aware_agent.agent.join, aware_agent.discovery.seek")
     assert packages(names).isdisjoint(SERVING)
     assert "aware_agent.agent.worker" not in names
+
+
+@pytest.mark.parametrize("program", ["gateway.process", "queen.reigns", "queen.jobs.process", "cli.main", "cli.client"])
+def test_nobody_loads_what_exports_traces_but_who_exports_them(program: str) -> None:
+    """The gateway, a queen, a job's process and the command line, where no collector is named."""
+    code = f"import aware_agent.{program}\n"
+    if program == "cli.main":
+        code += "import sys; sys.argv = ['aware', 'completion', 'show', 'bash']\nimport os\n"
+        code += "from contextlib import redirect_stdout\n"
+        code += "with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere):\n"
+        code += "    try: aware_agent.cli.main.main()\n    except SystemExit: pass\n"
+    names = modules_after(code)
+    assert names.isdisjoint({"opentelemetry.sdk", "opentelemetry.exporter", "requests"})
+    if program != "gateway.process":  # FastAPI takes the interface along, which does nothing
+        assert "opentelemetry" not in names

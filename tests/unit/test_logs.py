@@ -22,6 +22,7 @@ ECS: dict[str, type] = {
     "process.pid": int,
     "error.stack_trace": str,
     "http.request.id": str,
+    "trace.id": str,
     "source.ip": str,
     "user.name": str,
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from aware_agent import tracing
 from aware_agent.agent.certificate_fields import key_pin
 from aware_agent.agent.channel_state import ChannelState
 from aware_agent.agent.member.news import News, Told
@@ -26,6 +27,7 @@ from aware_agent.colony.connection import beat_interval
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.load import read_load
 from aware_agent.colony.node import Record, Report
+from aware_agent.colony.trace import SpanKind
 from aware_agent.listening import listen
 from aware_agent.telemetry import Family, counter
 
@@ -126,7 +128,8 @@ class MemberChannels:
         if node == self._me:
             return self._orders.perform(order, term)
         assert self._server is not None
-        return await self._server.command(node, order, term, timeout_s)
+        with tracing.span("channel", SpanKind.CLIENT, {"aware.node": node, "aware.order": type(order).__name__}):
+            return await self._server.command(node, order, term, timeout_s)
 
     def take_twins(self) -> dict[str, str]:
         """Workers that exist twice, and where the second one called from, once each."""

@@ -37,6 +37,7 @@ from aware_agent.agent.member.link import (
     LoadTable,
     Noted,
     Serving,
+    Traced,
     socket_address,
 )
 from aware_agent.agent.member.remote_error import RemoteError, describe
@@ -45,6 +46,7 @@ from aware_agent.colony.audit import Entry
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.load import Row
+from aware_agent.colony.trace import Span
 
 log = logging.getLogger(__name__)
 
@@ -91,13 +93,20 @@ class GatewayLink:
 
     def show_loads(self, rows: Sequence[Row]) -> None:
         """Pass on how busy nodes are. A gateway that does not keep up, or is not there, gets a later table."""
+        self._tell(LoadTable(rows=tuple(rows)), "how busy nodes are")
+
+    def show_spans(self, spans: Sequence[Span]) -> None:
+        """Hand on what was recorded, in the same way: what the gateway has no time for is lost."""
+        self._tell(Traced(spans=tuple(spans)), "what was traced")
+
+    def _tell(self, said: LoadTable | Traced, what: str) -> None:
         peer = self._peer
         if peer is None or peer.is_closing() or peer.transport.get_write_buffer_size() > MAX_BEHIND:
             return
         try:
-            peer.write(frame(msgspec.msgpack.encode(LoadTable(rows=tuple(rows)))))
+            peer.write(frame(msgspec.msgpack.encode(said)))
         except FrameBroken as error:
-            log.warning("the gateway is not told how busy nodes are: %s", error.message)
+            log.warning("the gateway is not told %s: %s", what, error.message)
 
     async def close(self) -> None:
         """Let nobody in any more; what still runs is cancelled."""

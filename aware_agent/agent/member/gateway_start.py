@@ -40,6 +40,7 @@ class GatewayStart:
             audit=settings.audit,
             log=settings.log,
             passwords=settings.passwords,
+            tracing=settings.tracing,
             material=self.material(),
         )
 

@@ -16,9 +16,10 @@ import msgspec
 
 from aware_agent.agent.explanation import Explanation
 from aware_agent.agent.member.remote_error import RemoteError
-from aware_agent.agent.settings import AuditSettings, GatewaySettings, LogSettings, PasswordSettings
+from aware_agent.agent.settings import AuditSettings, GatewaySettings, LogSettings, PasswordSettings, TracingSettings
 from aware_agent.colony.audit import Asker, Entry
 from aware_agent.colony.load import Row
+from aware_agent.colony.trace import Parent, Span
 from aware_agent.security.grant import Grant
 from aware_agent.telemetry import Family
 
@@ -61,6 +62,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
     audit: AuditSettings
     log: LogSettings
     passwords: PasswordSettings
+    tracing: TracingSettings
     material: Material
 
 
@@ -108,6 +110,7 @@ class Do(msgspec.Struct, frozen=True, kw_only=True, tag="do"):
     once: Asked | None = None
     dry: bool = False  # rehearse it: the answer is a Rehearsal
     grant: Grant | None = None  # None: what is asked proves itself
+    trace: Parent = ""  # the span that it is done for, if that is recorded
     command: msgspec.Raw
 
 
@@ -165,8 +168,14 @@ class LoadTable(msgspec.Struct, frozen=True, kw_only=True, tag="loads"):
     rows: tuple[Row, ...]
 
 
+class Traced(msgspec.Struct, frozen=True, kw_only=True, tag="traced"):
+    """Spans that ended in the agent; nobody asked. There are none unless the gateway asked for what they are of."""
+
+    spans: tuple[Span, ...]
+
+
 Answer = Facts | Explained | Done | Failed
-FromAgent = Answer | LoadTable
+FromAgent = Answer | LoadTable | Traced
 
 
 @contextlib.contextmanager

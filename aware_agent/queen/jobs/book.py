@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from aware_agent import tracing
 from aware_agent.agent.member.operations import MemberOperations, check_parameters
 from aware_agent.colony import jobs as core
 from aware_agent.colony.decoding import from_json
@@ -148,6 +149,7 @@ class JobBook:
             created_at=now,
             changed_at=now,
             retry_of=retry_of,
+            trace=tracing.traceparent(),
         )
         said = f"{actor} asked for {describe(operation, parameters)}"
         said += f" for {reference}" if reference else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from aware_agent import tracing
 from aware_agent.agent.member import confine
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.agent.settings import Settings
@@ -63,6 +64,7 @@ class ProcessPlaybooks:
             directory=settings.directory or default,
             user=user,
             hidden=tuple(hidden(self._settings)),
+            trace=tracing.traceparent(),
         )
         return await run_process(order, said, cancelled, as_root=as_root)
 

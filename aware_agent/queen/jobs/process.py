@@ -24,10 +24,12 @@ from typing import Any
 
 import msgspec
 
+from aware_agent import tracing
 from aware_agent.agent.member.confine import confine
 from aware_agent.colony.decoding import from_json
 from aware_agent.colony.errors import AwareError, one_line
 from aware_agent.colony.jobs import JobState
+from aware_agent.colony.trace import Span, SpanKind, parse
 from aware_agent.program import give_way
 from aware_agent.queen.jobs.descendants import end_descendants
 from aware_agent.queen.jobs.hosts import unsafe
@@ -79,6 +81,8 @@ def main() -> int:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     of_colony = (text for one in order.used for text in to_mask(one.value))
     mask = Masker((*order.secrets, order.token, *of_colony))
+    spans: list[Span] = []
+    tracing.send_to("aware-job", spans.extend)
     leash = Leash(order.time_limit_s)
     threading.Thread(target=leash.hold, daemon=True).start()
     directory = Path(order.directory)
@@ -87,8 +91,11 @@ def main() -> int:
     try:
         # Other jobs run as the same user, with secrets that are not this one's.
         hidden = [*(Path(path) for path in order.hidden), directory.parent]
-        confine(order.user, directory, hidden, order.memory_bytes)
-        ended = _run(order, directory, leash, mask)
+        with tracing.record(parse(order.trace), "job process", SpanKind.INTERNAL, {"aware.job": order.job}) as span:
+            with tracing.span("confine"):
+                confine(order.user, directory, hidden, order.memory_bytes)
+            ended = _run(order, directory, leash, mask)
+            span.error = ended.reason
     except AwareError as error:
         ended = Ended(state=JobState.FAILED, reason=error.code, message=str(error))
     except OSError as error:
@@ -98,7 +105,7 @@ def main() -> int:
     finally:
         end_descendants(GONE_S)
         _empty(directory)
-    _tell(msgspec.structs.replace(ended, message=one_line(mask(ended.message))))
+    _tell(msgspec.structs.replace(ended, message=one_line(mask(ended.message)), spans=tuple(spans)))
     return 0
 
 
@@ -112,7 +119,8 @@ def _run(order: RunOrder, directory: Path, leash: Leash, mask: Masker) -> Ended:
     teller = threading.Thread(target=_keep_telling, args=(play, telling))
     teller.start()
     try:
-        status, code = _play(directory, order, play, leash)
+        with tracing.span("playbook", SpanKind.INTERNAL, {"aware.hosts": len(hosts.names)}):
+            status, code = _play(directory, order, play, leash)
         end_descendants(GONE_S)
     finally:
         telling.set()
@@ -206,6 +214,8 @@ def environment(directory: Path, order: RunOrder) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "AWARE_JOB": order.job,
         "OS_CLIENT_CONFIG_FILE": str(directory / CLOUDS),
+        # For callbacks that trace, as community.general.opentelemetry does.
+        **({"TRACEPARENT": tracing.traceparent()} if order.trace else {}),
     }
 
 

@@ -7,11 +7,12 @@ its input ends (its agent died) and when nothing comes for :data:`SILENCE_S` (it
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from aware_agent.colony.jobs import JobState, Progress
+from aware_agent.colony.trace import MAX_SPANS, Parent, Span
 from aware_agent.security.colony_secret import NamedSecret
 
 ALIVE, CANCEL = b".", b"c"
@@ -45,6 +46,7 @@ class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     directory: str  # the job's own, 0700 and empty; the agent removes it
     user: str  # whom to become; empty: nobody else
     hidden: tuple[str, ...]  # paths that nothing of it may see
+    trace: Parent = ""  # the span it works for, if that is recorded
 
     def __repr__(self) -> str:
         """Without secrets."""
@@ -66,6 +68,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     state: JobState
     reason: str
     message: str
+    spans: Annotated[tuple[Span, ...], msgspec.Meta(max_length=MAX_SPANS)] = ()
 
 
 Told = Said | Ended

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 import msgspec
 
+from aware_agent import tracing
 from aware_agent.colony import jobs as core
 from aware_agent.colony.errors import AwareError, Conflict, Deposed
 from aware_agent.colony.event import COLONY
@@ -23,6 +25,7 @@ from aware_agent.colony.jobs import Job, JobState
 from aware_agent.colony.node import Status
 from aware_agent.colony.operation import Operation
 from aware_agent.colony.spec import JobPolicy
+from aware_agent.colony.trace import SpanKind, parse
 from aware_agent.queen.jobs.book import JobBook, More, describe
 from aware_agent.queen.jobs.builtin import order_of
 from aware_agent.queen.jobs.protocol import INHERIT_S, Ended, Said
@@ -138,6 +141,17 @@ class JobWorker:
 
     async def _start(self, job: Job, operation: Operation | None) -> bool:
         """Begin it. Returns whether it runs now; else it has ended."""
+        with self._traced(job, f"job {job.operation} begins"):
+            return await self._begin(job, operation)
+
+    @contextmanager
+    def _traced(self, job: Job, name: str) -> Iterator[tracing.OpenSpan]:
+        """What is done now is of the trace of whoever asked for the job, if that is recorded."""
+        about: tracing.Told = {"aware.job": job.id, "aware.term": self._writer.term}
+        with tracing.record(parse(job.trace), name, SpanKind.CONSUMER, about) as span:
+            yield span
+
+    async def _begin(self, job: Job, operation: Operation | None) -> bool:
         if operation is None:
             said = f"this queen's node has no operation {job.operation}"
             await self._decide(job.id, core.End(JobState.FAILED, "unknown-operation", said))
@@ -174,6 +188,11 @@ class JobWorker:
 
     async def _work(self, job_id: str, operation: Operation, cancelled: asyncio.Event) -> None:
         """One attempt of a playbook. Whatever breaks it is how it ended, so that it is not tried for ever."""
+        with self._traced(self._book.job(job_id), f"job {operation.name}") as span:
+            span.error = await self._whole(job_id, operation, cancelled)
+
+    async def _whole(self, job_id: str, operation: Operation, cancelled: asyncio.Event) -> str:
+        """Returns why it failed, if it did."""
         try:
             ended = await self._attempt(job_id, operation, cancelled)
         except (Deposed, asyncio.CancelledError):
@@ -183,11 +202,12 @@ class JobWorker:
         except Exception:
             log.exception("job %s broke", job_id)
             ended = Ended(state=JobState.FAILED, reason="bug", message="this is a bug; the queen's log says more")
+        tracing.adopt(ended.spans)
         event = core.End(ended.state, ended.reason, ended.message)
         while True:
             try:
                 await self._decide(job_id, event)
-                return
+                return ended.reason
             except (StoreError, Conflict) as error:
                 log.warning("the end of job %s is not on record yet: %s", job_id, error.message)
                 await asyncio.sleep(RETRY_S)
@@ -199,7 +219,8 @@ class JobWorker:
             await self._wait_for_nodes(job.started_at + operation.time_limit_s, cancelled)
 
         async def said(what: Said) -> None:
-            await self._tell(job_id, what)
+            with tracing.unrecorded():  # it comes every second
+                await self._tell(job_id, what)
 
         log_bytes = self._policy().log_kib * 1024
         task = Task(job, operation, self._book.secrets(job), log_bytes, self._book.used(operation))

@@ -43,6 +43,7 @@ from ansible_collections.aware.cluster.plugins.module_utils._outcomes import (
     retry_after,
 )
 from ansible_collections.aware.cluster.plugins.module_utils._reasons import STALE_CA, listed
+from ansible_collections.aware.cluster.plugins.module_utils._tracing import trace_headers
 
 MAX_BODY = 256 * 1024 * 1024
 MAX_HOPS = 4
@@ -232,7 +233,7 @@ class GatewayClient:
         sent["Authorization"] = "Bearer %s" % self.connection.token
         if body is not None:
             sent["Content-Type"] = "application/json"
-        return {**sent, **extra}
+        return {**sent, **trace_headers(), **extra}
 
     def _answered(self, exc: HTTPError, base: str, end: float) -> Answer:
         """Sort an answer other than 2xx: unchanged, elsewhere, later, or no."""

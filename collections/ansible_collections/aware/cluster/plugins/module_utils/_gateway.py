@@ -15,6 +15,7 @@ from ansible_collections.aware.cluster.plugins.module_utils._outcomes import Gat
 from ansible_collections.aware.cluster.plugins.module_utils._context import ContextError, connection_from
 from ansible_collections.aware.cluster.plugins.module_utils._paths import path_of
 from ansible_collections.aware.cluster.plugins.module_utils._plain import refuse_misfits
+from ansible_collections.aware.cluster.plugins.module_utils._tracing import traced
 
 
 def argument_spec(**more: Any) -> dict:
@@ -42,7 +43,8 @@ def run_module(module: AnsibleModule, work: Callable) -> None:
         module.no_log_values.add(link.token)  # it may have come from a file or the environment
         return work(module, GatewayClient(link))
 
-    leave_with(module, asked, _told)
+    with traced("aware.cluster.%s" % module._name.rpartition(".")[2]):
+        leave_with(module, asked, _told)
 
 
 def _told(exc: Exception) -> dict | None:
