@@ -19,7 +19,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from aware_agent.colony.council_move import next_of_move
+from aware_agent.colony.council_move import end_of_move, next_of_move
 from aware_agent.colony.council_picture import Picture
 from aware_agent.colony.errors import IllegalTransition
 from aware_agent.colony.node import Status
@@ -334,6 +334,7 @@ _RULES: tuple[Callable[[Picture], Found], ...] = (
     _strangers,
     _stale_seats,
     _missing_seats,
+    end_of_move,
     _no_majority,
     _resting,
     _off_my_host,

@@ -131,18 +131,28 @@ def _check_target(situation: Situation, picture: Picture, target: str) -> None:
 # The keeper's part ----------------------------------------------------------------------------------------------------
 
 
+def end_of_move(picture: Picture) -> tuple[EndMove, str] | None:
+    """The end of a move whose source has no seat any more, as soon as that is so.
+
+    Left for later it would be carried out once more when a loss gave the source a seat again. It changes nothing in
+    etcd's membership, so there is nothing to rest for.
+    """
+    move = picture.look.move
+    sitting = {member.node for member in picture.voters}
+    if move is None or move.source in sitting:
+        return None
+    source, target = picture.name(move.source), picture.name(move.target)
+    moved = f"the seat of {source} has moved to {target}"
+    return EndMove(), moved if move.target in sitting else f"{source} has lost its seat, and none is moved"
+
+
 def next_of_move(picture: Picture) -> tuple[AddLearner | EndMove | Wait, str] | None:
     """What comes next of the move that is wanted, while the council is full and well and nobody learns."""
     move = picture.look.move
-    if move is None:
-        return None
+    if move is None or move.target in {member.node for member in picture.learners}:
+        return None  # who learns is seen to as every learner
     source, target = picture.name(move.source), picture.name(move.target)
     sitting = {member.node for member in picture.voters}
-    if move.source not in sitting:
-        moved = f"the seat of {source} has moved to {target}"
-        return EndMove(), moved if move.target in sitting else f"{source} has lost its seat, and none is moved"
-    if move.target in {member.node for member in picture.learners}:
-        return None  # it is seen to as every learner
     reason = _why_not(picture, move, sitting)
     if reason:
         return EndMove(), f"{source} keeps its seat: {reason}"

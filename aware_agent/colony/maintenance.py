@@ -13,8 +13,11 @@ A learner is let go first. It got the file as it was, raises the alarm again by 
 etcd lets nobody defragment it; so while one is there etcd would stay full, and it could not be given a vote either. The
 council's keeper gives the seat anew afterwards. An alarm of a member that is gone stays until it is disarmed.
 
-Apart from that a member whose file is mostly unused is defragmented while nothing else goes on. A member does not
-serve meanwhile. So never two at once, and never the one that leads, while another could lead instead.
+Apart from that a member whose file is mostly unused is defragmented while nothing else goes on: at leisure when the
+file is large, soon when it takes up half of the quota. etcd counts the whole file, and a history that was compacted
+while a member wrote its file anew may leave it so; then it is full again as soon as something keeps etcd from using
+what is unused, as the copy for a new member does. A member does not serve meanwhile. So never two at once, and never
+the one that leads, while another could lead instead.
 
 ``now`` is in seconds of a clock that only goes forward.
 """
@@ -37,6 +40,8 @@ WORTH = 0.1  # of a file: from there on a cure that goes on asks a member again
 FIRST_S = 600.0  # a new queen has other things to do than routine, and the one before may just have done it
 BETWEEN_S = 600.0  # between two routine defragmentations, whoever's: a member has to catch up
 EVERY_S = 6 * 3600.0  # of one member, also when it gave back nothing
+TIGHT = 0.5  # of the quota: a mostly unused file as large as that is no routine any more
+TIGHT_S = 60.0  # then this is how long a new queen, and the member before, are left in peace
 SETTLE_S = 3.0  # after a compaction members free pages one by one; after another leader its connections settle
 LEADER_SETTLE_S = 12.0  # in routine: the council's keeper may move the leader as well, and rests for ten after it
 # From a round that did not help to the next; an alarm that returns so soon after its cure is the same trouble.
@@ -55,7 +60,13 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     leads: bool = False
     size: int = 0
     in_use: int = 0
+    quota: int = 2 << 30  # bytes: a file of that size makes it full
     full: bool = False
+
+    @property
+    def tight(self) -> bool:
+        """Whether what it does not use takes up room that it will need."""
+        return self.size >= self.quota * TIGHT and self.unused > UNUSED
 
     @property
     def unused(self) -> float:
@@ -146,6 +157,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     told: bool = False  # that rounds do not help
     cured: float = 0.0
     rest_until: float = 0.0
+    leisure_from: float = 0.0  # from then on there is time for routine again
     defragmented: dict[int, float] = {}  # member: when
 
 
@@ -241,14 +253,11 @@ def _prove(state: State, since: float, now: float) -> Decision:
 
 
 def _routine(state: State, look: Look, now: float) -> Decision:
-    if not look.quiet or now < state.rest_until or now - (state.begun or 0.0) < FIRST_S:
+    if not look.quiet or now < state.rest_until:
         return Decision(state)
     if not all(member.healthy and member.voter for member in look.members):
         return Decision(state)
-    never = now - EVERY_S
-    due = [m for m in look.members if m.size >= LARGE and m.unused > UNUSED]
-    due = [m for m in due if state.defragmented.get(m.id, never) <= never]
-    step = _next_member(look, due)
+    step = _next_member(look, _due(state, look, now))
     if step is None:
         return Decision(state)
     member = next(m for m in look.members if m.id == step.member)
@@ -258,6 +267,17 @@ def _routine(state: State, look: Look, now: float) -> Decision:
         else f"{member.name} leads etcd from now on, so that another member can give back room"
     )
     return replace(_step(state, step), message=sentence, announced=True)
+
+
+def _due(state: State, look: Look, now: float) -> list[Disk]:
+    """Whose file is worth writing anew now."""
+    reigns = now - (state.begun or 0.0)
+    leisure = reigns >= FIRST_S and now >= state.leisure_from
+    last = {member.id: state.defragmented.get(member.id, now - EVERY_S) for member in look.members}
+    tight = [m for m in look.members if reigns >= TIGHT_S and m.tight and now - last[m.id] >= BETWEEN_S]
+    if tight or not leisure:
+        return tight
+    return [m for m in look.members if m.size >= LARGE and m.unused > UNUSED and now - last[m.id] >= EVERY_S]
 
 
 def _next_member(look: Look, due: list[Disk]) -> Defragment | MoveLeader | None:
@@ -300,7 +320,7 @@ def _done(state: State, event: Done, now: float) -> Decision:
         state = replace(state, defragmented={**state.defragmented, step.member: now})
     if state.full_since is not None:
         return Decision(replace(_advanced(state, step), rest_until=now + SETTLE_S))
-    return Decision(replace(state, rest_until=now + (LEADER_SETTLE_S if isinstance(step, MoveLeader) else BETWEEN_S)))
+    return Decision(_left_in_peace(state, step, now))
 
 
 def _failed(state: State, event: Failed, now: float) -> Decision:
@@ -309,10 +329,17 @@ def _failed(state: State, event: Failed, now: float) -> Decision:
     if isinstance(step, Defragment):
         state = replace(state, defragmented={**state.defragmented, step.member: now})
     if state.full_since is None:
-        return Decision(replace(state, rest_until=now + BETWEEN_S), message=f"etcd did not do it: {event.reason}")
+        return Decision(_left_in_peace(state, None, now), message=f"etcd did not do it: {event.reason}")
     if isinstance(step, Defragment | Remove):  # the others may do
         return Decision(replace(_advanced(state, step), rest_until=now + SETTLE_S))
     return _in_vain(state, now)
+
+
+def _left_in_peace(state: State, step: Step | None, now: float) -> State:
+    """After a step that no cure asked for. Another leader is the first half of what comes next."""
+    if isinstance(step, MoveLeader):
+        return replace(state, rest_until=now + LEADER_SETTLE_S)
+    return replace(state, rest_until=now + TIGHT_S, leisure_from=now + BETWEEN_S)
 
 
 def _advanced(state: State, step: Step) -> State:

@@ -61,6 +61,7 @@ class EtcdReport(msgspec.Struct, frozen=True, kw_only=True):
     client_url: Word
     peer_url: Word
     free_mib: Count
+    quota_mib: Count = 2048  # how large its etcd's file may become
     believes: Word = ""  # fingerprint of the CAs that its etcd believes; empty: it has no seat
 
 

@@ -71,6 +71,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     status_since: float = 0.0  # Unix seconds
     etcd: bool = True  # it has etcd's program, in a version that may carry a colony
     free_mib: int = 1 << 20  # room for etcd's data
+    quota_mib: int = 2048  # how large etcd's file may become
     restarts: bool = False  # its agent or its etcd ends in a moment and comes back
     cordoned: bool = False  # it gets no new work, and a seat is work
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
 from aware_agent.colony.council_move import Situation
 from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.event import EventDraft, Severity
-from aware_agent.colony.node import Report
+from aware_agent.colony.node import EtcdReport, Report
 from aware_agent.colony.rotation import Trust
 from aware_agent.colony.seats import (
     AddLearner,
@@ -107,8 +108,10 @@ class CouncilDuty:
         # One after the other: no member pauses while the council changes, and it does not change while one does.
         candidates = self._colony.candidates()
         restarts = any(candidate.restarts for candidate in candidates)
-        names = {candidate.id: candidate.name for candidate in candidates}
-        pause = await maintenance.work(quiet=keeper.settled and not restarts, names=names)
+        quiet = keeper.settled and not restarts
+        pause = await maintenance.work(quiet=quiet, hosts={candidate.id: candidate for candidate in candidates})
+        if maintenance.full:  # each step of the keeper is written down before it is made, which a full etcd refuses
+            return pause
         return min(pause, await keeper.work())
 
     async def _keepers_now(self) -> tuple[CouncilKeeper, Maintenance]:
@@ -163,10 +166,9 @@ class RecordedColony:
                 zone=record.report.capabilities.zone if record.report else "",
                 status=record.status,
                 status_since=record.status_since,
-                etcd=record.report is not None and record.report.etcd is not None,
-                free_mib=record.report.etcd.free_mib if record.report and record.report.etcd else 0,
                 restarts=self._restarts(record.id) or _has_to_restart(record.report, wanted),
                 cordoned=record.cordoned,
+                **_offered(record.report.etcd if record.report else None),
             )
             for record in self._writer.reader.records().values()
             if record.eligible
@@ -223,6 +225,13 @@ class RecordedColony:
     async def _write(self, changes: list[ops.Op], lines: list[EventDraft]) -> None:
         async with self._writer.writing():
             await self._writer.commit(changes, lines, self.me)
+
+
+def _offered(etcd: EtcdReport | None) -> dict[str, Any]:
+    """What a candidate has for a seat."""
+    if etcd is None:
+        return {"etcd": False, "free_mib": 0}
+    return {"etcd": True, "free_mib": etcd.free_mib, "quota_mib": etcd.quota_mib}
 
 
 def _has_to_restart(report: Report | None, wanted: str) -> bool:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from aware_agent.colony.errors import AwareError, Deposed
 from aware_agent.colony.event import Severity
 from aware_agent.colony.maintenance import (
@@ -28,7 +30,7 @@ from aware_agent.colony.maintenance import (
     Step,
     decide,
 )
-from aware_agent.colony.seats import MoveLeader, Remove
+from aware_agent.colony.seats import Candidate, MoveLeader, Remove
 from aware_agent.store.errors import StoreError
 from aware_agent.store.members import Members, PeerEntry, PeerStatus
 
@@ -71,10 +73,10 @@ class Maintenance:
         """Whether etcd is being cured."""
         return self._state.full_since is not None
 
-    async def work(self, *, quiet: bool, names: Mapping[str, str]) -> float:
+    async def work(self, *, quiet: bool, hosts: Mapping[str, Candidate]) -> float:
         """One look and the step that follows, unless it is too early. Returns the seconds until the next.
 
-        ``quiet``: nothing else changes in the council; ``names`` of nodes by id. Raises Deposed.
+        ``quiet``: nothing else changes in the council; ``hosts``: who may run etcd, by id. Raises Deposed.
         """
         now = self._clock()
         if now < self._next:
@@ -84,9 +86,9 @@ class Maintenance:
             said = await self._members.statuses(entries)
         except StoreError:  # the council's keeper says it
             return LOOK_S
-        if not all(entry.name in names for entry in entries):  # an etcd of operators is theirs
+        if not all(entry.name in hosts for entry in entries):  # an etcd of operators is theirs
             return CALM_LOOK_S
-        decision = decide(self._state, self._look(entries, said, names, quiet=quiet), now)
+        decision = decide(self._state, self._look(entries, said, hosts, quiet=quiet), now)
         self._take(decision)
         if decision.effect is not None:
             await self._make(decision.effect, decision, entries)
@@ -95,11 +97,16 @@ class Maintenance:
         return pause
 
     def _look(
-        self, entries: Sequence[PeerEntry], said: Mapping[int, PeerStatus], names: Mapping[str, str], *, quiet: bool
+        self,
+        entries: Sequence[PeerEntry],
+        said: Mapping[int, PeerStatus],
+        hosts: Mapping[str, Candidate],
+        *,
+        quiet: bool,
     ) -> Look:
         alarms = frozenset().union(*(status.alarms for status in said.values()))
         return Look(
-            members=tuple(_disk(entry, said.get(entry.id), names, alarms) for entry in entries),
+            members=tuple(_disk(entry, said.get(entry.id), hosts[entry.name], alarms) for entry in entries),
             revision=max((status.revision for status in said.values()), default=0),
             queen=self._record.me,
             quiet=quiet,
@@ -142,21 +149,22 @@ class Maintenance:
             log.log(logging.WARNING if decision.grave else logging.INFO, "etcd's room: %s", decision.message)
 
 
-def _disk(
-    entry: PeerEntry, status: PeerStatus | None, names: Mapping[str, str], alarms: frozenset[tuple[int, str]]
-) -> Disk:
-    full = (entry.id, "NOSPACE") in alarms
-    name = names.get(entry.name) or entry.name
-    if status is None:
-        return Disk(id=entry.id, node=entry.name, name=name, voter=not entry.learner, healthy=False, full=full)
-    return Disk(
+def _disk(entry: PeerEntry, status: PeerStatus | None, host: Candidate, alarms: frozenset[tuple[int, str]]) -> Disk:
+    silent = Disk(
         id=entry.id,
         node=entry.name,
-        name=name,
+        name=host.name,
         voter=not entry.learner,
+        healthy=False,
+        quota=host.quota_mib << 20,
+        full=(entry.id, "NOSPACE") in alarms,
+    )
+    if status is None:
+        return silent
+    return replace(
+        silent,
         healthy=status.leader != 0,
         leads=status.leader == entry.id,
         size=status.size,
         in_use=status.in_use,
-        full=full,
     )

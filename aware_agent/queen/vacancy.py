@@ -63,8 +63,7 @@ class Vacancy:
         assert self._colony is not None
         if self._colony.council_spec() is None or not await self._is_mine(self._members):
             return LOOK_S
-        names = {candidate.id: candidate.name for candidate in self._colony.candidates()}
-        return await self._maintenance.work(quiet=False, names=names)
+        return await self._maintenance.work(quiet=False, hosts={one.id: one for one in self._colony.candidates()})
 
     async def _begin(self) -> None:
         node, reader = self._node, await self._reader()

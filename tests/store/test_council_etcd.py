@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -12,12 +13,14 @@ from typing import Any
 import pytest
 from council_support import Host, Scene, a_scene
 from msgspec.structs import replace
-from store_support import until
+from store_support import WAIT_S, until
 
+from aware_agent.agent.member.etcd_home import LOG_ENTRIES
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.seats import Phase, SeatMove
 from aware_agent.queen.council_keeper import LOOK_S, CouncilKeeper
 from aware_agent.queen.writer import Contended
+from aware_agent.store.client import EtcdClient
 from aware_agent.store.errors import StoreError
 from aware_agent.store.members import newest
 
@@ -85,6 +88,30 @@ async def test_a_step_that_cannot_be_told_is_over_and_tried_again(
         await scene.keep("the council is full: 3 seats")
     assert failures == [], "they were met"
     assert after_failures == [LOOK_S, LOOK_S], "it does not try again at once, and again"
+
+
+async def test_a_new_member_is_given_what_is_and_does_not_live_through_what_was(tmp_path: Path) -> None:
+    """One that replays how etcd was filled is full itself, and then nobody can write."""
+    filled = 24  # MB
+    async with a_scene(tmp_path, hosts=3, size=1) as scene:
+        await scene.keep("the council is full: 1 seat")
+        members = scene.members()
+        async with EtcdClient([scene.hosts[0].endpoint], scene.credentials, deadline_s=WAIT_S) as client:
+            for _ in range(0, LOG_ENTRIES + 100, 100):
+                await asyncio.gather(*(client.put(b"/w/x", b"x") for _ in range(100)))
+            for _ in range(filled):
+                revision = await client.put(b"/w/fill", b"x" * 1_000_000)
+            await client.delete(b"/w/fill")
+            await members.compact(revision)
+            (first,) = await members.list()
+            await members.defragment(first)
+        scene.colony.spec = replace(scene.colony.spec, size=3)
+        await scene.keep("the council is full: 3 seats")
+        entries = await members.list()
+        sizes = {entry.id: status.size for entry in entries if (status := await members.status(entry))}
+        await members.aclose()
+    assert len(sizes) == 3
+    assert max(sizes.values()) < filled * 1_000_000 / 3
 
 
 async def test_it_grows_replaces_shrinks_and_keeps_every_write(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from store_support import until
 from aware_agent.colony.errors import Deposed
 from aware_agent.colony.event import Severity
 from aware_agent.colony.maintenance import FIRST_S, LARGE, ROUND_S
+from aware_agent.colony.seats import Candidate
 from aware_agent.queen.maintenance import Maintenance
 from aware_agent.store import ops
 from aware_agent.store.client import EtcdClient
@@ -49,7 +50,7 @@ class Room:
     """The queen's duty, on a clock of its own."""
 
     def __init__(self, etcd: EmbeddedEtcd, client: EtcdClient, term: int) -> None:
-        self.names = {member.name: member.name for member in etcd.members}
+        self.hosts = {member.name: Candidate(id=member.name, name=member.name) for member in etcd.members}
         self.members = Members(etcd.endpoints, Credentials)
         self.reign = Reign(client, term)
         self.now = 0.0
@@ -58,7 +59,7 @@ class Room:
     async def work(self, looks: int) -> None:
         """Look so often; between two looks etcd has a moment to do what it was asked for."""
         for _ in range(looks):
-            self.now += await self.duty.work(quiet=True, names=self.names)
+            self.now += await self.duty.work(quiet=True, hosts=self.hosts)
             if self.duty.full:  # nothing is decided until then
                 self.now = max(self.now, self.duty._state.rest_until)
             await asyncio.sleep(0.05)

@@ -16,6 +16,7 @@ from aware_agent.colony.maintenance import (
     LARGE,
     LONGEST_ROUND_S,
     ROUND_S,
+    TIGHT_S,
     Compact,
     Decision,
     Defragment,
@@ -257,6 +258,28 @@ def test_in_routine_one_member_after_the_other_gives_back_room_and_the_leader_la
     assert begun >= FIRST_S
     assert all(after - before >= BETWEEN_S for before, after in itertools.pairwise(sorted(times.values())))
     assert scene.said[0] == "b gives back 900 MiB that its etcd does not use"
+
+
+def test_a_mostly_unused_file_of_half_the_quota_is_written_anew_soon_however_small_it_is() -> None:
+    small = [replace(member, size=41 << 20, in_use=1 << 20, quota=48 << 20) for member in WELL]
+    scene = Scene([small[0], small[1], replace(small[2], size=5 << 20)], live=1 << 20)
+    begun = scene.now
+    assert scene.steps(200) == [Defragment(2), MoveLeader(2), Defragment(1)], "the third has room"
+    assert all(TIGHT_S <= at - begun < FIRST_S for at in scene.state.defragmented.values())
+    assert scene.paused == {1: 1, 2: 1}
+
+
+def test_a_tight_file_that_cannot_be_made_smaller_is_not_written_over_and_over() -> None:
+    scene = Scene([replace(WELL[0], size=41 << 20, in_use=1 << 20, quota=48 << 20)])
+    scene._make = lambda _step: scene.paused.update([1])  # type: ignore[method-assign]
+    scene.steps(int(BETWEEN_S * 3 / 2.0))
+    assert 1 < scene.paused[1] <= 3
+
+
+def test_a_tight_file_waits_while_the_council_changes() -> None:
+    scene = Scene([replace(member, size=41 << 20, in_use=1 << 20, quota=48 << 20) for member in WELL])
+    scene.quiet = False
+    assert scene.steps(600) == []
 
 
 def test_a_member_that_gave_back_nothing_is_asked_again_after_hours_only() -> None:

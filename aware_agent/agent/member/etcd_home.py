@@ -36,6 +36,8 @@ from aware_agent.security.files import DiskFull, StateCorrupted, read_public
 from aware_agent.store.etcd_binary import EtcdBinary
 from aware_agent.store.version import gate
 
+LOG_ENTRIES = 2000  # after so many writes etcd forgets its log, but for the last half as many
+
 
 class PortTaken(AwareError):
     """A port of etcd is used by another program; nothing was started."""
@@ -215,6 +217,11 @@ class EtcdHome:
             "quota-backend-bytes": plan.quota_mib << 20,
             "auto-compaction-mode": "periodic",
             "auto-compaction-retention": "1h",
+            # A new member is given the data of now. From a log as long as etcd keeps it by itself (100,000 writes) it
+            # would live through all that was since: through an etcd that was full as well, and be full itself.
+            "snapshot-count": LOG_ENTRIES,
+            "SnapshotCatchUpEntries": LOG_ENTRIES // 2,  # its name up to etcd 3.5, where no flag says it
+            "snapshot-catchup-entries": LOG_ENTRIES // 2,
             "enable-grpc-gateway": False,
             "log-level": "warn",
             "logger": "zap",

@@ -154,4 +154,5 @@ def _offer(settings: Settings, unit: EtcdUnit) -> EtcdReport | None:
         client_url=settings.own_url(settings.council.client_port),
         peer_url=settings.own_url(settings.council.peer_port),
         free_mib=unit.home.free_mib(),
+        quota_mib=settings.council.quota_mib,
     )
