@@ -12,7 +12,7 @@ export LC_ALL := C.UTF-8
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-deep test-schema test-founding test-council check lint format lock audit sbom test-collection test-molecule test-heat simulate simulate-mutations chaos bench clean distclean
+.PHONY: help setup demo demo-down test test-deep test-schema test-founding test-council check lint format lock audit sbom test-collection test-molecule test-heat man site simulate simulate-mutations chaos bench clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +77,15 @@ FAULTS ?= 100
 chaos: setup ## FAULTS=100 faults in a row under clients whose history has to be linearizable; REPORT=file.json; needs root
 	$(BIN)/python -m bench chaos --faults $(FAULTS) --seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT))
 
+man: setup ## write the man pages anew, of the commands as they are
+	@$(BIN)/python -m manual man
+
+site: setup ## build the site of docs/ with the reference of commands, gateway and collection: dist/site
+	@./scripts/site-venv
+	@$(BIN)/python -m manual site dist/site-source
+	@.venv-site/bin/sphinx-build -q -W --keep-going -b html dist/site-source dist/site
+	@echo "site: dist/site/index.html"
+
 test-schema: setup ## every operation of the OpenAPI document, EXAMPLES=100 times: with what it allows and what not
 	AWARE_SCHEMA_EXAMPLES=$(or $(EXAMPLES),100) $(PYTEST) tests/hostile/test_hostile_schema.py
 
@@ -112,7 +121,7 @@ clean: ## remove what tests and tools leave
 
 distclean: clean ## remove the virtual environment as well
 	@if [ -d .aware ]; then echo "error: a demo is here; make demo-down first" >&2; exit 1; fi
-	rm -rf $(VENV) $(VENV).lock .venv-checks .venv-heat
+	rm -rf $(VENV) $(VENV).lock .venv-checks .venv-heat .venv-site
 
 # --- the dashboard (docs/dashboard.md); needs Node 20.19 or newer
 .PHONY: dashboard dashboard-check test-dashboard
