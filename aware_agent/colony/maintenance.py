@@ -13,11 +13,14 @@ A learner is let go first. It got the file as it was, raises the alarm again by 
 etcd lets nobody defragment it; so while one is there etcd would stay full, and it could not be given a vote either. The
 council's keeper gives the seat anew afterwards. An alarm of a member that is gone stays until it is disarmed.
 
+Members forget a compacted history each at its own pace, a busy one also after it wrote its file anew, and a full one does
+not count what it forgot. So for some seconds after a cure, while nothing else changes, everybody whose file is still
+large and mostly unused writes it once more.
+
 Apart from that a member whose file is mostly unused is defragmented while nothing else goes on: at leisure when the
-file is large, soon when it takes up half of the quota. etcd counts the whole file, and a history that was compacted
-while a member wrote its file anew may leave it so; then it is full again as soon as something keeps etcd from using
-what is unused, as the copy for a new member does. A member does not serve meanwhile. So never two at once, and never
-the one that leads, while another could lead instead.
+file is large, soon when it takes up half of the quota: etcd counts the whole file, and it is full again as soon as
+something keeps it from using what is unused, as the copy for a new member does. A member does not serve meanwhile. So
+never two at once, and never the one that leads, while another could lead instead.
 
 ``now`` is in seconds of a clock that only goes forward.
 """
@@ -41,6 +44,7 @@ FIRST_S = 600.0  # a new queen has other things to do than routine, and the one 
 BETWEEN_S = 600.0  # between two routine defragmentations, whoever's: a member has to catch up
 EVERY_S = 6 * 3600.0  # of one member, also when it gave back nothing
 TIGHT = 0.5  # of the quota: a mostly unused file as large as that is no routine any more
+AFTERMATH_S = 10.0  # after a cure
 TIGHT_S = 60.0  # then this is how long a new queen, and the member before, are left in peace
 SETTLE_S = 3.0  # after a compaction members free pages one by one; after another leader its connections settle
 LEADER_SETTLE_S = 12.0  # in routine: the council's keeper may move the leader as well, and rests for ten after it
@@ -157,6 +161,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     told: bool = False  # that rounds do not help
     cured: float = 0.0
     rest_until: float = 0.0
+    aftermath_until: float = 0.0  # the cure is looked after until then
     leisure_from: float = 0.0  # from then on there is time for routine again
     defragmented: dict[int, float] = {}  # member: when
 
@@ -205,7 +210,7 @@ def _judge(state: State, look: Look, now: float) -> Decision:
         return _begin(state, now) if state.full_since is None else _cure(state, look, now)
     if state.full_since is not None:
         return _prove(state, state.full_since, now)
-    return _routine(state, look, now)
+    return _look_after(state, look, now) if now < state.aftermath_until else _routine(state, look, now)
 
 
 def _begin(state: State, now: float) -> Decision:
@@ -250,6 +255,15 @@ def _prove(state: State, since: float, now: float) -> Decision:
     lasted = max(1.0, now - since)
     sentence = f"etcd was full for {lasted:.0f} s and took no writes; it has room again"
     return _step(state, PutOnRecord(f"{sentence}: if that happens more often, raise council.quota_mib of its members"))
+
+
+def _look_after(state: State, look: Look, now: float) -> Decision:
+    """Right after a cure: whoever still has a large file of which little is used."""
+    if now < state.rest_until:
+        return Decision(state)
+    since = {member: at for member, at in state.defragmented.items() if at > state.cured}
+    step = _next_member(look, [m for m in look.members if m.voter and m.tight and m.id not in since])
+    return _step(state, step) if step else Decision(state)
 
 
 def _routine(state: State, look: Look, now: float) -> Decision:
@@ -315,12 +329,12 @@ def _done(state: State, event: Done, now: float) -> Decision:
     state = replace(state, phase=Phase.WATCHING, step=None)
     if isinstance(step, PutOnRecord):
         over = replace(state, full_since=None, round=None, rounds=state.rounds + 1, cured=now)
-        return Decision(over, message=step.sentence)
+        return Decision(_looked_after(over, now), message=step.sentence)
     if isinstance(step, Defragment):
         state = replace(state, defragmented={**state.defragmented, step.member: now})
     if state.full_since is not None:
         return Decision(replace(_advanced(state, step), rest_until=now + SETTLE_S))
-    return Decision(_left_in_peace(state, step, now))
+    return Decision(_looked_after(state, now) if now < state.aftermath_until else _left_in_peace(state, step, now))
 
 
 def _failed(state: State, event: Failed, now: float) -> Decision:
@@ -333,6 +347,10 @@ def _failed(state: State, event: Failed, now: float) -> Decision:
     if isinstance(step, Defragment | Remove):  # the others may do
         return Decision(replace(_advanced(state, step), rest_until=now + SETTLE_S))
     return _in_vain(state, now)
+
+
+def _looked_after(state: State, now: float) -> State:
+    return replace(state, rest_until=now + SETTLE_S, aftermath_until=now + AFTERMATH_S)
 
 
 def _left_in_peace(state: State, step: Step | None, now: float) -> State:

@@ -70,8 +70,8 @@ class Maintenance:
 
     @property
     def full(self) -> bool:
-        """Whether etcd is being cured."""
-        return self._state.full_since is not None
+        """Whether etcd takes no writes, or did a moment ago, so that nothing else should change."""
+        return self._state.full_since is not None or self._clock() < self._state.aftermath_until
 
     async def work(self, *, quiet: bool, hosts: Mapping[str, Candidate]) -> float:
         """One look and the step that follows, unless it is too early. Returns the seconds until the next.

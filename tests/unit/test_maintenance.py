@@ -260,6 +260,26 @@ def test_in_routine_one_member_after_the_other_gives_back_room_and_the_leader_la
     assert scene.said[0] == "b gives back 900 MiB that its etcd does not use"
 
 
+def test_who_forgot_after_it_wrote_its_file_anew_writes_it_once_more_after_the_cure() -> None:
+    """A busy member compacts late; then its file is as large as ever, and a new member's copy of it fills etcd again."""
+    scene = Scene([replace(member, size=47 << 20, in_use=47 << 20, quota=48 << 20) for member in FULL], live=1 << 20)
+    make = scene._make
+
+    def late(step: object) -> None:
+        make(step)
+        if isinstance(step, Defragment) and step.member != 2 and scene.paused[step.member] == 1:
+            scene.members[step.member] = replace(scene.members[step.member], size=47 << 20, in_use=40 << 20)
+        if isinstance(step, PutOnRecord):  # writes again: now it counts what is unused
+            scene.members = {number: replace(m, in_use=1 << 20) for number, m in scene.members.items()}
+
+    scene._make = late  # type: ignore[method-assign]
+    scene.quiet = False
+    steps = scene.steps(40)
+    cured = next(number for number, step in enumerate(steps) if isinstance(step, PutOnRecord))
+    assert steps[cured + 1 :] == [Defragment(1), Defragment(3)], "once, and another one leads by then"
+    assert max(member.size for member in scene.members.values()) == 1 << 20
+
+
 def test_a_mostly_unused_file_of_half_the_quota_is_written_anew_soon_however_small_it_is() -> None:
     small = [replace(member, size=41 << 20, in_use=1 << 20, quota=48 << 20) for member in WELL]
     scene = Scene([small[0], small[1], replace(small[2], size=5 << 20)], live=1 << 20)
