@@ -13,9 +13,9 @@ A learner is let go first. It got the file as it was, raises the alarm again by 
 etcd lets nobody defragment it; so while one is there etcd would stay full, and it could not be given a vote either. The
 council's keeper gives the seat anew afterwards. An alarm of a member that is gone stays until it is disarmed.
 
-Members forget a compacted history each at its own pace, a busy one also after it wrote its file anew, and a full one does
-not count what it forgot. So for some seconds after a cure, while nothing else changes, everybody whose file is still
-large and mostly unused writes it once more.
+Members forget a compacted history each at its own pace, a busy one also after it wrote its file anew, and a full one
+does not count what it forgot. So for some seconds after a cure, while nothing else changes, everybody whose file is
+still large and mostly unused writes it once more.
 
 Apart from that a member whose file is mostly unused is defragmented while nothing else goes on: at leisure when the
 file is large, soon when it takes up half of the quota: etcd counts the whole file, and it is full again as soon as

@@ -261,7 +261,7 @@ def test_in_routine_one_member_after_the_other_gives_back_room_and_the_leader_la
 
 
 def test_who_forgot_after_it_wrote_its_file_anew_writes_it_once_more_after_the_cure() -> None:
-    """A busy member compacts late; then its file is as large as ever, and a new member's copy of it fills etcd again."""
+    """A busy member compacts late; then its file is as large as ever, and a new member's copy fills etcd again."""
     scene = Scene([replace(member, size=47 << 20, in_use=47 << 20, quota=48 << 20) for member in FULL], live=1 << 20)
     make = scene._make
 
