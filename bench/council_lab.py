@@ -70,7 +70,8 @@ class CouncilLab(Lab):
         return members
 
     async def wait_whole(self, timeout_s: float = FORM_S, without: str = "") -> None:
-        """Return when every seat is taken by a member of etcd that votes and is well, none of them ``without``."""
+        """Return when every seat is taken by a member of etcd that votes and is well, none of them ``without``, and
+        none is to move."""
         end = time.monotonic() + timeout_s
         said = "nothing"
         while time.monotonic() < end:
@@ -80,9 +81,10 @@ class CouncilLab(Lab):
                 said = str(error)
                 continue
             said = f"{answer.status} {answer.body[:400]!r}"
-            seats = answer.json()["members"] if answer.ok else []
+            council = answer.json() if answer.ok else {"members": []}
+            seats = council["members"]
             well = [seat for seat in seats if seat["healthy"] and not seat["learner"] and seat["name"] != without]
-            if len(seats) == len(well) == self.seats:
+            if len(seats) == len(well) == self.seats and not council["moving"]:
                 return
             await asyncio.sleep(0.2)
         raise LabError(f"the council is not whole after {timeout_s:g} s: {said}\n{self.tails()}")

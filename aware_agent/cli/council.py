@@ -32,6 +32,8 @@ def list_members(context: ContextOption = None, as_json: JsonOption = False) -> 
     ]
     if rows:
         print_table(("NAME", "PART", "STATE", "ETCD", "NODE"), rows)
+    if moving := data.get("moving"):
+        say(f"{moving['from']['name']} gives its seat to {moving['to']['name']}")
     say(
         data["trouble"]
         or data["message"]

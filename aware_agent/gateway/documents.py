@@ -35,13 +35,24 @@ class NodeName(Document, frozen=True, kw_only=True):
     name: str
 
 
+class MovingDocument(Document, frozen=True, kw_only=True):
+    """An accepted move: ``to`` gets a seat, and then ``from`` gives up its own."""
+
+    from_: NodeName = msgspec.field(name="from")
+    to: NodeName
+
+
 class CouncilMembersDocument(Document, frozen=True, kw_only=True):
-    """Who carries the colony. ``trouble`` is what a person has to do something about, ``sentence`` what goes on."""
+    """Who carries the colony. ``trouble`` is what a person has to do something about, ``message`` what goes on.
+
+    ``moving``: a seat that is to move, until it has.
+    """
 
     wanted: CouncilSpec | None
     members: list[Seat]
     message: str
     trouble: str
+    moving: MovingDocument | None = None
 
 
 class TargetsDocument(Document, frozen=True, kw_only=True):
@@ -56,13 +67,6 @@ class MoveBody(Body, frozen=True, kw_only=True):
 
     from_: str = msgspec.field(name="from")
     to: str = ""
-
-
-class MovingDocument(Document, frozen=True, kw_only=True):
-    """An accepted move: ``to`` gets a seat, and then ``from`` gives up its own."""
-
-    from_: NodeName = msgspec.field(name="from")
-    to: NodeName
 
 
 class QueenDocument(Document, frozen=True, kw_only=True):

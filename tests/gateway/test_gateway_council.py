@@ -14,6 +14,7 @@ from tests.memory_colony import node_id
 async def test_without_a_council_in_the_spec_there_is_nothing_to_tell(admin: httpx.AsyncClient) -> None:
     document = (await admin.get("/v1/council/members")).json()
     assert (document["wanted"], document["members"], document["trouble"]) == (None, [], "")
+    assert document["moving"] is None
 
 
 async def test_members_and_what_goes_on(admin: httpx.AsyncClient, context: MemoryContext) -> None:
@@ -47,6 +48,7 @@ async def test_a_seat_is_moved_to_whom_the_queen_chooses_or_the_admin_names(
     assert answer.status_code == 202
     moving = {"from": {"id": node_id(1), "name": "demo-2"}, "to": {"id": node_id(3), "name": "demo-4"}}
     assert answer.json() == moving
+    assert (await admin.get("/v1/council/members")).json()["moving"] == moving
     context.delete(context.keys.key("council-move"))
     headers = {"idempotency-key": "once"}
     for replayed in (None, "true"):
