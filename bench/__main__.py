@@ -26,7 +26,8 @@ BENCHES = {
     "channel": "CPU and memory of a member that holds 1,000 channels; beside a bare websockets echo server",
     "chaos": "faults in a row while clients write: is the history linearizable, and how long could nobody write",
     "steady": "a colony under loss, starvation and a crowd: does any reign end, though nothing falls",
-    "plot": "no benchmark: draws what chaos, steady, failover and formation wrote, as SVG",
+    "elastic": "castes that scale on load curves; beside the rules of Kubernetes' HPA and of Heat with Aodh",
+    "plot": "no benchmark: draws what chaos, steady, failover, formation and elastic wrote, as SVG",
     "formation": "from the last start until all see all; beside Serf",
 }
 

@@ -1,7 +1,7 @@
 """Draws what other benchmarks wrote: ``python -m bench plot FILE... --out DIRECTORY``.
 
-A file is the report of ``chaos`` or ``steady``, or what ``failover`` or ``formation`` wrote with ``--json``; several
-files of one benchmark are drawn together.
+A file is the report of ``chaos`` or ``steady``, or what ``failover``, ``formation`` or ``elastic`` wrote with
+``--json``; several files of one benchmark are drawn together.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ def drawn(files: Sequence[Path]) -> dict[str, str]:
         drawings["failover.svg"] = _failover(records)
     if any(record.bench == "formation" for record in records):
         drawings["formation.svg"] = _formation(records)
+    for curve in dict.fromkeys(record.what.partition(": ")[2] for record in records if record.bench == "elastic"):
+        drawings[f"elastic-{curve}.svg"] = _elastic(curve, records)
     return drawings
 
 
@@ -135,3 +137,23 @@ def _formation(records: Sequence[Record]) -> str:
                 shown.setdefault("libraries alone", []).append((float(nodes[1]), record.stats.median))
     drawing = [Line(name, kinds.get(name, "peer"), sorted(points)) for name, points in shown.items()]
     return lines("bench formation: CPU seconds of one agent", "agents", "CPU s", drawing)
+
+
+def _elastic(curve: str, records: Sequence[Record]) -> str:
+    """Nodes over the minutes of one curve: what was needed, and what each policy had that looks at processors."""
+    kinds = {"Kubernetes HPA, CPU": "peer", "Heat and Aodh, CPU": "bad", "AWARE, CPU": "aware"}
+    shown, told = [], ""
+    for record in records:
+        name, _, of = record.what.partition(": ")
+        if record.bench == "elastic" and of == curve and name in kinds:
+            if not shown:
+                shown.append(Line("needed", "floor", _minutes(record.extra["needed"])))
+            shown.append(Line(name.removesuffix(", CPU"), kinds[name], _minutes(record.extra["nodes"])))
+            told = record.settings
+    return lines(
+        f"bench elastic, {curve}: servers that are paid for", "minutes", "servers", shown, note=told, apart=200
+    )
+
+
+def _minutes(series: object) -> list[tuple[float, float]]:
+    return [(float(minute), float(nodes)) for minute, nodes in enumerate(str(series).split())]

@@ -88,8 +88,10 @@ def strips(title: str, unit: str, rows: Sequence[Row], note: str = "") -> str:
     return document(title, bottom + _BOTTOM, parts)
 
 
-def lines(title: str, across: str, up: str, shown: Sequence[Line], *, top: float = 0.0, note: str = "") -> str:
-    """Values over something, from zero; ``top``: of the upward axis, else what fits."""
+def lines(
+    title: str, across: str, up: str, shown: Sequence[Line], *, top: float = 0.0, note: str = "", apart: int = 260
+) -> str:
+    """Values over something, from zero; ``top``: of the upward axis, else what fits; ``apart``: names of lines."""
     left, right, bottom = 60, WIDTH - 30, 320
     points = [point for line in shown for point in line.points]
     widest = max(point[0] for point in points) or 1
@@ -108,7 +110,7 @@ def lines(title: str, across: str, up: str, shown: Sequence[Line], *, top: float
         parts.append(_text(float(at((tick, 0)).split()[0]), bottom + 16, f"{tick:.3g}", "small", "middle"))
     for number, line in enumerate(shown):
         parts.append(f'<path class="{line.kind} line" d="M{"L".join(at(point) for point in line.points)}"/>')
-        place = 12 + 260 * number
+        place = 12 + apart * number
         parts.append(f'<circle class="{line.kind}" cx="{place + 5}" cy="44" r="5"/>')
         parts.append(_text(place + 16, 48, line.name, ""))
     parts += [_text(right, bottom + 34, across, "small", "end"), _text(left, 64, up, "small")]

@@ -9,6 +9,7 @@ from aware_agent.colony.backup import BackupLog, open_breaker
 from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.council_document import CouncilDocument
 from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.elastic import ELASTIC, NOBODY, ElasticRecord
 from aware_agent.colony.election import Handover, QueenRecord
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.node import Config, Record, Report
@@ -54,7 +55,9 @@ class ColonyReader:
         quiet = (
             "audit",
             "check",
+            "demand/",
             "denied/",
+            "elastic-memory",
             "events/",
             "idempotency/",
             "job-logs/",
@@ -112,7 +115,12 @@ class ColonyReader:
             unreadable=self.unreadable_nodes(),
             breakers=self._breakers(),
             seats=self._seats(),
+            elastic=self.elastic().castes,
         )
+
+    def elastic(self) -> ElasticRecord:
+        """What the queen chose for castes that scale."""
+        return self.one(ELASTIC, ElasticRecord) or NOBODY
 
     def _seats(self) -> frozenset[str] | None:
         """Nodes with a seat; None where agents run no etcd, so that nobody has one."""

@@ -124,6 +124,7 @@ class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             WriteKind.CREATE: self.creations_per_minute,
             WriteKind.SESSION: self.sessions_per_minute,
             WriteKind.CHECK: 10 * self.changes_per_minute,
+            WriteKind.DEMAND: self.changes_per_minute,  # counted apart: it must not use up what people change by
             WriteKind.NODE: NODE_PER_MINUTE,
         }
         return {kind: Rate(number / 60, max(1.0, number * self.burst_minutes)) for kind, number in wanted.items()}

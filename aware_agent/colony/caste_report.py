@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 from aware_agent.colony.castes import fits
+from aware_agent.colony.elastic import wanted
 from aware_agent.colony.node import Capabilities, Record, Status, effective_labels
+from aware_agent.colony.scaling import Elastic
 from aware_agent.colony.spec import Requirements, Spec
 
 
@@ -20,18 +23,25 @@ class CasteReport(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def report(name: str, spec: Spec, records: Mapping[str, Record], castes: Mapping[str, Sequence[str]]) -> CasteReport:
-    """Of the caste ``name`` of ``spec``, as nodes are assigned now."""
+def report(
+    name: str,
+    spec: Spec,
+    records: Mapping[str, Record],
+    castes: Mapping[str, Sequence[str]],
+    elastic: Mapping[str, Elastic] = MappingProxyType({}),
+) -> CasteReport:
+    """Of the caste ``name`` of ``spec``, as nodes are assigned now; ``elastic``: what castes want that scale."""
+    count = wanted(spec, elastic, name)
     caste, members = spec.castes[name], tuple(castes.get(name, ()))
     serving = {node for others in castes.values() for node in others}
     others = {node: record for node, record in sorted(records.items()) if node not in members}
     could = tuple(
         node for node, record in others.items() if node not in serving and _kept_by(record, caste.requires) == ""
     )
-    missing = max(0, caste.count - len(members))
+    missing = max(0, count - len(members))
     reason = ""
     if missing:
-        reason = f"{missing} of {caste.count} are missing: " + _why(others, could, caste.requires)
+        reason = f"{missing} of {count} are missing: " + _why(others, could, caste.requires)
     return CasteReport(members=members, could=could, missing=missing, reason=reason)
 
 

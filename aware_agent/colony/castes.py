@@ -8,11 +8,15 @@ is worse than reporting a gap. A drained node serves until another that fits is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
+from aware_agent.colony.elastic import counts, leaving
 from aware_agent.colony.node import Capabilities, Record, Status, effective_labels
-from aware_agent.colony.spec import CasteSpec, Requirements, Spec
+from aware_agent.colony.scaling import Elastic
+from aware_agent.colony.spec import Requirements, Spec
 
 Castes = dict[str, list[str]]
 
@@ -32,30 +36,37 @@ def assign(
     queen: str = "",
     *,
     spare_queen: bool = False,
+    elastic: Mapping[str, Elastic] = MappingProxyType({}),
 ) -> Assignment:
-    """Assign nodes to the castes of ``spec``, changing as little as possible.
+    """Assign nodes to the castes of ``spec``, changing as little as possible. ``elastic``: what castes want that scale.
 
     With ``spare_queen`` the queen gets no new work, even if a caste stays short: other nodes are still to come.
     """
     castes: Castes = {}
     stay = (Status.READY, Status.SUSPECT, *((Status.DEAD,) if spec.policies.replace_dead == "never" else ()))
     taken: set[str] = set()
-    for name, caste in spec.castes.items():
-        kept = _keep(caste, records, dict.fromkeys(before.get(name, ())), taken, stay)
+    there = {name: [i for i in ids if i in records and records[i].status in stay] for name, ids in before.items()}
+    count = counts(spec, elastic, there)
+    shares = {
+        name: _Share(caste.requires, count[name], leaving(spec, elastic, name)) for name, caste in spec.castes.items()
+    }
+    for name, share in shares.items():
+        members = [i for i in dict.fromkeys(before.get(name, ())) if i not in taken]
+        kept = _keep(share, records, members, stay)
         castes[name] = kept
         taken.update(kept)
     taken |= {queen} if spare_queen else set()
     free = [r for i, r in records.items() if i not in taken and takes_work(r)]
-    for name in _scarcest_first(spec, castes, free):
+    for name in _scarcest_first(spec, count, castes, free):
         caste = spec.castes[name]
-        gap = caste.count - len(castes[name])
-        chosen = sorted((r for r in free if fits(r, caste.requires)), key=lambda r: _cost(r, queen))[:gap]
+        gap = count[name] - len(castes[name])
+        chosen = sorted((r for r in free if fits(r, caste.requires)), key=lambda r: _cost(r, queen))[: max(0, gap)]
         castes[name] += [r.id for r in chosen]
         free = [r for r in free if r not in chosen]
-    for name, caste in spec.castes.items():
-        castes[name], free = _relieved(caste, castes[name], records, free, queen)
+    for name, share in shares.items():
+        castes[name], free = _relieved(share, castes[name], records, free, queen)
     castes = {name: _in_order(members, before.get(name, ())) for name, members in castes.items()}
-    missing = {n: c.count - len(castes[n]) for n, c in spec.castes.items() if len(castes[n]) < c.count}
+    missing = {n: count[n] - len(castes[n]) for n in spec.castes if len(castes[n]) < count[n]}
     return Assignment(castes, missing, tuple(_tell(castes, before, records)))
 
 
@@ -85,40 +96,56 @@ def _in_order(members: Sequence[str], before: Sequence[str]) -> list[str]:
     return stayed + [i for i in members if i not in set(stayed)]
 
 
+class _Share(NamedTuple):
+    """What a caste is made of: so many nodes that meet these requirements. ``going``: who is to leave, and when."""
+
+    requires: Requirements
+    wanted: int
+    going: Mapping[str, float]
+
+
 def _keep(
-    caste: CasteSpec,
-    records: Mapping[str, Record],
-    before: Iterable[str],
-    taken: set[str],
-    statuses: tuple[Status, ...],
+    share: _Share, records: Mapping[str, Record], before: Sequence[str], statuses: tuple[Status, ...]
 ) -> list[str]:
-    """Members that stay, at most ``count``; those longest in the colony stay first."""
+    """Members that stay, at most ``count``; those longest in the colony stay first, whose time is over last."""
     staying = [
         records[i]
         for i in before
-        if i in records and i not in taken and records[i].status in statuses and fits(records[i], caste.requires)
+        if i in records and records[i].status in statuses and fits(records[i], share.requires)
     ]
-    staying.sort(key=lambda r: (r.status is not Status.READY, r.cordoned, r.joined_at, r.id))
-    stay = {r.id for r in staying[: caste.count]}
+    staying.sort(
+        key=lambda r: (
+            share.going.get(r.id) == 0.0,
+            r.status is not Status.READY,
+            r.id in share.going,
+            r.cordoned,
+            r.joined_at,
+            r.id,
+        )
+    )
+    stay = {r.id for r in staying[: share.wanted]}
     return [i for i in before if i in stay]
 
 
 def _relieved(
-    caste: CasteSpec, members: list[str], records: Mapping[str, Record], free: list[Record], queen: str
+    share: _Share, members: list[str], records: Mapping[str, Record], free: list[Record], queen: str
 ) -> tuple[list[str], list[Record]]:
-    """``members`` with free nodes in the places of drained ones, as far as some fit; and who is free then."""
+    """``members`` with free nodes in the places of drained ones, as far as some fit; and who is free then.
+
+    In the place of who is on his way out nobody comes.
+    """
     after = list(members)
     for place, member in enumerate(members):
-        fitting = [r for r in free if fits(r, caste.requires)]
-        if records[member].drained and fitting:
+        fitting = [r for r in free if fits(r, share.requires)]
+        if records[member].drained and member not in share.going and fitting:
             chosen = min(fitting, key=lambda r: _cost(r, queen))
             after[place] = chosen.id
             free = [r for r in free if r is not chosen]
     return after, free
 
 
-def _scarcest_first(spec: Spec, castes: Castes, free: Sequence[Record]) -> list[str]:
-    gaps = [n for n, c in spec.castes.items() if c.count > len(castes[n])]
+def _scarcest_first(spec: Spec, count: Mapping[str, int], castes: Castes, free: Sequence[Record]) -> list[str]:
+    gaps = [n for n in spec.castes if count[n] > len(castes[n])]
     return sorted(gaps, key=lambda n: (sum(fits(r, spec.castes[n].requires) for r in free), n))
 
 

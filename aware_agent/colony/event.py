@@ -29,6 +29,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ``node.ready``, ``node.suspect``, ``node.dead``, ``node.left``, ``node.changed``, ``node.removed``,
     ``node.away``, ``node.back``, ``node.ordered``, ``node.duplicate``, ``node.unreadable``, ``node.load-refused``,
     ``node.over-limit``, ``node.within-limit``,
+    ``caste.scaled``, ``caste.blind``, ``caste.seeing``, ``servers.missing``,
     ``config.changed``, ``spec.changed``, ``caste.assigned``, ``token.created``, ``token.revoked``,
     ``user.changed``, ``session.reused``, ``session.ended``,
     ``hook.signed``, ``job.queued``, ``job.started``, ``job.requeued``, ``job.cancelling``, ``job.succeeded``,

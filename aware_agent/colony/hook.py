@@ -12,7 +12,8 @@ import msgspec
 
 from aware_agent.colony.errors import Conflict, InvalidInput
 from aware_agent.colony.names import Kind, check_name
-from aware_agent.colony.spec import MAX_NODES, Spec, check_spec
+from aware_agent.colony.scale import MAX_NODES
+from aware_agent.colony.spec import Spec, check_spec
 
 MAX_DELTA = 100
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{0,64}\Z")
@@ -78,6 +79,11 @@ def scaled(spec: Spec, order: Order) -> Spec:
         caste = castes.get(order.caste)
         if caste is None:
             raise InvalidInput(f"the spec has no caste {order.caste!r}", field="caste", hint="see aware spec show")
+        if caste.scale is not None:
+            raise Conflict(
+                f"caste {order.caste} scales by itself between {caste.scale.min} and {caste.scale.max}",
+                hint="change these in the spec, or post a demand: aware castes demand",
+            )
         castes = {**castes, order.caste: msgspec.structs.replace(caste, count=caste.count + order.delta)}
     after = msgspec.structs.replace(spec, size=size, castes=castes)
     try:

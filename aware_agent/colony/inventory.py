@@ -144,6 +144,8 @@ def _groups(node: NodeView) -> Iterable[str]:
     yield SPARE if node.caste == SPARE else group_name(node.caste)
     if node.cordoned:
         yield "aware_cordoned"
+    if node.leaving is not None:
+        yield "aware_leaving"
     if node.capabilities.zone:
         yield group_name(f"aware_zone_{node.capabilities.zone}")
     yield from _label_groups(node.labels)

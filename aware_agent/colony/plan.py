@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 from aware_agent.colony.castes import assign
+from aware_agent.colony.elastic import wanted_size
 from aware_agent.colony.node import Record, Status
-from aware_agent.colony.spec import CouncilSpec, Spec
+from aware_agent.colony.scale import Scale
+from aware_agent.colony.scaling import Elastic
+from aware_agent.colony.spec import CasteSpec, CouncilSpec, Spec
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,24 +30,27 @@ def plan(
     records: Mapping[str, Record],
     castes: Mapping[str, Sequence[str]],
     queen: str = "",
+    *,
+    elastic: Mapping[str, Elastic] = MappingProxyType({}),
 ) -> Plan:
-    """Compare specs and say what would follow."""
+    """Compare specs and say what would follow. ``elastic``: what castes want that scale."""
     # Who is away comes back: no other is made for it.
     alive = sum(r.status in (Status.READY, Status.SUSPECT, Status.AWAY) for r in records.values())
     steps = list(spec_steps(before, after))
-    outcome = assign(after, records, castes, queen)
+    outcome = assign(after, records, castes, queen, elastic=elastic)
     steps += outcome.sentences
     steps += [f"caste {name} lacks {nodes(count)}" for name, count in outcome.missing.items()]
     steps += _vacant_seats(after, records)
-    if alive < after.size:
-        steps.append(f"{nodes(after.size - alive)} missing: to be provisioned")
-    if alive > after.size:
-        steps.append(f"{nodes(alive - after.size)} more than wanted: remove them when you like")
+    size = wanted_size(after, elastic)
+    if alive < size:
+        steps.append(f"{nodes(size - alive)} missing: to be provisioned")
+    if alive > size:
+        steps.append(f"{nodes(alive - size)} more than wanted: remove them when you like")
     return Plan(
         changed=before != after,
         steps=tuple(steps),
-        missing_nodes=max(0, after.size - alive),
-        surplus_nodes=max(0, alive - after.size),
+        missing_nodes=max(0, size - alive),
+        surplus_nodes=max(0, alive - size),
     )
 
 
@@ -57,18 +64,33 @@ def spec_steps(before: Spec | None, after: Spec) -> list[str]:
     for name in sorted(set(before.castes) | set(after.castes)):
         old, new = before.castes.get(name), after.castes.get(name)
         if old is None and new is not None:
-            steps.append(f"new caste {name}: {nodes(new.count)}")
+            steps.append(f"new caste {name}: {nodes(new.count)}" + (f", then{_range(new.scale)}" if new.scale else ""))
         elif new is None:
             steps.append(f"caste {name} ends; its nodes become spare")
-        elif old is not None and old.count != new.count:
-            steps.append(f"caste {name}: {old.count} -> {nodes(new.count)}")
-        elif old != new:
-            steps.append(f"caste {name}: requirements change")
+        elif old is not None:
+            steps += _caste_steps(name, old, new)
     if before.council != after.council:
         steps.append(_council_step(before.council, after.council))
     if before.policies != after.policies:
         steps.append("policies change")
     return steps
+
+
+def _caste_steps(name: str, old: CasteSpec, new: CasteSpec) -> list[str]:
+    steps = []
+    if old.count != new.count:
+        began = ", which is what it starts with" if new.scale else ""
+        steps.append(f"caste {name}: {old.count} -> {nodes(new.count)}{began}")
+    if old.requires != new.requires:
+        steps.append(f"caste {name}: requirements change")
+    if old.scale != new.scale:
+        told = _range(new.scale) if new.scale else f" {nodes(new.count)}, and scales no more"
+        steps.append(f"caste {name}:{told}")
+    return steps
+
+
+def _range(scale: Scale) -> str:
+    return f" scales from {scale.min} to {nodes(scale.highest)}"
 
 
 def _council_step(before: CouncilSpec | None, after: CouncilSpec | None) -> str:

@@ -19,6 +19,7 @@ class WriteKind(StrEnum):
     CREATE = "things made"  # users, tokens, orders, signed URLs, backups: each is a record that stays
     SESSION = "logins and refreshes"
     CHECK = "writes of a check"
+    DEMAND = "posted demands"
     NODE = "joins and renewals"
 
 

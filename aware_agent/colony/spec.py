@@ -15,9 +15,9 @@ from aware_agent.colony.limits import Limits, check_limits
 from aware_agent.colony.names import MAX_LABEL_VALUE, Kind, check_labels, check_name, is_label_value
 from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.renewal import LIFETIME_S
+from aware_agent.colony.scale import MAX_NODES, Scale, check_scale
 from aware_agent.colony.session import SESSION_S
 
-MAX_NODES = 10_000
 MAX_SPEC_BYTES = 256 * 1024  # as JSON: it stands in one transaction with its version and what changed
 MIN_REPLACE_S = 5.0
 MAX_AMOUNT = 1_000_000_000  # of processors, MiB, GiB: more is a slip of the unit
@@ -48,6 +48,7 @@ class CasteSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     count: int
     requires: Requirements = Requirements()
+    scale: Scale | None = None  # None: as many as count says; else that is what it starts with
 
 
 class JobPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -132,6 +133,13 @@ def check_spec(spec: Spec) -> None:
             field="castes",
             hint="raise size or lower a count",
         )
+    most = sum(caste.count if caste.scale is None else caste.scale.highest for caste in spec.castes.values())
+    if most > MAX_NODES:
+        raise InvalidInput(
+            f"spec: castes may come to want {most} nodes",
+            field="castes",
+            hint=f"lower a max: at most {MAX_NODES} in all",
+        )
     if spec.council is not None:
         _check_council(spec.council, spec.size)
     _check_policies(spec.policies)
@@ -186,6 +194,8 @@ def _check_caste(name: str, caste: CasteSpec) -> None:
             field=f"castes.{name}.requires.pinned",
             hint="give it a zone or labels, or leave pinned out",
         )
+    if caste.scale is not None:
+        check_scale(caste.scale, caste.count, f"castes.{name}.scale", f"spec: caste {name!r}: ")
 
 
 def _short(number: int) -> str:

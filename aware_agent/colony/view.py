@@ -10,10 +10,12 @@ import msgspec
 
 from aware_agent.colony.away import Away
 from aware_agent.colony.breaker import OpenBreaker
+from aware_agent.colony.elastic import leaving, missing_servers, wanted, wanted_size
 from aware_agent.colony.election import QueenRecord
 from aware_agent.colony.limits import Limit
 from aware_agent.colony.load import Loads, LoadView
 from aware_agent.colony.node import Capabilities, Labels, Record, Report, Status, effective_labels, process_id
+from aware_agent.colony.scaling import Elastic
 from aware_agent.colony.spec import Spec
 from aware_agent.colony.succession import line_of_succession
 
@@ -46,6 +48,7 @@ class ColonyData(msgspec.Struct, frozen=True):
     unreadable: tuple[str, ...] = ()  # ids of nodes whose records nobody can decode
     breakers: tuple[OpenBreaker, ...] = ()  # of what is outside of the colony, and fails
     seats: frozenset[str] | None = None  # ids of nodes that run etcd; None where it is its operators' own
+    elastic: Mapping[str, Elastic] = {}  # what castes want that scale
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +62,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     status_since: float
     caste: str
+    leaving: float | None  # when it leaves its caste, Unix seconds: nothing new shall be given to it; 0: any moment
     pinned: tuple[str, ...]  # addresses an admin gave it, beside its own
     eligible: bool  # an admin let it in as one that may reign
     candidate: bool  # it is eligible and could reign now
@@ -113,6 +117,8 @@ class ColonyView(msgspec.Struct, frozen=True, kw_only=True):
     castes: tuple[CasteView, ...]
     spec: Spec | None
     spec_revision: int
+    wanted_size: int  # the spec's, and more where castes want more than that; 0 without a spec
+    missing_servers: int  # nodes that there are too few for that
     status: Literal["healthy", "degraded", "forming"]
     reason: str
     unreadable: tuple[str, ...] = ()  # ids of nodes whose records nobody can decode
@@ -137,14 +143,19 @@ def build_view(data: ColonyData) -> ColonyView:
     ]
     rank = {node: place for place, node in enumerate(line)}
     caste_of = {node: name for name, members in data.castes.items() for node in members}
+    going: dict[str, float] = {}
+    if data.spec is not None:
+        for name in data.spec.castes:
+            going |= {i: at for i, at in leaving(data.spec, data.elastic, name).items() if caste_of.get(i) == name}
     nodes = tuple(
         sorted(
-            (_node(e, data, queen, rank, caste_of) for e in data.entries.values()),
+            (_node(e, data, queen, rank, (caste_of.get(i, SPARE), going.get(i))) for i, e in data.entries.items()),
             key=lambda n: (_natural(n.name), n.id),
         )
     )
     castes = _castes(data)
     status, reason = _status(data, queen, nodes, castes)
+    records = {node: entry.record for node, entry in data.entries.items()}
     return ColonyView(
         colony=data.colony,
         revision=data.revision,
@@ -155,6 +166,8 @@ def build_view(data: ColonyData) -> ColonyView:
         castes=castes,
         spec=data.spec,
         spec_revision=data.spec_revision,
+        wanted_size=wanted_size(data.spec, data.elastic) if data.spec else 0,
+        missing_servers=missing_servers(data.spec, data.elastic, records) if data.spec else 0,
         status=status,
         reason=reason,
         unreadable=data.unreadable,
@@ -201,7 +214,7 @@ def _node(
     data: ColonyData,
     queen: QueenView | None,
     rank: Mapping[str, int],
-    caste_of: Mapping[str, str],
+    work: tuple[str, float | None],
 ) -> NodeView:
     record = entry.record
     report = data.presence.get(record.id) or record.report
@@ -213,7 +226,8 @@ def _node(
         role=_role(record, data, queen, rank.get(record.id)),
         status=record.status,
         status_since=record.status_since,
-        caste=caste_of.get(record.id, SPARE),
+        caste=work[0],
+        leaving=work[1],
         pinned=record.pinned,
         eligible=record.eligible,
         candidate=record.eligible and report is not None and report.candidate,
@@ -252,11 +266,11 @@ def _castes(data: ColonyData) -> tuple[CasteView, ...]:
     return tuple(
         CasteView(
             name=name,
-            wanted=caste.count,
+            wanted=(count := wanted(data.spec, data.elastic, name)),
             assigned=tuple(data.castes.get(name, ())),
-            missing=max(0, caste.count - len(data.castes.get(name, ()))),
+            missing=max(0, count - len(data.castes.get(name, ()))),
         )
-        for name, caste in data.spec.castes.items()
+        for name in data.spec.castes
     )
 
 

@@ -81,9 +81,12 @@ class QueenDocument(Document, frozen=True, kw_only=True):
 
 
 class Size(Document, frozen=True, kw_only=True):
-    """How many nodes are wanted and how many there are, by status."""
+    """How many nodes the spec wants and how many there are, by status. ``servers``: how many there shall be, which is
+    more than the spec's size where castes that scale want more; ``missing``: so many there are too few for that."""
 
     wanted: int
+    servers: int
+    missing: int
     ready: int
     suspect: int
     dead: int

@@ -28,6 +28,7 @@ def of_path(path: str, name: str) -> str:
 BODIES: dict[str, Any] = {
     "Spec": {"colony": "demo", "size": 5, "castes": {"web": {"count": 2, "requires": {"vcpus": 2}}}},
     "RollbackBody": {"revision": 7},
+    "DemandBody": {"value": 1250.0},
     "NodePatch": {"labels": {"rack": "7", "old": None}, "cordoned": True},
     "AwayBody": {"reason": "a new disk"},
     "ConfigBody": {"config": {"agent": {"log_level": "debug"}, "vars": {"tier": 1}}},

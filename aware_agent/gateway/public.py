@@ -203,6 +203,11 @@ def colony_families(context: GatewayContext) -> list[Family]:
         Family("aware_caste_missing", "gauge", "Nodes a caste lacks, but for those that were sent away.", missing),
         Family("aware_node_absent", "gauge", "Nodes that are suspect or dead, by name.", absent[:MAX_ABSENT]),
         gauge("aware_nodes_wanted", "Nodes the spec asks for.", view.spec.size if view.spec else 0),
+        gauge(
+            "aware_nodes_missing",
+            "Nodes there are too few, for the spec and for castes that scale.",
+            view.missing_servers,
+        ),
         gauge("aware_healthy", "1 when the colony is healthy.", view.status == "healthy"),
     ]
 

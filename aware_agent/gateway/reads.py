@@ -272,6 +272,8 @@ def _size(view: ColonyView) -> Size:
     count = {status: sum(node.status is status for node in view.nodes) for status in Status}
     return Size(
         wanted=view.spec.size if view.spec else 0,
+        servers=view.wanted_size,
+        missing=view.missing_servers,
         ready=count[Status.READY],
         suspect=count[Status.SUSPECT],
         dead=count[Status.DEAD],

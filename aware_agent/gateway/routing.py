@@ -196,7 +196,7 @@ def _gate(rule: Rule) -> Callable[[Request], Awaitable[None]]:
         asked.route = request.scope["route"].path
         enter(principal, rule)
         if principal.scopes and rule.permissions:
-            _reached(gateway, principal, rule, request.path_params.get("node"))
+            _reached(principal, rule, _target(gateway, request))
         request.state.principal = principal
         await catch_up(gateway.context, request.scope)  # not before: a stranger has nobody wait, and nobody ask etcd
 
@@ -223,9 +223,18 @@ def _parameters(request: Request) -> dict[str, bool]:
     return {one["name"]: one["schema"].get("type") == "array" for one in taken}
 
 
-def _reached(gateway: Gateway, who: Principal, rule: Rule, node: str | None) -> None:
+def _target(gateway: Gateway, request: Request) -> Target | None:
+    """What the path names; None when that is neither a node nor the demand of a caste."""
+    names = request.path_params
+    if "node" in names:
+        return target_of(gateway, find_node(gateway, names["node"]))
+    if request.scope["route"].path == "/v1/castes/{name}/demand":
+        return Target(caste=names["name"])
+    return None
+
+
+def _reached(who: Principal, rule: Rule, target: Target | None) -> None:
     """Raise :class:`Forbidden` when no scope that is about this reaches what the path names."""
-    target = target_of(gateway, find_node(gateway, node)) if node is not None else None
     if not any(may(who, permission, target) for permission in rule.permissions):
         raise refusal(who, rule.permissions)
 

@@ -216,6 +216,13 @@ class RollBackSpec(Command[Written], frozen=True, kw_only=True, tag="roll-back-s
     if_revision: int | None = None
 
 
+class PutDemand(Command[Written], frozen=True, kw_only=True, tag="put-demand"):
+    """Say how much there is to do for a caste that is scaled by it."""
+
+    caste: str
+    value: float
+
+
 class StepDown(Command[Written], frozen=True, kw_only=True, tag="step-down"):
     """Hand over to the heir."""
 
@@ -593,6 +600,7 @@ AnyCommand = (
     | CreateServiceToken
     | RevokeServiceToken
     | NoteUses
+    | PutDemand
     | BeginSession
     | PutProvider
     | DeleteProvider

@@ -22,6 +22,7 @@ from aware_agent.queen.backup.commands import BackupCommands
 from aware_agent.queen.certificates import Certificates
 from aware_agent.queen.check import CheckCommands
 from aware_agent.queen.council_commands import CouncilCommands
+from aware_agent.queen.demand import DemandCommands
 from aware_agent.queen.hooks import HookCommands
 from aware_agent.queen.jobs.commands import JobCommands
 from aware_agent.queen.node_config import ConfigCommands
@@ -89,6 +90,7 @@ class Verbs(NamedTuple):
     certificates: Certificates
     rotation: Rotation
     check: CheckCommands
+    demand: DemandCommands
 
 
 KINDS: dict[type, WriteKind] = {
@@ -129,6 +131,7 @@ KINDS: dict[type, WriteKind] = {
     do.CreateWebhook: WriteKind.CREATE,
     **dict.fromkeys((do.ChangeWebhook, do.RotateWebhookSecret, do.TestWebhook, do.ReplayDead), WriteKind.CHANGE),
     do.WriteCheck: WriteKind.CHECK,
+    do.PutDemand: WriteKind.DEMAND,
 }
 """What counts as what. Not here: reads; what only ends something that was made, so that it can always be ended; joins
 and renewals, which are counted once it is proved whose they are."""
@@ -163,6 +166,7 @@ class CommandTable:
             **_jobs(verbs.jobs),
             **_webhooks(verbs.webhooks),
             **_check(verbs.check),
+            **_demand(verbs.demand),
         }
 
     async def run(self, command: do.AnyCommand, caller: Caller) -> Outcome:
@@ -233,8 +237,9 @@ def audited(command: do.AnyCommand, caller: Caller) -> Auditing:
     else:
         subject = next((str(getattr(command, name)) for name in _SUBJECTS if getattr(command, name, None)), "")
     # Values of a check come as fast as they are let, and are no state of the colony: its end tells how many there were.
-    # When a token was used last is what a gateway saw, not a change that somebody asked for.
-    told = not isinstance(command, do.WriteCheck | do.NoteUses)
+    # When a token was used last is what a gateway saw, not a change that somebody asked for. A demand is a measurement;
+    # what a caste makes of it is an event.
+    told = not isinstance(command, do.WriteCheck | do.NoteUses | do.PutDemand)
     return Auditing(asker, caller.actor, do.tag_of(command), subject, told)
 
 
@@ -395,3 +400,7 @@ def _check(check: CheckCommands) -> dict[type, Handler]:
         do.ReadCheck: lambda c, _by: check.read(c.run),
         do.EndCheck: lambda c, by: check.end(c.run, actor=by.actor),
     }
+
+
+def _demand(demand: DemandCommands) -> dict[type, Handler]:
+    return {do.PutDemand: lambda c, by: demand.put(c.caste, c.value, actor=by.actor)}

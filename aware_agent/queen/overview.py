@@ -89,7 +89,8 @@ def plan_spec(reader: ColonyReader, spec: Spec) -> Plan:
     if spec.colony != reader.keys.colony:
         raise InvalidInput(f"spec: it is for colony {spec.colony!r}, this is {reader.keys.colony!r}", field="colony")
     data = reader.data()
-    return planning.plan(data.spec, spec, records, data.castes, data.queen_record.id if data.queen_record else "")
+    queen = data.queen_record.id if data.queen_record else ""
+    return planning.plan(data.spec, spec, records, data.castes, queen, elastic=data.elastic)
 
 
 def spec_to_return_to(reader: ColonyReader, revision: int) -> Spec:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from aware_agent.colony.castes import assign, moves
+from aware_agent.colony.elastic import wanted_size
 from aware_agent.colony.event import Severity
 from aware_agent.colony.liveness import Verdict, judge
 from aware_agent.colony.node import Status
@@ -170,8 +171,8 @@ class Reconciler:
         records = self._writer.reader.records()
         # Who is away does not come while she waits.
         alive = sum(record.status in (Status.READY, Status.AWAY) for record in records.values())
-        spare_queen = forming and alive < data.spec.size
-        outcome = assign(data.spec, records, data.castes, self._me, spare_queen=spare_queen)
+        spare_queen = forming and alive < wanted_size(data.spec, data.elastic)
+        outcome = assign(data.spec, records, data.castes, self._me, spare_queen=spare_queen, elastic=data.elastic)
         if outcome.castes == {name: list(members) for name, members in data.castes.items()}:
             return bool(outcome.missing)
         told = {"castes": moves(data.castes, outcome.castes)}  # the first event tells all, however many follow

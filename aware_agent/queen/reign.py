@@ -31,6 +31,7 @@ from aware_agent.queen.check import CheckCommands
 from aware_agent.queen.commands import AnyCommand, tag_of
 from aware_agent.queen.council_commands import CouncilCommands
 from aware_agent.queen.council_duty import CouncilDuty
+from aware_agent.queen.demand import DemandCommands
 from aware_agent.queen.dispatch import Caller, CommandTable, Verbs
 from aware_agent.queen.drain import Drain
 from aware_agent.queen.etcd_probe import EtcdProbe
@@ -51,6 +52,7 @@ from aware_agent.queen.present import Present
 from aware_agent.queen.providers import ProviderCommands
 from aware_agent.queen.reconcile import Reconciler
 from aware_agent.queen.rotation import Rotation
+from aware_agent.queen.scaling import ScalingDuty
 from aware_agent.queen.secrets import SecretBook, SecretCommands
 from aware_agent.queen.service_accounts import ServiceAccountCommands, orphans
 from aware_agent.queen.sessions import SessionCommands
@@ -103,7 +105,8 @@ class Reign:
         self._rotation = Rotation(writer, certificates, probe, present.reports)
         wishes, council = WishCommands(writer, node.id, node.resign), CouncilCommands(writer, self._council)
         self._drain = Drain(writer, node.id, wishes, council)
-        self._limits = LimitsDuty(writer, node.loads.loads if node.loads else dict)
+        loads = node.loads.loads if node.loads else dict
+        self._limits, self._scaling = LimitsDuty(writer, loads), ScalingDuty(writer, loads)
         verbs = Verbs(
             nodes=NodeCommands(writer, node.id, self._users),
             away=AwayCommands(writer, node.id),
@@ -124,6 +127,7 @@ class Reign:
             certificates=certificates,
             rotation=self._rotation,
             check=CheckCommands(writer),
+            demand=DemandCommands(writer),
         )
         self._syslog = syslog = SyslogDuty(writer, node.settings.audit, node.settings.name, reach)
         self._audit = AuditDuty(writer, node.id, archived, lambda: syslog.settled)
@@ -145,6 +149,7 @@ class Reign:
             Duty("audit", self._audit.run),
             Duty("audit log to syslog", self._syslog.run),
             Duty("limits", self._limits.run),
+            Duty("scaling", self._scaling.run),
         ]
         unlisten = self._channels.listen(self._reconciler.refresh)
         self._channels.take_notes = self._audit.take
@@ -167,6 +172,7 @@ class Reign:
             self._rotation.refresh,
             self._drain.refresh,
             self._limits.refresh,
+            self._scaling.refresh,
         )
         for refresh in refreshes:
             refresh()

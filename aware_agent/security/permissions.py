@@ -14,6 +14,7 @@ VIEWER, OPERATOR, ADMIN, SECURITY = Role.VIEWER, Role.OPERATOR, Role.ADMIN, Role
 
 PERMISSIONS: dict[str, dict[str, Role]] = {
     "cluster": {"read": VIEWER},
+    "castes": {"demand": OPERATOR},  # post how much there is to do
     "nodes": {
         "read": VIEWER,
         "label": OPERATOR,
@@ -112,6 +113,7 @@ ROUTES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/cluster"): Rule(("cluster:read",)),
     ("GET", "/v1/castes"): Rule(("cluster:read",)),
     ("GET", "/v1/castes/{name}"): Rule(("cluster:read",)),
+    ("PUT", "/v1/castes/{name}/demand"): Rule(("castes:demand",)),
     ("GET", "/v1/nodes"): Rule(("nodes:read",)),
     ("GET", "/v1/nodes/{node}"): Rule(("nodes:read",)),
     ("PATCH", "/v1/nodes/{node}"): Rule(("nodes:label", "nodes:cordon", "nodes:drain", "nodes:pin")),

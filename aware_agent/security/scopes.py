@@ -16,7 +16,7 @@ from aware_agent.security.permissions import PERMISSIONS
 
 MAX_SCOPES = 32
 MAX_CHARACTERS = 512
-SELECTABLE = ("nodes", "config", "hooks")  # what is about one node, or one caste
+SELECTABLE = ("nodes", "config", "hooks", "castes")  # what is about one node, or one caste
 _FORM = re.compile(r"(?P<resource>[a-z-]+|\*):(?P<verb>[a-z-]+|\*)(?:@(?P<selectors>[!-~]+))?")
 _CASTE = re.compile(r"caste=([a-z][a-z0-9_]{0,62})")
 _LABEL = re.compile(r"label:([A-Za-z0-9][A-Za-z0-9._/-]{0,62})=([A-Za-z0-9._/-]{0,255})")

@@ -23,7 +23,12 @@ key                 value                                       written by
                     is ``council-ca-other`` as well
 ``council-move``    :class:`colony.seats.SeatMove`              queen
 ``config/<id>``     :class:`colony.node.Config`                 queen
+``demand/<caste>``  :class:`colony.scaling.Posted`          queen
 ``denied/<pin>``    key of a node that was removed              queen
+``elastic``         :class:`colony.elastic.ElasticRecord`:  queen
+                    castes that scale, as she chose
+``elastic-memory``  ``{caste:                               queen
+                    :class:`colony.scaling.Memory`}``
 ``events/<ulid>``   :class:`colony.event.Event`                 queen (or the winner's campaign)
 ``hook-nonces/<n>`` uses of a signed URL, on a lease            queen
 ``idempotency/``    ``<user>/<hash>``:                          queen

@@ -27,6 +27,7 @@ from aware_agent.colony.event import Event
 from aware_agent.colony.ids import ulid
 from aware_agent.colony.jobs import Job, JobState
 from aware_agent.colony.node import Record, Report
+from aware_agent.colony.scale import DemandTarget, Scale
 from aware_agent.colony.session import Session
 from aware_agent.colony.spec import CasteSpec, Policies, Spec
 from aware_agent.colony.webhook import DeadLetter
@@ -60,7 +61,10 @@ CHECK = "c" * 32
 SPEC = Spec(
     colony="demo",
     size=2,
-    castes={"web": CasteSpec(count=1)},
+    castes={
+        "web": CasteSpec(count=1),
+        "batch": CasteSpec(count=1, scale=Scale(min=1, max=3, demand=DemandTarget(per_node=10.0))),
+    },
     policies=Policies(backup=BackupPolicy(every="1d")),
 )
 PASSWORD = "correct horse battery"
@@ -77,6 +81,7 @@ WRITES: dict[str, tuple[str, Any]] = {
     "DELETE /v1/nodes/{node}/away": (f"/v1/nodes/{NODE}/away", None),
     "PUT /v1/nodes/{node}/config": (f"/v1/nodes/{NODE}/config", CONFIG),
     "DELETE /v1/nodes/{node}": (f"/v1/nodes/{NODE}?force=true", None),
+    "PUT /v1/castes/{name}/demand": ("/v1/castes/batch/demand", {"value": 25.0}),
     "PUT /v1/spec": ("/v1/spec", {"colony": "demo", "size": 4}),
     "POST /v1/spec/rollback": ("/v1/spec/rollback", {}),
     "POST /v1/nodes/{node}/config/rollback": (f"/v1/nodes/{NODE}/config/rollback", {}),

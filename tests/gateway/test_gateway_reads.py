@@ -94,7 +94,8 @@ async def test_cluster_document(admin: httpx.AsyncClient) -> None:
     assert document["queen"]["name"] == "demo-1"
     assert document["heir"] == {"id": node_id(1), "name": "demo-2"}
     assert document["size"] == {
-        "wanted": 5, "ready": 5, "suspect": 0, "dead": 0, "left": 0, "away": 0, "cordoned": 0, "total": 5,
+        "wanted": 5, "servers": 5, "missing": 0,
+        "ready": 5, "suspect": 0, "dead": 0, "left": 0, "away": 0, "cordoned": 0, "total": 5,
     }  # fmt: skip
     assert document["castes"][0] == {"name": "web", "wanted": 2, "assigned": ["demo-2", "demo-3"], "missing": 0}
     assert document["status"] == "healthy"

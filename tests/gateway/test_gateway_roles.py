@@ -26,6 +26,7 @@ TABLE: list[tuple[str, str, Role | None, Any]] = [
     ("POST", "/v1/spec/rollback", CHANGE, {"revision": 1}),
     ("GET", "/v1/castes", VIEW, None),
     ("GET", "/v1/castes/{name}", VIEW, None),
+    ("PUT", "/v1/castes/{name}/demand", CHANGE, {"value": 12.5}),
     ("GET", "/v1/nodes", VIEW, None),
     ("GET", "/v1/nodes/{node}", VIEW, None),
     ("PATCH", "/v1/nodes/{node}", CHANGE, {"cordoned": True}),
@@ -197,6 +198,7 @@ async def test_the_least_role_suffices(anonymous: httpx.AsyncClient, context: Me
         "/v1/council/move": (409,),
         "/v1/check/{run}": (200, 404),
         "/v1/castes/{name}": (404,),  # the name is a user's
+        "/v1/castes/{name}/demand": (404,),
         "/v1/spec/diff": (422,),  # from which revision?
         "/v1/nodes/{node}/config/diff": (422,),
         "/v1/spec/rollback": (404, 410),  # there was nothing at revision 1

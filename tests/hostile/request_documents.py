@@ -55,6 +55,10 @@ _JSON: dict[tuple[str, str], list[Any]] = {
         {"pinned": ["224.0.0.1"]},
         {"eligible": True}, {"name": "demo-1"}, {"drained": 1},
     ],
+    ("PUT", "/v1/castes/web/demand"): [
+        {}, {"value": -1}, {"value": 1e300}, {"value": "1"}, {"value": True}, {"value": None}, {"value": [1]},
+        {"value": 1, "by": "ada"}, {"value": 10**18},
+    ],
     ("PUT", "/v1/spec"): [
         {}, {"colony": "other", "size": 5}, {"colony": "demo", "size": -1}, {"colony": "demo", "size": 10**30},
         {"colony": "demo", "size": 5, "x": 1},

@@ -243,15 +243,38 @@ def test_versions_are_listed_compared_and_put_again(
 def test_castes_say_why_they_are_short(queen: FakeGateway, aware: Run) -> None:
     caste = {
         "name": "web", "wanted": 2, "requires": {"vcpus": 4}, "members": [{"id": "1", "name": "demo-2"}], "missing": 1,
-        "could": [], "reason": "1 of 2 are missing: of the other nodes 1 cordoned",
+        "could": [], "reason": "1 of 2 are missing: of the other nodes 1 cordoned", "count": 2, "scale": None,
     }  # fmt: skip
-    queen.say("GET /v1/castes", {"revision": 42, "castes": [caste]})
+    queen.say("GET /v1/castes", {"revision": 42, "wanted_size": 5, "missing_servers": 0, "castes": [caste]})
     queen.say("GET /v1/castes/web", caste)
     for shown in (aware("castes", "list"), aware("castes", "show", "web")):
         assert shown.exit_code == 0
         for words in ("web", "demo-2", "of the other nodes 1 cordoned"):
             assert words in shown.stdout
     assert aware("castes", "show", "nobody").exit_code == 4
+
+
+def test_castes_that_scale(queen: FakeGateway, aware: Run) -> None:
+    demand = {"per_node": 100.0, "value": 1250.0, "at": 1.8e9, "by": "ci", "known": False}
+    scale = {
+        "min": 2, "max": 20, "window": "", "why": "a demand needs 13", "changed_at": 1.8e9, "demand": demand,
+        "leaving": [{"id": "7", "name": "demo-7", "at": 1.9e9}], "rule": {"min": 2, "max": 20},
+    }  # fmt: skip
+    caste = {
+        "name": "web", "wanted": 13, "count": 4, "requires": {}, "members": [], "missing": 13, "could": [],
+        "reason": "", "scale": scale,
+    }  # fmt: skip
+    queen.say("GET /v1/castes", {"revision": 42, "wanted_size": 13, "missing_servers": 8, "castes": [caste]})
+    queen.say("GET /v1/castes/web", caste)
+    wide = aware("castes", "list", "--wide").stdout
+    for said in ("a demand needs 13", "1250,old", "demo-7", "2027-01-15T08:00:00Z", "8 of 13 servers are missing"):
+        assert said in wide
+    assert "1250" not in aware("castes", "list").stdout
+    assert "demo-7" in aware("castes", "show", "web").stdout
+    queen.say("PUT /v1/castes/web/demand", {"changed": True, "revision": 43, "term": 7})
+    assert aware("castes", "demand", "web", "1250.5").stdout == "the demand of web is 1250.5\n"
+    for wrong in ("nan", "-1", "1e13", "many", "1_000"):
+        assert aware("castes", "demand", "web", "--", wrong).exit_code == 2
 
 
 def test_inventory_speaks_the_script_protocol(queen: FakeGateway, aware: Run) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.names import RESERVED
-from aware_agent.colony.spec import MAX_NODES, CasteSpec, CouncilSpec, Policies, Requirements, Spec, parse_spec
+from aware_agent.colony.scale import MAX_NODES
+from aware_agent.colony.spec import CasteSpec, CouncilSpec, Policies, Requirements, Spec, parse_spec
 
 GOOD = b'{"colony":"demo","size":5,"castes":{"web":{"count":2,"requires":{"vcpus":2}},"store":{"count":1}}}'
 

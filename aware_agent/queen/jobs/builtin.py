@@ -10,7 +10,7 @@ from aware_agent.colony.errors import InvalidInput
 from aware_agent.colony.hook import MAX_DELTA, HookOperation, Order, check_order
 from aware_agent.colony.operation import Operation
 from aware_agent.colony.plain_words import in_words
-from aware_agent.colony.spec import MAX_NODES
+from aware_agent.colony.scale import MAX_NODES
 
 _PLAYBOOKS = Path(__file__).resolve().parent / "playbooks"
 _SCALE = {

@@ -48,6 +48,22 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/v1/castes/{name}/demand': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put: operations['put_demand_v1_castes__name__demand_put'];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/v1/council/members': {
     parameters: {
       query?: never;
@@ -1592,9 +1608,14 @@ export interface components {
     /**
      * CastesDocument
      * @description The castes of the spec, by name. ``next`` is the cursor of the next page, where there is one.
+     *
+     *         ``wanted_size``: how many nodes the colony shall have, the spec's size or as many as castes want; for that there
+     *         are ``missing_servers`` too few.
      */
     CastesDocument: {
       revision: number;
+      wanted_size: number;
+      missing_servers: number;
       castes: components['schemas']['CasteInFull'][];
       /** @default null */
       next: string | null;
@@ -1602,16 +1623,139 @@ export interface components {
     /**
      * CasteInFull
      * @description One caste: how many are ``wanted``, who serves, how many are ``missing``. ``could``: free nodes that meet what it
-     *         requires. ``reason``: why it is short, in a sentence; empty when it is not.
+     *         requires. ``reason``: why it is short, in a sentence; empty when it is not. ``count`` is the spec's; ``scale``: how
+     *         it chooses another number by itself, null when it does not.
      */
     CasteInFull: {
       name: string;
       wanted: number;
+      count: number;
+      scale: components['schemas']['ScaleDocument'] | null;
       requires: components['schemas']['Requirements'];
       members: components['schemas']['NodeName'][];
       missing: number;
       could: components['schemas']['NodeName'][];
       reason: string;
+    };
+    /**
+     * ScaleDocument
+     * @description How a caste scales. ``min`` and ``max`` hold now, ``window`` is the part of the schedule that says so.
+     *
+     *         ``why`` it wants as many nodes as it does, since ``changed_at`` (Unix seconds; None: nothing was chosen yet).
+     */
+    ScaleDocument: {
+      min: number;
+      max: number;
+      window: string;
+      why: string;
+      changed_at: number | null;
+      leaving: components['schemas']['LeavingNode'][];
+      demand: components['schemas']['DemandDocument'] | null;
+      rule: components['schemas']['Scale'];
+    };
+    /**
+     * LeavingNode
+     * @description A node on its way out of a caste, and when it goes (Unix seconds; 0: any moment).
+     */
+    LeavingNode: {
+      id: string;
+      name: string;
+      at: number;
+    };
+    /**
+     * DemandDocument
+     * @description What was posted last, when and by whom; None: nothing yet. ``known``: it is new enough to scale by.
+     */
+    DemandDocument: {
+      per_node: number;
+      value: number | null;
+      at: number | null;
+      by: string;
+      known: boolean;
+    };
+    /**
+     * Scale
+     * @description Bounds, and what says how many nodes are wanted between them; None: that says nothing.
+     */
+    Scale: {
+      min: number;
+      max: number;
+      /** @default null */
+      cpu: number | null;
+      /** @default null */
+      memory: number | null;
+      /** @default null */
+      load: number | null;
+      /** @default null */
+      demand: components['schemas']['DemandTarget'] | null;
+      /** @default 0.1 */
+      tolerance: number;
+      /** @default {} */
+      out: components['schemas']['ScaleOut'];
+      /** @default {} */
+      in: components['schemas']['ScaleIn'];
+      /** @default UTC */
+      zone: string;
+      /** @default [] */
+      schedule: components['schemas']['Window'][];
+    };
+    /**
+     * DemandTarget
+     * @description A number that somebody posts, such as the length of a queue.
+     */
+    DemandTarget: {
+      per_node: number;
+      /** @default 300 */
+      unknown_after_s: number;
+    };
+    /**
+     * ScaleOut
+     * @description How fast it grows: in a minute at most by the larger of ``nodes`` and ``share`` of what there was.
+     */
+    ScaleOut: {
+      /** @default 4 */
+      nodes: number;
+      /** @default 3 */
+      share: number;
+    };
+    /**
+     * ScaleIn
+     * @description How it shrinks: to the most that was needed at any moment of ``after_s`` seconds, and in a minute at most by the
+     *         larger of ``nodes`` and ``share``. Who leaves is told ``drain_s`` seconds before.
+     */
+    ScaleIn: {
+      /** @default 300 */
+      after_s: number;
+      /** @default 60 */
+      drain_s: number;
+      /** @default 1 */
+      nodes: number;
+      /** @default 0.5 */
+      share: number;
+    };
+    /**
+     * Window
+     * @description Other bounds for a part of the week; None: as outside of it.
+     */
+    Window: {
+      from: string;
+      to: string;
+      /**
+       * @default [
+       *       "mon",
+       *       "tue",
+       *       "wed",
+       *       "thu",
+       *       "fri",
+       *       "sat",
+       *       "sun"
+       *     ]
+       */
+      days: ('fri' | 'mon' | 'sat' | 'sun' | 'thu' | 'tue' | 'wed')[];
+      /** @default null */
+      min: number | null;
+      /** @default null */
+      max: number | null;
     };
     /**
      * Requirements
@@ -1640,6 +1784,13 @@ export interface components {
     NodeName: {
       id: string;
       name: string;
+    };
+    /**
+     * DemandBody
+     * @description How much there is to do: a queue's length, requests a second, or whatever ``per_node`` of the spec counts.
+     */
+    DemandBody: {
+      value: number;
     };
     /**
      * CheckChange
@@ -1708,10 +1859,13 @@ export interface components {
     };
     /**
      * Size
-     * @description How many nodes are wanted and how many there are, by status.
+     * @description How many nodes the spec wants and how many there are, by status. ``servers``: how many there shall be, which is
+     *         more than the spec's size where castes that scale want more; ``missing``: so many there are too few for that.
      */
     Size: {
       wanted: number;
+      servers: number;
+      missing: number;
       ready: number;
       suspect: number;
       dead: number;
@@ -2542,6 +2696,7 @@ export interface components {
       status: components['schemas']['Status'];
       status_since: number;
       caste: string;
+      leaving: number | null;
       pinned: string[];
       eligible: boolean;
       candidate: boolean;
@@ -2945,6 +3100,8 @@ export interface components {
       count: number;
       /** @default {} */
       requires: components['schemas']['Requirements'];
+      /** @default null */
+      scale: components['schemas']['Scale'] | null;
     };
     /**
      * Policies
@@ -3361,9 +3518,13 @@ export interface components {
      */
     CastesDocumentFields: {
       revision: number;
+      wanted_size: number;
+      missing_servers: number;
       castes: {
         name?: string;
         wanted?: number;
+        count?: number;
+        scale?: components['schemas']['ScaleDocument'] | null;
         requires?: components['schemas']['Requirements'];
         members?: components['schemas']['NodeName'][];
         missing?: number;
@@ -3497,6 +3658,7 @@ export interface components {
         status?: components['schemas']['Status'];
         status_since?: number;
         caste?: string;
+        leaving?: number | null;
         pinned?: string[];
         eligible?: boolean;
         candidate?: boolean;
@@ -3761,6 +3923,41 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['CasteInFull'];
+        };
+      };
+    };
+  };
+  put_demand_v1_castes__name__demand_put: {
+    parameters: {
+      query?: {
+        /** @description only say what would happen; it is validated as the real thing, and nothing is written */
+        dry_run?: boolean;
+      };
+      header?: never;
+      path: {
+        /** @example web */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "value": 1250
+         *     }
+         */
+        'application/json': components['schemas']['DemandBody'];
+      };
+    };
+    responses: {
+      /** @description Done, or what would be done */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Change'] | components['schemas']['DryRunDocument'];
         };
       };
     };

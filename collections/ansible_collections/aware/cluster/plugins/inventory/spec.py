@@ -53,7 +53,8 @@ options:
   castes:
     description:
       - "Shares of the work: names mapped to a dictionary with C(count) and, if wanted, C(requires) (C(vcpus), C(ram_mib), C(disk_gib),
-        C(zone), C(labels), C(pinned)). Nodes no caste takes are spare."
+        C(zone), C(labels), C(pinned)) and C(scale) (C(min), C(max), targets C(cpu), C(memory), C(load) or C(demand), C(tolerance), C(out),
+        C(in), C(zone), C(schedule)). Nodes no caste takes are spare."
     type: dict
     default: {}
   council:

@@ -19,9 +19,12 @@ from ansible_collections.aware.cluster.plugins.module_utils._plain import misfit
 MAX_NODES = 10000
 
 SIZES = dict(vcpus=dict(type="int"), ram_mib=dict(type="int"), disk_gib=dict(type="int"))
-_REQUIRES = dict(SIZES, zone=dict(type="str"), labels=dict(type="dict"))
+_REQUIRES = dict(SIZES, zone=dict(type="str"), labels=dict(type="dict"), pinned=dict(type="bool"))
 _CASTE_SPEC = dict(
-    count=dict(type="int", required=True), flavor=dict(type="str"), requires=dict(type="dict", options=_REQUIRES)
+    count=dict(type="int", required=True),
+    flavor=dict(type="str"),
+    requires=dict(type="dict", options=_REQUIRES),
+    scale=dict(type="dict"),
 )
 
 

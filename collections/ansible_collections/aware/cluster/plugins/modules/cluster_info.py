@@ -70,7 +70,8 @@ cluster:
       description: Who would be queen next.
       type: dict
     size:
-      description: Number of nodes wanted and in each state.
+      description: Number of nodes wanted and in each state. C(wanted) is the spec's size; C(servers) how many there shall be, which is more where castes
+        that scale want more; C(missing) how many are too few for that.
       type: dict
     castes:
       description: The castes with the nodes that serve in them.

@@ -50,7 +50,8 @@ options:
     description:
       - "Shares of the work: names mapped to a dictionary with C(count) and, if wanted, C(flavor) or C(requires) (C(vcpus), C(ram_mib),
         C(disk_gib), C(zone), C(labels)). Servers no caste takes are spare."
-      - Labels are the agent's business and not looked at here.
+      - Labels, C(pinned) and C(scale) are the colony's business and not looked at here. A caste that scales has as many servers as C(count) says;
+        M(aware.cluster.cluster_info) returns how many the colony wants.
     type: dict
   infrastructure:
     description:

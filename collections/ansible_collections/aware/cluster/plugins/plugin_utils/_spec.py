@@ -19,6 +19,7 @@ from ansible_collections.aware.cluster.plugins.module_utils._names import (
 )
 from ansible_collections.aware.cluster.plugins.module_utils._plain import kind_of, misfit
 from ansible_collections.aware.cluster.plugins.plugin_utils._document import is_host_name
+from ansible_collections.aware.cluster.plugins.plugin_utils._scale import SCALE, WINDOW, highest, scale_flaw
 
 MAX_NODES = 10000
 MAX_AMOUNT = 1000000000
@@ -72,7 +73,11 @@ _SPEC = dict(
         ),
     ),
 )
-_CASTE_SPEC = dict(count=dict(type="int", required=True), requires=dict(type="dict", options=_REQUIRES))
+_CASTE_SPEC = dict(
+    count=dict(type="int", required=True),
+    requires=dict(type="dict", options=_REQUIRES),
+    scale=dict(type="dict", options=SCALE),
+)
 
 
 class SpecError(Exception):
@@ -196,7 +201,25 @@ def _caste(name: Any, caste: Any) -> dict:
         if requires.get("pinned") and not (requires.get("zone") or requires.get("labels")):
             raise SpecError("castes.%s.requires.pinned wants pinned facts and names none: a zone or labels" % name)
         result["requires"] = requires
+    if values["scale"] is not None:
+        result["scale"] = _scale(values["scale"], values["count"], "castes.%s" % name)
     return result
+
+
+def _scale(values: dict, count: int, where: str) -> dict:
+    scale = _without_none(values)
+    windows = scale.get("schedule", [])
+    checked = [
+        _without_none(_validated(WINDOW, one, "%s.scale.schedule.%d" % (where, number)))
+        for number, one in enumerate(windows)
+    ]
+    for key in ("demand", "out", "in"):
+        if key in scale:
+            scale[key] = _without_none(scale[key])
+    if windows:
+        scale["schedule"] = checked
+    _refuse(scale_flaw(scale, count), where)
+    return scale
 
 
 def _council(values: dict, nodes: int) -> dict:
@@ -216,6 +239,9 @@ def _check_counts(spec: dict) -> None:
     _refuse(flaw("colony", spec["colony"]), "colony: ")
     if not 1 <= spec["size"] <= MAX_NODES:
         raise SpecError("size %s is impossible: 1 to %d" % (_short(spec["size"]), MAX_NODES))
+    most = sum(highest(caste["scale"]) if "scale" in caste else caste["count"] for caste in spec["castes"].values())
+    if most > MAX_NODES:
+        raise SpecError("castes may come to want %d nodes: at most %d in all" % (most, MAX_NODES))
     wanted = sum(caste["count"] for caste in spec["castes"].values())
     if wanted > spec["size"]:
         raise SpecError("castes want %d nodes, but size is %d: raise size or lower a count" % (wanted, spec["size"]))
