@@ -68,6 +68,7 @@ class ColonyReader:
             "users/",
             "revoked/",
             "secrets/",
+            "servers",
             "sessions/",
             "service-accounts/",
             "service-account-uses/",

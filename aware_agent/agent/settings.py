@@ -165,6 +165,12 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     memory_mib: int = 2048  # of each process
 
 
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who provides servers while this node reigns."""
+
+    socket: str = ""  # path of a Unix socket; empty: nobody does here
+
+
 class OutgoingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a queen on this node may call beyond the public Internet: for webhooks."""
 
@@ -219,6 +225,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     backup: BackupSettings = BackupSettings()
     passwords: PasswordSettings = PasswordSettings()
     jobs: JobSettings = JobSettings()
+    servers: ServerSettings = ServerSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
     audit: AuditSettings = AuditSettings()
     tracing: TracingSettings = TracingSettings()

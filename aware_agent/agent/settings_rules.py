@@ -213,7 +213,7 @@ def _check_paths(settings: Settings) -> None:
     # A service has no working directory anybody thinks of, and what lies below it would not be found again.
     metrics = settings.gateway.metrics_token_file
     _require(not metrics or os.path.isabs(metrics), "gateway.metrics_token_file", "is not an absolute path")
-    for section in ("audit", "backup", "passwords", "jobs", "tracing"):
+    for section in ("audit", "backup", "passwords", "jobs", "servers", "tracing"):
         values = msgspec.structs.asdict(getattr(settings, section))
         for name, text in values.items():
             if _is_path(name):
@@ -222,7 +222,7 @@ def _check_paths(settings: Settings) -> None:
 
 
 def _is_path(name: str) -> bool:
-    return name == "directory" or name.endswith(("_file", "_dir"))
+    return name in ("directory", "socket") or name.endswith(("_file", "_dir"))
 
 
 def _is_address(text: str) -> bool:

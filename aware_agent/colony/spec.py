@@ -11,6 +11,7 @@ from aware_agent.colony.backup import BackupPolicy, check_policy
 from aware_agent.colony.council_document import COUNCIL_SIZES
 from aware_agent.colony.decoding import UNDECODABLE, from_json, from_plain
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.healing import ServerPolicy, check_servers
 from aware_agent.colony.limits import Limits, check_limits
 from aware_agent.colony.names import MAX_LABEL_VALUE, Kind, check_labels, check_name, is_label_value
 from aware_agent.colony.plain_words import in_words
@@ -71,6 +72,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     backup: BackupPolicy | None = None  # None: nobody makes backups
     jobs: JobPolicy = JobPolicy()
     limits: Limits | None = None  # None: however full a node is, it may get work
+    servers: ServerPolicy | None = None  # None: people make and replace servers
 
 
 class CouncilSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -259,7 +261,14 @@ def _check_policies(policies: Policies) -> None:
                 field=f"policies.jobs.{name}",
                 hint=f"{least} to {most}",
             )
+    _check_wholes(policies)
+
+
+def _check_wholes(policies: Policies) -> None:
+    """Those that are there or not."""
     if policies.limits is not None:
         check_limits(policies.limits, "policies.limits")
+    if policies.servers is not None:
+        check_servers(policies.servers, "policies.servers")
     if policies.backup is not None:
         check_policy(policies.backup, "policies.backup")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,13 @@ from aware_agent.queen.etcd_users import EtcdUsers
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written, require_revision
 from aware_agent.security.records import DeniedRecord
 from aware_agent.store import ops
+
+
+class Forgetting(NamedTuple):
+    """What forgets a node: writes, and that its record is the one that was judged."""
+
+    ops: list[ops.Op]
+    guard: ops.Compare
 
 
 class NodeCommands:
@@ -77,8 +85,7 @@ class NodeCommands:
                     hint="stop its agent, or use force",
                 )
             line = EventDraft("node.removed", record.id, f"{record.name} was removed", Severity.NOTICE)
-            denial = [self._deny(record, actor)] if record.key_pin else []
-            return await self._forget(record.id, revision, line, denial, actor)
+            return await self._forget(record.id, self._forgetting(record, revision, actor), line, actor)
 
     async def _remove_unreadable(self, node: str, actor: str) -> Written:
         if node == self._me:
@@ -86,15 +93,29 @@ class NodeCommands:
         said = f"{node} was removed; its record could not be read, so its key is not denied"
         revision = self._writer.reader.unreadable[self._writer.key("nodes", node)]
         line = EventDraft("node.removed", node, said, Severity.WARNING)
-        return await self._forget(node, revision, line, [], actor)
+        return await self._forget(node, self._without(node, revision), line, actor)
 
-    async def _forget(self, node: str, revision: int, line: EventDraft, more: list[ops.Op], actor: str) -> Written:
-        changes = [ops.delete(self._writer.key(kind, node)) for kind in ("nodes", "config", "presence")]
-        changes.append(versions.forget(self._writer, versions.config(node)))
-        guard = ops.modified(self._writer.key("nodes", node), revision)
-        written = await self._writer.commit([*changes, *more], [line], actor, [guard])
+    async def _forget(self, node: str, forgetting: Forgetting, line: EventDraft, actor: str) -> Written:
+        written = await self._writer.commit(forgetting.ops, [line], actor, [forgetting.guard])
         await self._users.dismiss(node)
         return written
+
+    def forgetting(self, record: Record, actor: str) -> Forgetting:
+        """What forgets a node as a part of a larger change; then :meth:`dismiss` it. Call it inside ``writing()``."""
+        return self._forgetting(record, self._writer.revision(self._writer.key("nodes", record.id)), actor)
+
+    async def dismiss(self, node: str) -> None:
+        """etcd takes nothing from it any more."""
+        await self._users.dismiss(node)
+
+    def _forgetting(self, record: Record, revision: int, actor: str) -> Forgetting:
+        found = self._without(record.id, revision)
+        return found._replace(ops=[*found.ops, self._deny(record, actor)]) if record.key_pin else found
+
+    def _without(self, node: str, revision: int) -> Forgetting:
+        changes = [ops.delete(self._writer.key(kind, node)) for kind in ("nodes", "config", "presence")]
+        changes.append(versions.forget(self._writer, versions.config(node)))
+        return Forgetting(changes, ops.modified(self._writer.key("nodes", node), revision))
 
     async def allow_key(self, key_pin: str, *, actor: str) -> Written:
         """Let a key of a removed node in again, with a token as everybody."""

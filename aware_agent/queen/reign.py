@@ -54,6 +54,8 @@ from aware_agent.queen.reconcile import Reconciler
 from aware_agent.queen.rotation import Rotation
 from aware_agent.queen.scaling import ScalingDuty
 from aware_agent.queen.secrets import SecretBook, SecretCommands
+from aware_agent.queen.servers.keeper import ServerKeeper, server_policy
+from aware_agent.queen.servers.socket import SocketProvider
 from aware_agent.queen.service_accounts import ServiceAccountCommands, orphans
 from aware_agent.queen.sessions import SessionCommands
 from aware_agent.queen.syslog.duty import SyslogDuty
@@ -107,8 +109,11 @@ class Reign:
         self._drain = Drain(writer, node.id, wishes, council)
         loads = node.loads.loads if node.loads else dict
         self._limits, self._scaling = LimitsDuty(writer, loads), ScalingDuty(writer, loads)
+        nodes = NodeCommands(writer, node.id, self._users)
+        provider = SocketProvider(node.settings.servers.socket)
+        self._servers = ServerKeeper(writer, sealer, nodes, provider, lambda: server_policy(reader))
         verbs = Verbs(
-            nodes=NodeCommands(writer, node.id, self._users),
+            nodes=nodes,
             away=AwayCommands(writer, node.id),
             configs=ConfigCommands(writer),
             orders=NodeOrders(writer, node.member, present),
@@ -140,6 +145,7 @@ class Reign:
             Duty("reconcile", self._reconciler.run),
             Duty("operations", self._operations.run),
             Duty("jobs", self._jobs.run),
+            Duty("servers", self._servers.run),
             Duty("backups", self._backups.run),
             Duty("webhooks", self._webhooks.run),
             Duty("etcd users", self._users.run),
@@ -170,6 +176,7 @@ class Reign:
             self._reconciler.refresh,
             self._backups.refresh,
             self._rotation.refresh,
+            self._servers.refresh,
             self._drain.refresh,
             self._limits.refresh,
             self._scaling.refresh,

@@ -72,6 +72,7 @@ GOVERNED = {
     "policies.session_lifetime_s": "session_lifetime_s",
     "policies.service_token_lifetime_s": "service_token_lifetime_s",
     "policies.jobs": "jobs",  # who did what is in it as well
+    "policies.servers": "servers",  # the queen makes join tokens by it
 }
 """Fields of the spec that only who may ``spec:govern`` changes, and their names among the policies."""
 

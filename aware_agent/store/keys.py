@@ -46,6 +46,8 @@ providers/<name>``  ProviderRecord`
 ``presence/<id>``   :class:`colony.node.Report`, on a lease     the node
 ``queen``           :class:`colony.election.QueenRecord`, on a lease  the winner of a campaign
 ``queen-handover``  :class:`colony.election.Handover`           the queen that resigns
+``servers``         :class:`queen.servers.keeper.       queen
+                    ServersRecord`
 ``secrets/<name>``  :class:`security.colony_secret.     queen
                     SecretRecord`, sealed
 ``secret-other``    another generation's secret, sealed         queen

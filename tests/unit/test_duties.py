@@ -13,7 +13,7 @@ from tests.memory_colony import MemoryColony
 LIMIT_S = 60.0
 DUTIES = (
     "_reconciler", "_jobs", "_operations", "_backups", "_webhooks", "_users", "_rotation", "_council", "_drain",
-    "_audit", "_syslog", "_limits", "_scaling",
+    "_audit", "_syslog", "_limits", "_scaling", "_servers",
 )  # fmt: skip
 
 

@@ -3131,6 +3131,8 @@ export interface components {
       jobs: components['schemas']['JobPolicy'];
       /** @default null */
       limits: components['schemas']['Limits'] | null;
+      /** @default null */
+      servers: components['schemas']['ServerPolicy'] | null;
     };
     /**
      * JobPolicy
@@ -3155,6 +3157,24 @@ export interface components {
       disk: number | null;
       /** @default 300 */
       for_s: number;
+    };
+    /**
+     * ServerPolicy
+     * @description How nodes that died are replaced. Times in seconds.
+     */
+    ServerPolicy: {
+      /** @enum {unknown} */
+      provider: 'socket';
+      /** @default 300 */
+      after_s: number;
+      /** @default 3 */
+      most: number;
+      /** @default 3600 */
+      within_s: number;
+      /** @default 900 */
+      join_s: number;
+      /** @default false */
+      eligible: boolean;
     };
     /**
      * SpecChange
