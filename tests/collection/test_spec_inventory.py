@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from aware_agent.colony.backup import BackupPolicy
+from aware_agent.colony.healing import ServerPolicy
 from aware_agent.colony.limits import Limits
 from aware_agent.colony.retention import Keep
 from aware_agent.colony.spec import JobPolicy, Policies, parse_spec
@@ -59,6 +60,14 @@ POLICIES: dict[str, Any] = {
     "backup": {"every": "6h", "keep": {"last": 5, "daily": 2, "weekly": 3}, "target": "s3"},
     "jobs": {"keep": 100, "log_kib": 128},
     "limits": {"cpu": 0.9, "memory": 0.8, "disk": 0.7, "for_s": 60.0},
+    "servers": {
+        "provider": "socket",
+        "after_s": 60.0,
+        "most": 2,
+        "within_s": 600.0,
+        "join_s": 300.0,
+        "eligible": True,
+    },
 }
 
 
@@ -92,7 +101,7 @@ def test_the_agent_understands_the_spec(tmp_path: Path, ansible: Any) -> None:
     # None that is at its default is told: each of the agent's policies is here, and reached it through Ansible.
     assert msgspec.to_builtins(spec.policies) == POLICIES
     assert set(POLICIES) == {field.name for field in msgspec.structs.fields(Policies)}
-    for name, kind in (("backup", BackupPolicy), ("jobs", JobPolicy), ("limits", Limits)):
+    for name, kind in (("backup", BackupPolicy), ("jobs", JobPolicy), ("limits", Limits), ("servers", ServerPolicy)):
         assert set(POLICIES[name]) == {field.name for field in msgspec.structs.fields(kind)}
     assert set(POLICIES["backup"]["keep"]) == {field.name for field in msgspec.structs.fields(Keep)}
 

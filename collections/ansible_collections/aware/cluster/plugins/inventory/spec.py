@@ -64,7 +64,7 @@ options:
     type: dict
   policies:
     description: "How the queen treats trouble: C(dead_after_s), C(replace_dead) (V(spare) or V(never)), C(keep_events), C(keep_audit),
-      C(backup), C(jobs), C(limits), C(certificate_lifetime_s), C(session_lifetime_s), C(service_token_lifetime_s)."
+      C(backup), C(jobs), C(limits), C(servers), C(certificate_lifetime_s), C(session_lifetime_s), C(service_token_lifetime_s)."
     type: dict
 """
 

@@ -67,6 +67,17 @@ _SPEC = dict(
                     cpu=dict(type="float"), memory=dict(type="float"), disk=dict(type="float"), for_s=dict(type="float")
                 ),
             ),
+            servers=dict(
+                type="dict",
+                options=dict(
+                    provider=dict(type="str", required=True, choices=["socket"]),
+                    after_s=dict(type="float"),
+                    most=dict(type="int"),
+                    within_s=dict(type="float"),
+                    join_s=dict(type="float"),
+                    eligible=dict(type="bool"),
+                ),
+            ),
             certificate_lifetime_s=dict(type="float"),
             session_lifetime_s=dict(type="float"),
             service_token_lifetime_s=dict(type="float"),
@@ -103,6 +114,8 @@ def checked_spec(config: dict) -> dict:
         policies["jobs"] = _jobs(policies["jobs"])
     if "limits" in policies:
         policies["limits"] = _limits(policies["limits"])
+    if "servers" in policies:
+        policies["servers"] = _servers(policies["servers"])
     if policies:
         spec["policies"] = policies
     _check_counts(spec)
@@ -282,6 +295,16 @@ def _limits(values: dict) -> dict:
     if not 30 <= limits.get("for_s", 300.0) <= 86400:
         raise SpecError("policies.limits.for_s %g is out of range: 30 to 86400 seconds" % limits["for_s"])
     return limits
+
+
+def _servers(values: dict) -> dict:
+    servers = _without_none(values)
+    month = 30 * 86400
+    for key, least, most in (("after_s", 5, month), ("most", 1, 1000), ("within_s", 60, month), ("join_s", 30, 86400)):
+        never = key == "after_s" and servers.get(key) == 0
+        if key in servers and not never and not least <= servers[key] <= most:
+            raise SpecError("policies.servers.%s %g is out of range: %d to %d" % (key, servers[key], least, most))
+    return servers
 
 
 def _backup(values: dict) -> dict:

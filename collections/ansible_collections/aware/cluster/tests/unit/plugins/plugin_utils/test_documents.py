@@ -259,6 +259,8 @@ def test_spec():
         ({"policies": {"session_lifetime_s": 365 * 86400 + 1}}, "session_lifetime_s"),
         ({"policies": {"jobs": {"keep": 9}}}, "jobs.keep"),
         ({"policies": {"jobs": {"log_kib": 513}}}, "jobs.log_kib"),
+        ({"policies": {"servers": {"provider": "socket", "join_s": 5}}}, "servers.join_s"),
+        ({"policies": {"servers": {"after_s": 60}}}, "provider"),
         ({"policies": {"limits": {"cpu": 1.1}}}, "limits.cpu"),
         ({"policies": {"limits": {"disk": 0.01}}}, "limits.disk"),
         ({"policies": {"limits": {"for_s": 29}}}, "limits.for_s"),
