@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,17 +24,28 @@ if TYPE_CHECKING:
 NODES, SEATS = 5, 3
 PASSWORDS = {"vera": "looks at everything 1", "otto": "changes some of it 2"}
 ZONES = ("north", "south")
+OPERATIONS = Path(__file__).parent / "operations"
 CASTES = {"web": {"count": 2}, "store": {"count": 1}}
 
 
 class Nest(CouncilLab):
-    """Its nodes stand in two zones and some racks."""
+    """Its nodes stand in two zones and some racks, and can run what is in ``operations``."""
+
+    async def __aenter__(self) -> Nest:
+        """As in every lab; a checkout's files may be open to more writers than a queen takes."""
+        where = self.directory / "operations"
+        shutil.copytree(OPERATIONS, where)
+        for path in (where, *where.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        await super().__aenter__()
+        return self
 
     def add_agent(self, name: str, **settings: Any) -> Agent:
         """As in every lab."""
         number = int(name.rpartition("-")[2])
         place = {"labels": {"rack": f"r{number % 3}"}, "zone": ZONES[number % 2]}
-        return super().add_agent(name, **place, **settings)
+        jobs = {"operations_dir": str(self.directory / "operations")}
+        return super().add_agent(name, jobs=jobs, **place, **settings)
 
 
 class Colony:
@@ -105,8 +117,11 @@ async def main() -> None:
         colony = Colony(lab)
         wish = (await colony.ask("GET", "/v1/spec"))["body"]["spec"]
         await colony.ask("PUT", "/v1/spec", {**wish, "size": NODES, "castes": CASTES})
+        admin = await lab.admin()
         for name, role in (("vera", "viewer"), ("otto", "operator")):
-            await colony.ask("PUT", f"/v1/users/{name}", {"role": role, "password": PASSWORDS[name]})
+            body = {"role": role, "password": PASSWORDS[name]}
+            # A password is slow to hash, and slower on a busy machine: the usual second would begin it for ever anew.
+            await admin.call("PUT", f"/v1/users/{name}", body, deadline_s=120.0, timeout_s=60.0)
         await lab.wait_ready(NODES)
         print(json.dumps(await colony.hello()), flush=True)
         try:

@@ -54,6 +54,19 @@ function newest(ask: Ask): Ask {
   return fresh && written > 0 ? { ...ask, atLeast: written } : ask;
 }
 
+/** Begin to read a stream as whoever is logged in; null: no gateway is there now. */
+export async function openStream(
+  ask: Ask,
+  getState: () => unknown,
+  dispatch: Dispatch,
+  signal: AbortSignal,
+): Promise<Response | null> {
+  const token = () => (getState() as Seen).session.current?.access;
+  const response = await link.open({ ...newest(ask), token: token() }, signal);
+  if (response?.status !== 401 || !(await renew(getState, dispatch).catch(() => false))) return response;
+  return link.open({ ...newest(ask), token: token() }, signal);
+}
+
 const query: BaseQueryFn<Ask, unknown, T.Problem> = async (ask, { getState, dispatch }) => {
   try {
     const reply = await send(newest(ask), getState, dispatch as Dispatch);
@@ -80,7 +93,12 @@ const query: BaseQueryFn<Ask, unknown, T.Problem> = async (ask, { getState, disp
 
 type Write = { key: string; dryRun?: boolean };
 const dry = (dryRun?: boolean) => (dryRun ? { dry_run: true } : {});
+const hook = (id: string) => `v1/webhooks/${encodeURIComponent(id)}`;
 const at = (node: string) => `v1/nodes/${encodeURIComponent(node)}`;
+
+const JOB_LINE: readonly (keyof T.JobLine)[] = [
+  'id', 'operation', 'state', 'message', 'actor', 'node', 'attempt', 'created_at', 'started_at', 'ended_at', 'retry_of', 'play', 'task',
+]; // prettier-ignore
 
 /** A key for one write. */
 export const newKey = () => crypto.randomUUID();
@@ -89,7 +107,8 @@ export const colonyApi = createApi({
   reducerPath: 'api',
   baseQuery: query,
   tagTypes: [
-    'Cluster', 'Nodes', 'Config', 'Spec', 'Council', 'Election', 'Backups', 'Rotation', 'Users', 'Sessions', 'Tokens', 'Denied',
+    'Cluster', 'Nodes', 'Config', 'Spec', 'Council', 'Election', 'Backups', 'Rotation', 'Users', 'Sessions', 'Tokens', 'Denied', 'Jobs', 'Operations',
+    'Accounts', 'Webhooks',
   ], // prettier-ignore
   keepUnusedDataFor: 120,
   endpoints: (build) => ({
@@ -309,6 +328,154 @@ export const colonyApi = createApi({
     allowKey: build.mutation<unknown, Write & { id: string }>({
       query: ({ id, key }) => ({ method: 'DELETE', path: `v1/denied-keys/${encodeURIComponent(id)}`, key }),
       invalidatesTags: ['Denied'],
+    }),
+    serviceAccounts: build.query<T.ServiceAccount[], void>({
+      query: () => ({ path: 'v1/service-accounts' }),
+      transformResponse: ({ accounts }: { accounts: T.ServiceAccount[] }) => accounts,
+      providesTags: ['Accounts'],
+    }),
+    makeAccount: build.mutation<unknown, Write & { name: string; role: T.Role; scopes: string[] }>({
+      query: ({ key, ...body }) => ({ method: 'POST', path: 'v1/service-accounts', body, key }),
+      invalidatesTags: ['Accounts'],
+    }),
+    removeAccount: build.mutation<unknown, Write & { name: string }>({
+      query: ({ name, key }) => ({
+        method: 'DELETE',
+        path: `v1/service-accounts/${encodeURIComponent(name)}`,
+        key,
+      }),
+      invalidatesTags: ['Accounts'],
+    }),
+    makeServiceToken: build.mutation<
+      T.ServiceToken & { token: string },
+      Write & { account: string; ttlS: number; scopes: string[] }
+    >({
+      query: ({ account, ttlS, scopes, key }) => ({
+        method: 'POST',
+        path: `v1/service-accounts/${encodeURIComponent(account)}/tokens`,
+        body: { ttl_s: ttlS, scopes },
+        key,
+      }),
+      invalidatesTags: ['Accounts'],
+    }),
+    revokeServiceToken: build.mutation<unknown, Write & { account: string; id: string }>({
+      query: ({ account, id, key }) => ({
+        method: 'DELETE',
+        path: `v1/service-accounts/${encodeURIComponent(account)}/tokens/${encodeURIComponent(id)}`,
+        key,
+      }),
+      invalidatesTags: ['Accounts'],
+    }),
+    webhooks: build.query<T.Webhook[], void>({
+      query: () => ({ path: 'v1/webhooks' }),
+      transformResponse: ({ webhooks }: { webhooks: T.Webhook[] }) => webhooks,
+      providesTags: ['Webhooks'],
+    }),
+    deliveries: build.query<T.Delivery[], string>({
+      query: (id) => ({ path: `${hook(id)}/deliveries` }),
+      transformResponse: ({ deliveries }: { deliveries: T.Delivery[] }) => [...deliveries].reverse(),
+      providesTags: ['Webhooks'],
+    }),
+    deadLetters: build.query<T.DeadLetter[], string>({
+      query: (id) => ({ path: `${hook(id)}/dead` }),
+      transformResponse: ({ dead }: { dead: T.DeadLetter[] }) => [...dead].reverse(),
+      providesTags: ['Webhooks'],
+    }),
+    makeWebhook: build.mutation<{ id: string; secret: string }, Write & { body: T.WebhookWish }>({
+      query: ({ body, key }) => ({ method: 'POST', path: 'v1/webhooks', body, key }),
+      invalidatesTags: ['Webhooks'],
+    }),
+    changeWebhook: build.mutation<
+      unknown,
+      Write & { id: string; body: Partial<T.WebhookWish> & { paused?: boolean }; ifMatch?: number }
+    >({
+      query: ({ id, body, ifMatch, key }) => ({
+        method: 'PATCH',
+        path: hook(id),
+        body,
+        key,
+        ...(ifMatch ? { ifMatch } : {}),
+      }),
+      invalidatesTags: ['Webhooks'],
+    }),
+    removeWebhook: build.mutation<unknown, Write & { id: string }>({
+      query: ({ id, key }) => ({ method: 'DELETE', path: hook(id), key }),
+      invalidatesTags: ['Webhooks'],
+    }),
+    rotateWebhookSecret: build.mutation<{ secret: string }, Write & { id: string }>({
+      query: ({ id, key }) => ({ method: 'POST', path: `${hook(id)}/secret`, body: {}, key }),
+      invalidatesTags: ['Webhooks'],
+    }),
+    testWebhook: build.mutation<T.WebhookTest, Write & { id: string }>({
+      query: ({ id, key }) => ({ method: 'POST', path: `${hook(id)}/test`, key }),
+    }),
+    /** ``event``: "" for all of them. */
+    settleDead: build.mutation<unknown, Write & { id: string; event: string; how: 'replay' | 'drop' }>({
+      query: ({ id, event, how, key }) => ({
+        method: how === 'replay' ? 'POST' : 'DELETE',
+        path: [hook(id), 'dead', encodeURIComponent(event), how === 'replay' ? how : '']
+          .filter((part) => part !== '')
+          .join('/'),
+        key,
+      }),
+      invalidatesTags: ['Webhooks'],
+    }),
+    audit: build.query<T.Audit, { who: string; what: string; result: string; back: number }>({
+      queryFn: async ({ back, ...narrow }, _api, _extra, ask) => {
+        const lines: T.AuditLine[] = [];
+        const query = Object.fromEntries(Object.entries(narrow).filter(([, value]) => value !== ''));
+        const read = async (place: Ask['query']) => {
+          const { data, error } = await ask({ path: 'v1/audit', query: { limit: 1000, ...query, ...place } });
+          return { page: data as (T.Audit & { next: string | null }) | undefined, error };
+        };
+        let answer = await read({ last: Math.min(1000, back) });
+        const head = answer.page?.head.seq ?? 0;
+        if (back > 1000 && answer.page) answer = await read({ after: Math.max(0, head - back) });
+        for (;;) {
+          if (answer.page === undefined) return { error: answer.error as T.Problem };
+          lines.push(...answer.page.lines);
+          const { next, ...rest } = answer.page;
+          if (next === null) return { data: { ...rest, lines } };
+          answer = await read({ cursor: next });
+        }
+      },
+      keepUnusedDataFor: 10,
+    }),
+    operations: build.query<T.Operations, void>({
+      query: () => ({ path: 'v1/operations' }),
+      providesTags: ['Operations'],
+    }),
+    jobs: build.query<T.JobLine[], void>({
+      // Not what its hosts did: of two hundred jobs that would be much.
+      query: () => ({ path: 'v1/jobs', query: { fields: JOB_LINE.join(',') } }),
+      transformResponse: (answer: { jobs: T.JobLine[] }) => answer.jobs,
+      providesTags: ['Jobs'],
+    }),
+    job: build.query<T.Job, string>({
+      query: (id) => ({ path: `v1/jobs/${encodeURIComponent(id)}` }),
+      providesTags: ['Jobs'],
+    }),
+    runJob: build.mutation<
+      T.Job & T.DryRun,
+      Write & { operation: string; parameters: Record<string, unknown>; hosts: string[] }
+    >({
+      query: ({ operation, parameters, hosts, key, dryRun }) => ({
+        method: 'POST',
+        path: 'v1/jobs',
+        body: { operation, parameters, hosts },
+        key,
+        query: dry(dryRun),
+      }),
+      invalidatesTags: (_, __, { dryRun }) => (dryRun ? [] : ['Jobs']),
+    }),
+    orderJob: build.mutation<T.Job & T.DryRun, Write & { id: string; order: 'cancel' | 'retry' }>({
+      query: ({ id, order, key, dryRun }) => ({
+        method: 'POST',
+        path: `v1/jobs/${encodeURIComponent(id)}/${order}`,
+        key,
+        query: dry(dryRun),
+      }),
+      invalidatesTags: (_, __, { dryRun }) => (dryRun ? [] : ['Jobs']),
     }),
     logOut: build.mutation<unknown, void>({ query: () => ({ method: 'DELETE', path: 'v1/auth/token' }) }),
     events: build.query<T.Events, { since: number; limit: number }>({

@@ -100,6 +100,20 @@ export class ColonyLink {
     }
   }
 
+  /** Begin to read a stream at the gateway that answered last; its end is the caller's affair. null: nobody is there. */
+  async open(ask: Ask, signal: AbortSignal): Promise<Response | null> {
+    const base = this.current;
+    try {
+      const headers = headersOf(ask, 'text/event-stream');
+      const response = await this.fetch(urlOf(base, ask), { headers, redirect: 'manual', signal });
+      if (response.type !== 'opaqueredirect' && response.headers.has('x-aware-node')) return response;
+    } catch {
+      if (signal.aborted) return null;
+    }
+    this.failed(base);
+    return null;
+  }
+
   private async once(ask: Ask): Promise<Reply> {
     for (const base of this.bases) {
       const reply = await this.at(base, ask);
@@ -142,16 +156,10 @@ export class ColonyLink {
 
   /** One gateway's answer; null when it gives none. */
   private async at(base: string, ask: Ask): Promise<Reply | 'redirect' | null> {
-    const headers: Record<string, string> = { accept: 'application/json' };
-    if (ask.token !== undefined) headers['authorization'] = `Bearer ${ask.token}`;
-    if (ask.body !== undefined) headers['content-type'] = 'application/json';
-    if (ask.ifMatch !== undefined) headers['if-match'] = String(ask.ifMatch);
-    if (ask.key !== undefined) headers['idempotency-key'] = ask.key;
-    if (ask.atLeast !== undefined) headers['x-aware-min-revision'] = String(ask.atLeast);
     try {
       const response = await this.fetch(urlOf(base, ask), {
         method: ask.method ?? 'GET',
-        headers,
+        headers: headersOf(ask, 'application/json'),
         redirect: 'manual',
         signal: AbortSignal.timeout(this.timeoutMs),
         ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
@@ -169,6 +177,17 @@ export class ColonyLink {
       return null;
     }
   }
+}
+
+function headersOf(ask: Ask, accept: string): Record<string, string> {
+  return {
+    accept,
+    ...(ask.token === undefined ? {} : { authorization: `Bearer ${ask.token}` }),
+    ...(ask.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(ask.ifMatch === undefined ? {} : { 'if-match': String(ask.ifMatch) }),
+    ...(ask.key === undefined ? {} : { 'idempotency-key': ask.key }),
+    ...(ask.atLeast === undefined ? {} : { 'x-aware-min-revision': String(ask.atLeast) }),
+  };
 }
 
 function urlOf(base: string, ask: Ask): string {
@@ -202,7 +221,7 @@ function codeOf(body: unknown): string {
 }
 
 /** What a reply that is no success says. */
-export function problemOf(reply: Reply): Problem {
+export function problemOf(reply: Pick<Reply, 'status' | 'body'>): Problem {
   const body = (typeof reply.body === 'object' && reply.body !== null ? reply.body : {}) as Partial<Problem>;
   return {
     status: reply.status,

@@ -3,7 +3,7 @@
 import type { ColonyEvent } from './types';
 
 export type Tag =
-  | 'Cluster' | 'Nodes' | 'Config' | 'Spec' | 'Council' | 'Election' | 'Backups' | 'Rotation' | 'Users' | 'Sessions' | 'Tokens' | 'Denied'; // prettier-ignore
+  | 'Cluster' | 'Nodes' | 'Config' | 'Spec' | 'Council' | 'Election' | 'Backups' | 'Rotation' | 'Users' | 'Sessions' | 'Tokens' | 'Denied' | 'Jobs' | 'Operations' | 'Accounts' | 'Webhooks'; // prettier-ignore
 
 /** By the noun of an event's type; what is not named here concerns the cluster alone. */
 const TAGS: Record<string, Tag[]> = {
@@ -13,13 +13,18 @@ const TAGS: Record<string, Tag[]> = {
   config: ['Config'],
   council: ['Council', 'Cluster', 'Nodes', 'Election'],
   etcd: ['Council', 'Cluster'],
+  job: ['Jobs'],
   node: ['Cluster'],
+  operations: ['Operations'],
   queen: ['Cluster', 'Nodes', 'Council', 'Election'],
   rotation: ['Rotation'],
+  'service-account': ['Accounts'],
+  'service-token': ['Accounts'],
   session: ['Sessions'],
   spec: ['Spec', 'Cluster', 'Nodes'],
   token: ['Tokens'],
-  user: ['Users', 'Sessions'],
+  user: ['Users', 'Sessions', 'Accounts'],
+  webhook: ['Webhooks'],
 };
 /** So many nodes are read one by one; more are cheaper as a whole. */
 export const ONE_BY_ONE = 20;

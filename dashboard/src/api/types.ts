@@ -2,6 +2,9 @@ import type { components } from './schema';
 
 type Schemas = components['schemas'];
 
+export type AuditLine = Schemas['AuditLine'];
+/** Lines of the audit log, the oldest first, all from ``first`` on as far as was asked. */
+export type Audit = Pick<Schemas['AuditDocument'], 'lines' | 'first' | 'head' | 'keys'>;
 export type Backups = Schemas['BackupsDocument'];
 export type Channel = Schemas['ChannelState'];
 export type Cluster = Schemas['ClusterDocument'];
@@ -10,12 +13,17 @@ export type Config = Schemas['Config'];
 export type ConfigDocument = Schemas['ConfigDocument'];
 export type Council = Schemas['CouncilMembersDocument'];
 export type DeniedKeys = Schemas['DeniedKeysDocument'];
+export type DeadLetter = Schemas['DeadLetterDocument'];
+export type Delivery = Schemas['DeliveryResult'];
 export type Diff = Schemas['DiffDocument'];
 export type Difference = Schemas['Difference'];
 export type DryRun = Schemas['DryRunDocument'];
 export type Election = Schemas['Explanation'];
 export type Events = Schemas['EventsDocument'];
 export type HandOver = Schemas['HandOver'];
+export type Job = Omit<Schemas['JobDocument'], 'parameters'> & { parameters: Record<string, unknown> };
+export type JobLog = Schemas['LogDocument'];
+export type JobState = Schemas['JobState'];
 export type JoinTokens = Schemas['JoinTokensDocument'];
 export type LoginWay = Schemas['LoginWay'];
 export type LoginWays = Schemas['LoginWays'];
@@ -23,8 +31,15 @@ export type NewJoinToken = Schemas['NewJoinToken'];
 export type Node = Schemas['NodeView'];
 export type NodeChange = Schemas['NodeChange'];
 export type Nodes = Schemas['NodesDocument'];
+export type Operation = Omit<Schemas['OperationDocument'], 'parameters' | 'role'> & {
+  parameters: Schema;
+  role: Schemas['Role'];
+};
+export type Operations = Omit<Schemas['OperationsDocument'], 'operations'> & { operations: Operation[] };
 export type Role = Schemas['Role'];
 export type Rotation = Schemas['RotationDocument'];
+export type ServiceAccount = Schemas['ServiceAccountDocument'];
+export type ServiceToken = Schemas['ServiceTokenDocument'];
 export type Sessions = Schemas['SessionsDocument'];
 export type Severity = Schemas['Severity'];
 export type Spec = Schemas['Spec'];
@@ -33,11 +48,31 @@ export type SpecDocument = Schemas['SpecDocument'];
 export type Status = Schemas['Status'];
 export type Tokens = Schemas['Tokens'];
 export type Users = Schemas['UsersDocument'];
+export type WebhookTest = Schemas['WebhookTestDocument'];
+/** A filter says only what it narrows. */
+export type Filter = Partial<Schemas['EventFilter']>;
+export type Webhook = Omit<Schemas['WebhookDocument'], 'filter'> & { filter: Filter };
 export type Version = Schemas['VersionDocument'];
 export type Versions = Schemas['VersionsDocument'];
 
 /** An event; its payload is JSON of the writer's own. */
 export type ColonyEvent = Omit<Schemas['EventDocument'], 'payload'> & { payload: Record<string, unknown> };
+
+/** A job as lists have it. */
+export type JobLine = Pick<
+  Job,
+  | 'id' | 'operation' | 'state' | 'message' | 'actor' | 'node' | 'attempt' | 'created_at' | 'started_at' | 'ended_at' | 'retry_of' | 'play' | 'task'
+>; // prettier-ignore
+
+/** What is wanted of a webhook. */
+export interface WebhookWish {
+  url: string;
+  filter: Filter;
+  description: string;
+  ca: string;
+  retry_s: number;
+  pause_after_s: number;
+}
 
 /** What every node tells everybody at /v1/council. */
 export interface Ways {
@@ -70,7 +105,14 @@ export interface Schema {
   enum?: unknown[];
   anyOf?: Schema[];
   default?: unknown;
+  title?: string;
   description?: string;
+  writeOnly?: boolean;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  pattern?: string;
   properties?: Record<string, Schema>;
   required?: string[];
   additionalProperties?: Schema | boolean;

@@ -14,7 +14,6 @@ import Stack from '@mui/material/Stack';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useMemo, useState } from 'react';
-import { useSearchParams } from 'react-router';
 import { colonyApi } from '../api/colony';
 import type { ColonyEvent } from '../api/types';
 import { older } from '../state/colony';
@@ -24,6 +23,8 @@ import { count, counted, moment } from '../ui/format';
 import { Grid, type GridColumn } from '../ui/Grid';
 import { DownloadIcon, PauseIcon, PlayIcon } from '../ui/icons';
 import { Facts, Nothing, Page, SEVERITY, Word } from '../ui/parts';
+import { save } from '../ui/save';
+import { useSearch } from '../ui/search';
 
 const SEVERITIES = ['info', 'notice', 'warning', 'error'] as const;
 
@@ -67,15 +68,6 @@ export function asCsv(events: readonly ColonyEvent[]): string {
   return [head, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }
 
-export function save(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const anchor = document.createElement('a');
-  anchor.href = url;
-  anchor.download = name;
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
-}
-
 export default function Events() {
   const events = useAppSelector((state) => state.colony.events);
   const [frozen, setFrozen] = useState<readonly ColonyEvent[] | null>(null);
@@ -103,7 +95,7 @@ export default function Events() {
 }
 
 export function List({ events, subject }: { events: readonly ColonyEvent[]; subject?: string }) {
-  const [search, setSearch] = useSearchParams();
+  const [search, set] = useSearch();
   const [open, setOpen] = useState<ColonyEvent | null>(null);
   const nodes = colonyApi.useNodesQuery().data?.nodes;
   const names = useMemo(() => new Map(nodes?.map((node) => [node.id, node.name])), [nodes]);
@@ -115,17 +107,6 @@ export function List({ events, subject }: { events: readonly ColonyEvent[]; subj
     const found = matching(events, params);
     return sort.startsWith('-') ? found.reverse() : found;
   }, [events, query, subject, sort]);
-  const set = (name: string, value: string) => {
-    setSearch(
-      (old) => {
-        const next = new URLSearchParams(old);
-        if (value === '') next.delete(name);
-        else next.set(name, value);
-        return next;
-      },
-      { replace: true },
-    );
-  };
   const columns: GridColumn<ColonyEvent>[] = [
     { key: 'revision', head: 'Time', width: '190px', cell: (event) => moment(event.time) },
     { key: 'severity', head: 'Severity', width: '100px', sortable: false, cell: (event) => <Word tone={SEVERITY[event.severity]}>{event.severity}</Word> },

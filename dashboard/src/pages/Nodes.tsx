@@ -22,6 +22,7 @@ import { count, counted } from '../ui/format';
 import { Grid } from '../ui/Grid';
 import { ColumnsIcon, SearchIcon } from '../ui/icons';
 import { Loaded, Nothing, Page } from '../ui/parts';
+import { useSearch } from '../ui/search';
 import { COLUMNS, filterOf, lets, sorted, USUAL } from './nodeTable';
 
 export default function Nodes() {
@@ -36,7 +37,8 @@ export default function Nodes() {
 }
 
 function Table({ nodes }: { nodes: readonly Node[] }) {
-  const [search, setSearch] = useSearchParams();
+  const [search, set] = useSearch();
+  const [, setSearch] = useSearchParams();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const role = useAppSelector((state) => state.session.current?.role);
   const operator = holds(role, 'operator');
@@ -50,18 +52,6 @@ function Table({ nodes }: { nodes: readonly Node[] }) {
   const columns = COLUMNS.filter((column) => column.key === 'name' || shown.includes(column.key));
   // Who is out of sight is not acted upon.
   const chosen = rows.filter((node) => selected.has(node.id));
-
-  const set = (name: string, value: string) => {
-    setSearch(
-      (old) => {
-        const next = new URLSearchParams(old);
-        if (value === '') next.delete(name);
-        else next.set(name, value);
-        return next;
-      },
-      { replace: true },
-    );
-  };
   return (
     <Stack spacing={1.5}>
       <Filters nodes={nodes} search={search} set={set} columns={shown} />

@@ -17,7 +17,7 @@ import { Confirm, type Question } from '../ui/confirm';
 import { counted, until } from '../ui/format';
 import { DownloadIcon } from '../ui/icons';
 import { Ago, Figure, Loaded, Page, Panel, Rows, Word, type Tone } from '../ui/parts';
-import { save } from './Events';
+import { save } from '../ui/save';
 
 const STANDING: Record<Rotation['nodes'][number]['standing'], Tone> = {
   ready: 'success',

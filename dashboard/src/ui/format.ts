@@ -8,6 +8,13 @@ export function since(seconds: number, now = Date.now() / 1000): string {
   return `${Math.round(age / 86_400)} d`;
 }
 
+/** How long something took, or has taken until now; "" before it began. */
+export function took(begun: number, ended: number, now = Date.now() / 1000): string {
+  if (begun === 0) return '';
+  const seconds = Math.max(0, (ended || now) - begun);
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : since(0, seconds);
+}
+
 export function until(seconds: number, now = Date.now() / 1000): string {
   return seconds <= now ? 'now' : `in ${since(2 * now - seconds, now)}`;
 }
@@ -34,6 +41,11 @@ export function bytes(amount: number): string {
 
 export function count(amount: number): string {
   return amount.toLocaleString('en');
+}
+
+/** Words with blanks or commas between; ``apart``: what else stands between them. */
+export function words(text: string, apart = /[\s,]+/): string[] {
+  return text.split(apart).filter((word) => word !== '');
 }
 
 /** "1 node", "3 nodes". */

@@ -26,6 +26,7 @@ export const NodesIcon = outline(
   'M4 5h16v5H4zM4 14h16v5H4zM7.500 7.500h.01M7.500 16.500h.01M11 7.500h6M11 16.500h6',
 );
 export const EventsIcon = outline('M3 12h4l2.500-6 4.500 12 2.500-6H21');
+export const JobsIcon = outline('M4 4.500h16v15H4zM8 9.500l3 2.500-3 2.500M13 15h3.500');
 export const SpecIcon = outline('M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6');
 export const CouncilIcon = outline('M3 18h18M4 15l-1-8 5 4 4-6 4 6 5-4-1 8z');
 export const AccessIcon = outline('M14.500 9.500a4 4 0 1 0-3.700 3.990L13 15.500h2v2h2v2h3v-3l-5.700-5.600');

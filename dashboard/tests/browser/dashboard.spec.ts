@@ -6,9 +6,14 @@ const PAGES: [string, string, string][] = [
   ['colony', '/', 'Colony'],
   ['nodes', '/nodes', 'Nodes'],
   ['events', '/events', 'Events'],
+  ['jobs', '/jobs', 'Jobs'],
+  ['operations', '/jobs?tab=operations', 'Jobs'],
   ['spec', '/spec', 'Spec'],
   ['council', '/council', 'Council'],
   ['access', '/access', 'Access'],
+  ['accounts', '/access?tab=accounts', 'Access'],
+  ['webhooks', '/access?tab=webhooks', 'Access'],
+  ['audit', '/access?tab=audit', 'Access'],
   ['tokens', '/access?tab=tokens', 'Access'],
   ['backups', '/backups', 'Backups'],
   ['trust', '/trust', 'Trust'],
@@ -36,7 +41,7 @@ test('a wrong password is refused in words, and the right one opens the colony',
 
 for (const scheme of ['light', 'dark'] as const) {
   test(`every page is for everybody, in the ${scheme}`, async ({ page, colony }) => {
-    test.setTimeout(150_000);
+    test.setTimeout(480_000);
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     await page.goto(colony.url(colony.hello.queen));
     await expect(page.getByRole('heading', { name: 'Log in to nest' })).toBeVisible();
@@ -49,6 +54,8 @@ for (const scheme of ['light', 'dark'] as const) {
       `/nodes/${node?.id}?tab=${tab}`,
       node?.name ?? '',
     ]);
+    const failed = await colony.ranJob({ service_name: 'nginx', broken: 'nest-4' });
+    own.push(['job', `/jobs/${failed}`, 'rolling-restart']);
     const found: unknown[] = [];
     for (const [name, path, title] of [...PAGES, ...own]) {
       await open(page, path);
@@ -63,6 +70,8 @@ for (const scheme of ['light', 'dark'] as const) {
           nodes.map((one) => [one.target, one.any[0]?.message]),
         ]),
       );
+      const all = process.env['AWARE_ALL_SCREENSHOTS'];
+      if (all) await page.screenshot({ path: `${all}/${name}-${scheme}.png` });
       if (SCREENSHOTS && SHOWN.includes(`${name}-${scheme}`)) {
         await page.screenshot({ path: `${IMAGES}/dashboard-${name}.png` });
       }

@@ -1,13 +1,8 @@
 import Alert from '@mui/material/Alert';
 import Button from '@mui/material/Button';
 import Checkbox from '@mui/material/Checkbox';
-import Dialog from '@mui/material/Dialog';
-import DialogActions from '@mui/material/DialogActions';
-import DialogContent from '@mui/material/DialogContent';
-import DialogTitle from '@mui/material/DialogTitle';
 import FormControlLabel from '@mui/material/FormControlLabel';
 import MenuItem from '@mui/material/MenuItem';
-import Stack from '@mui/material/Stack';
 import TextField from '@mui/material/TextField';
 import { useState } from 'react';
 import { colonyApi, newKey } from '../../api/colony';
@@ -16,8 +11,9 @@ import { holds } from '../../state/session';
 import { useAppSelector } from '../../state/store';
 import { Confirm, type Question } from '../../ui/confirm';
 import { until } from '../../ui/format';
-import { CopyIcon } from '../../ui/icons';
-import { Ago, Failure, Loaded, Panel, Rows } from '../../ui/parts';
+import { FormDialog } from '../../ui/FormDialog';
+import { Ago, Loaded, Panel, Rows } from '../../ui/parts';
+import { ShownOnce } from '../../ui/ShownOnce';
 
 const TIMES = [
   [3600, '1 hour'],
@@ -90,104 +86,59 @@ function Make({ close }: { close: () => void }) {
   );
   const number = uses === '' ? null : Number(uses);
   const valid = number === null || (Number.isInteger(number) && number > 0);
-  if (data !== undefined) return <Made token={data.token} close={close} />;
+  const send = async () => {
+    const asked = { ttlS: ttl === 0 ? null : ttl, uses: number, nodeName: nodeName.trim(), eligible };
+    await make({ ...asked, key: newKey() });
+  };
+  if (data !== undefined) {
+    return (
+      <ShownOnce
+        title="The token is made"
+        label="Join token"
+        text={data.token}
+        warning="Whoever has it can join."
+        close={close}
+      />
+    );
+  }
   return (
-    <Dialog open onClose={close} fullWidth maxWidth="xs" aria-labelledby="token-title">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (valid)
-            void make({
-              ttlS: ttl === 0 ? null : ttl,
-              uses: number,
-              nodeName: nodeName.trim(),
-              eligible,
-              key: newKey(),
-            });
-        }}
-      >
-        <DialogTitle id="token-title">Make a join token</DialogTitle>
-        <DialogContent>
-          <Stack spacing={2} sx={{ pt: 1 }}>
-            <TextField
-              select
-              label="Good for"
-              value={ttl}
-              onChange={(event) => setTtl(Number(event.target.value))}
-            >
-              {TIMES.map(([value, text]) => (
-                <MenuItem key={value} value={value}>
-                  {text}
-                </MenuItem>
-              ))}
-            </TextField>
-            <TextField
-              label="Uses"
-              value={uses}
-              onChange={(event) => setUses(event.target.value)}
-              error={!valid}
-              helperText="Empty: any number of nodes."
-              slotProps={{ htmlInput: { inputMode: 'numeric' } }}
-            />
-            <TextField
-              label="Node name"
-              value={nodeName}
-              onChange={(event) => setNodeName(event.target.value)}
-              helperText="Empty: a node of any name."
-              autoComplete="off"
-            />
-            <FormControlLabel
-              disabled={!mayGrant}
-              control={<Checkbox size="small" checked={eligible} onChange={(_, on) => setEligible(on)} />}
-              label={`Nodes it lets in may reign${mayGrant ? '' : ' (takes the role security-admin)'}`}
-            />
-            {eligible && <Alert severity="warning">Such a node gets the secret of the colony.</Alert>}
-            {error !== undefined && <Failure error={error} />}
-          </Stack>
-        </DialogContent>
-        <DialogActions sx={{ px: 3, pb: 2 }}>
-          <Button onClick={close} color="inherit">
-            Cancel
-          </Button>
-          <Button type="submit" variant="contained" loading={isLoading} disabled={!valid}>
-            Make
-          </Button>
-        </DialogActions>
-      </form>
-    </Dialog>
-  );
-}
-
-function Made({ token, close }: { token: string; close: () => void }) {
-  const [copied, setCopied] = useState(false);
-  return (
-    <Dialog open fullWidth maxWidth="sm" aria-labelledby="made-title">
-      <DialogTitle id="made-title">The token is made</DialogTitle>
-      <DialogContent>
-        <Stack spacing={2} sx={{ pt: 1 }}>
-          <Alert severity="warning">It is shown only this once. Whoever has it can join.</Alert>
-          <TextField
-            label="Join token"
-            value={token}
-            multiline
-            fullWidth
-            slotProps={{ input: { readOnly: true, sx: { fontFamily: MONO, fontSize: '0.85rem' } } }}
-          />
-        </Stack>
-      </DialogContent>
-      <DialogActions sx={{ px: 3, pb: 2 }}>
-        <Button
-          startIcon={<CopyIcon />}
-          onClick={() => {
-            void navigator.clipboard.writeText(token).then(() => setCopied(true));
-          }}
-        >
-          {copied ? 'Copied' : 'Copy'}
-        </Button>
-        <Button variant="contained" onClick={close}>
-          Done
-        </Button>
-      </DialogActions>
-    </Dialog>
+    <FormDialog
+      title="Make a join token"
+      verb="Make"
+      send={send}
+      close={close}
+      busy={isLoading}
+      valid={valid}
+      error={error}
+    >
+      <TextField select label="Good for" value={ttl} onChange={(event) => setTtl(Number(event.target.value))}>
+        {TIMES.map(([value, text]) => (
+          <MenuItem key={value} value={value}>
+            {text}
+          </MenuItem>
+        ))}
+      </TextField>
+      <TextField
+        label="Uses"
+        value={uses}
+        onChange={(event) => setUses(event.target.value)}
+        error={!valid}
+        helperText="Empty: any number of nodes."
+        slotProps={{ htmlInput: { inputMode: 'numeric' } }}
+      />
+      <TextField
+        label="Node name"
+        value={nodeName}
+        onChange={(event) => setNodeName(event.target.value)}
+        helperText="Empty: a node of any name."
+        autoComplete="off"
+      />
+      <FormControlLabel
+        disabled={!mayGrant}
+        control={<Checkbox size="small" checked={eligible} onChange={(_, on) => setEligible(on)} />}
+        label={`Nodes it lets in may reign${mayGrant ? '' : ' (takes the role security-admin)'}`}
+      />
+      {eligible && <Alert severity="warning">Such a node gets the secret of the colony.</Alert>}
+    </FormDialog>
   );
 }

@@ -1,9 +1,5 @@
 import Alert from '@mui/material/Alert';
 import Button from '@mui/material/Button';
-import Dialog from '@mui/material/Dialog';
-import DialogActions from '@mui/material/DialogActions';
-import DialogContent from '@mui/material/DialogContent';
-import DialogTitle from '@mui/material/DialogTitle';
 import MenuItem from '@mui/material/MenuItem';
 import Stack from '@mui/material/Stack';
 import TextField from '@mui/material/TextField';
@@ -14,10 +10,11 @@ import { noted } from '../../state/colony';
 import { holds } from '../../state/session';
 import { useAppDispatch, useAppSelector } from '../../state/store';
 import { Confirm, type Question } from '../../ui/confirm';
-import { Failure, Loaded, Panel, Rows, Tag } from '../../ui/parts';
+import { FormDialog } from '../../ui/FormDialog';
+import { Loaded, Panel, Rows, Tag } from '../../ui/parts';
 
 type User = UsersType['users'][number];
-const ROLES: readonly (readonly [Role, string])[] = [
+export const ROLES: readonly (readonly [Role, string])[] = [
   ['viewer', 'viewer: looks'],
   ['operator', 'operator: changes nodes, configuration and spec'],
   ['admin', 'admin: also users, tokens, and what interrupts'],
@@ -101,58 +98,39 @@ function Edit({ user, close }: { user: User | null; close: () => void }) {
     close();
   };
   return (
-    <Dialog open onClose={close} fullWidth maxWidth="xs" aria-labelledby="user-title">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        <DialogTitle id="user-title">{user ? `Change ${user.name}` : 'Add a user'}</DialogTitle>
-        <DialogContent>
-          <Stack spacing={2} sx={{ pt: 1 }}>
-            <TextField
-              label="Name"
-              value={name}
-              onChange={(event) => setName(event.target.value)}
-              disabled={user !== null}
-              required
-              autoComplete="off"
-            />
-            <TextField
-              select
-              label="Role"
-              value={role}
-              onChange={(event) => setRole(event.target.value as Role)}
-            >
-              {ROLES.filter(([value]) => holds(mine, value)).map(([value, text]) => (
-                <MenuItem key={value} value={value}>
-                  {text}
-                </MenuItem>
-              ))}
-            </TextField>
-            <TextField
-              label={user ? 'New password' : 'Password'}
-              type="password"
-              value={password}
-              onChange={(event) => setPassword(event.target.value)}
-              required={user === null}
-              autoComplete="new-password"
-              helperText={user ? 'Empty: it stays as it is.' : undefined}
-            />
-            {user && <Alert severity="info">A change ends the sessions of this user.</Alert>}
-            {error !== undefined && <Failure error={error} />}
-          </Stack>
-        </DialogContent>
-        <DialogActions sx={{ px: 3, pb: 2 }}>
-          <Button onClick={close} color="inherit">
-            Cancel
-          </Button>
-          <Button type="submit" variant="contained" loading={isLoading}>
-            Save
-          </Button>
-        </DialogActions>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={user ? `Change ${user.name}` : 'Add a user'}
+      verb="Save"
+      send={save}
+      close={close}
+      busy={isLoading}
+      error={error}
+    >
+      <TextField
+        label="Name"
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+        disabled={user !== null}
+        required
+        autoComplete="off"
+      />
+      <TextField select label="Role" value={role} onChange={(event) => setRole(event.target.value as Role)}>
+        {ROLES.filter(([value]) => holds(mine, value)).map(([value, text]) => (
+          <MenuItem key={value} value={value}>
+            {text}
+          </MenuItem>
+        ))}
+      </TextField>
+      <TextField
+        label={user ? 'New password' : 'Password'}
+        type="password"
+        value={password}
+        onChange={(event) => setPassword(event.target.value)}
+        required={user === null}
+        autoComplete="new-password"
+        helperText={user ? 'Empty: it stays as it is.' : undefined}
+      />
+      {user && <Alert severity="info">A change ends the sessions of this user.</Alert>}
+    </FormDialog>
   );
 }

@@ -1,0 +1,2 @@
+import{t as e}from"./browser-hJzF8IhF.js";function t(t){let n=e(t,{prettyErrors:!0}),[r]=n.errors;if(r){let e=r.linePos?.[0].line;return{value:void 0,error:`${e?`Line ${e}: `:``}${r.message.split(`
+`)[0]}`}}try{let e=n.toJS({maxAliasCount:0});return typeof e!=`object`||!e||Array.isArray(e)?{value:void 0,error:`This is to be a mapping: names, and what they have.`}:{value:e,error:``}}catch(e){return{value:void 0,error:e instanceof Error?e.message:`This is no YAML.`}}}export{t};
