@@ -19,7 +19,8 @@ _LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 # Every page stands in one of these; Sphinx refuses to build when one is missing.
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "Start": ("hosts", "openstack", "heat", "ansible", "dashboard"),
-    "Do": ("upgrade", "backup", "jobs", "webhooks", "monitoring", "login", "cli", "testing-cloud", "testing-hosts"),
+    "Do": ("upgrade", "backup", "jobs", "scaling", "servers", "webhooks", "monitoring", "login", "cli",
+           "testing-cloud", "testing-hosts"),
     "Look up": ("spec", "settings", "api", "reference/commands", "reference/gateway", "collections/index",
                 "authorization", "audit", "glossary", "wire/beacon", "changelog"),
     "Understand": ("architecture", "election", "council", "channel", "trust", "faults", "benchmarks",

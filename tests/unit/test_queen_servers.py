@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from queen_support import Queen
 
+from aware_agent.colony.elastic import ELASTIC, ElasticRecord
 from aware_agent.colony.errors import Deposed
 from aware_agent.colony.healing import PATIENT, Server, ServerPolicy
 from aware_agent.colony.node import Status
+from aware_agent.colony.scale import DemandTarget, Scale
+from aware_agent.colony.scaling import Elastic
+from aware_agent.colony.spec import CasteSpec
 from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.servers import keeper
 from aware_agent.queen.servers.keeper import ServerKeeper, ServersRecord
@@ -139,6 +143,15 @@ async def test_a_missing_node_is_made_with_a_token_of_its_own(duty: Duty) -> Non
     assert (duty.record.healing.intents, duty.record.tokens) == ({}, {})
     assert duty.record.healing.known["demo-4"] == made.id
     assert duty.queen.colony.reader.one(f"tokens/{made.intent}", TokenRecord) is None
+
+
+async def test_a_caste_that_wants_more_than_the_size_gets_servers(duty: Duty) -> None:
+    colony = duty.queen.colony
+    scale = Scale(min=1, max=9, demand=DemandTarget(per_node=10.0))
+    colony.put_spec(size=3, castes={"web": CasteSpec(count=1, scale=scale)})
+    colony.put(colony.keys.key(ELASTIC), ElasticRecord(castes={"web": Elastic(wanted=5)}))
+    await duty.keeper.once()
+    assert duty.cloud.asked == ["create demo-4", "create demo-5"]
 
 
 async def test_a_dead_node_is_forgotten_denied_and_made_anew_in_this_order(duty: Duty) -> None:

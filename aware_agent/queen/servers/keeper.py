@@ -16,6 +16,7 @@ import msgspec
 
 from aware_agent.agent.reader import ColonyReader
 from aware_agent.colony import healing
+from aware_agent.colony.elastic import wanted_size
 from aware_agent.colony.errors import Conflict, one_line
 from aware_agent.colony.event import COLONY, EventDraft, Severity
 from aware_agent.colony.healing import Healing, Intent, NodeState, Picture, ServerPolicy
@@ -196,7 +197,7 @@ class ServerKeeper:
             for record in records.values()
         ]
         able = [one for one in records.values() if one.eligible and one.status is Status.READY and one.id not in seated]
-        return Picture(data.colony, data.spec.size, nodes, servers, len(able))
+        return Picture(data.colony, wanted_size(data.spec, data.elastic), nodes, servers, len(able))
 
     # -- tokens
 
