@@ -26,7 +26,7 @@ _span: dict = {}  # headers that name the module's own span, while it has one
 
 def trace_headers() -> dict:
     """Return what a request says of the trace it is sent in."""
-    return dict(_span) if _span else _given()
+    return dict(_span) if "traceparent" in _span else _given()
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def traced(name: str) -> Iterator[None]:
     try:
         yield
     except SystemExit as exc:
-        if exc.code:
+        if exc.code not in (None, 0):
             span.set_status(Status(StatusCode.ERROR, "failed"))
         raise
     finally:
