@@ -2126,13 +2126,17 @@ export interface components {
     };
     /**
      * CouncilMembersDocument
-     * @description Who carries the colony. ``trouble`` is what a person has to do something about, ``sentence`` what goes on.
+     * @description Who carries the colony. ``trouble`` is what a person has to do something about, ``message`` what goes on.
+     *
+     *         ``moving``: a seat that is to move, until it has.
      */
     CouncilMembersDocument: {
       wanted: components['schemas']['CouncilSpec'] | null;
       members: components['schemas']['Seat'][];
       message: string;
       trouble: string;
+      /** @default null */
+      moving: components['schemas']['MovingDocument'] | null;
     };
     /**
      * CouncilSpec
