@@ -313,7 +313,8 @@ async def test_a_job_cannot_see_the_files_of_another(jobs: Jobs, tmp_path: Path)
 
 HANG = """
     - debug: {msg: hanging}
-    - shell: (setsid sleep 600 &) ; (setsid sh -c 'trap "" TERM HUP INT; sleep 601' &) ; sleep 602
+    - name: never ends
+      shell: (setsid sleep 600 &) ; (setsid sh -c 'trap "" TERM HUP INT; sleep 601' &) ; sleep 602
 """
 
 
@@ -322,6 +323,9 @@ async def test_cancelling_ends_every_process(jobs: Jobs) -> None:
     work = asyncio.create_task(jobs.run(order))
     await jobs.until("hanging")
     await _processes(order, "sleep 60")
+    async with asyncio.timeout(90):  # the task a host is at, and not the one it has done
+        while {host.task for host in jobs.said[-1].progress.hosts.values()} != {"never ends"}:
+            await asyncio.sleep(0.05)
     jobs.cancelled.set()
     ended = await work
     assert ended.state is JobState.CANCELLED

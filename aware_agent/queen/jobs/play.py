@@ -49,8 +49,10 @@ class Play:
                 self._play, self._task = self._said(data.get("name")), ""
             elif kind in ("playbook_on_task_start", "playbook_on_handler_task_start"):
                 self._task = self._said(data.get("name") or data.get("task"))
+            elif kind == "runner_on_start":
+                self._begins(self._said(data.get("host")))
             elif kind in _COUNTED:
-                self._host(kind, data)
+                self._ended(kind, data)
         return False
 
     def print(self, line: str) -> None:
@@ -85,7 +87,12 @@ class Play:
             message=f"ansible-playbook ended with code {code} before it reached a host; the log says more",
         )
 
-    def _host(self, kind: str, data: dict[str, Any]) -> None:
+    def _begins(self, host: str) -> None:
+        """A host is at the task of now, which may take long."""
+        if self._is_kept(host):
+            self._hosts[host] = msgspec.structs.replace(self._hosts.get(host, HostProgress()), task=self._task)
+
+    def _ended(self, kind: str, data: dict[str, Any]) -> None:
         host, result = self._said(data.get("host")), data.get("res") or {}
         ignored = bool(data.get("ignore_errors"))
         field = "ok" if ignored and kind == "runner_on_failed" else _COUNTED[kind]
@@ -94,12 +101,18 @@ class Play:
         if field in ("failed", "unreachable"):
             reason = one_line(self._mask(str(result.get("msg") or "failed")), 4 * MAX_TEXT)[:MAX_TEXT]
             self._failures.setdefault(host, reason)
-        if host not in self._hosts and len(self._hosts) >= MAX_HOSTS:
-            self._others.add(host)
+        if not self._is_kept(host):
             return
         before = self._hosts.get(host, HostProgress())
         counts = {field: getattr(before, field) + 1, "changed": before.changed + changed, "task": self._task}
         self._hosts[host] = msgspec.structs.replace(before, **counts)
+
+    def _is_kept(self, host: str) -> bool:
+        """Whether its progress is told; of more hosts only their number."""
+        if host not in self._hosts and len(self._hosts) >= MAX_HOSTS:
+            self._others.add(host)
+            return False
+        return True
 
     def _said(self, text: object) -> str:
         return one_line(self._mask(str(text or "")))[:MAX_TEXT]
