@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from aware_agent.colony.capacity import Metrics
 from aware_agent.colony.difference import Difference
 from aware_agent.colony.event import Event
 from aware_agent.colony.node import Config
+from aware_agent.colony.scale import MAX_DEMAND
 from aware_agent.colony.seats import Seat
 from aware_agent.colony.spec import CouncilSpec, Spec
 from aware_agent.colony.view import NodeView
@@ -67,6 +68,12 @@ class MoveBody(Body, frozen=True, kw_only=True):
 
     from_: str = msgspec.field(name="from")
     to: str = ""
+
+
+class DemandBody(Body, frozen=True, kw_only=True):
+    """How much there is to do: a queue's length, requests a second, or whatever ``per_node`` of the spec counts."""
+
+    value: Annotated[float, msgspec.Meta(ge=0, le=MAX_DEMAND)]
 
 
 class QueenDocument(Document, frozen=True, kw_only=True):

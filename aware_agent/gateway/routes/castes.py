@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 
 from aware_agent.colony.caste_report import report
 from aware_agent.colony.decoding import Moment
 from aware_agent.colony.elastic import leaving, wanted
 from aware_agent.colony.errors import InvalidInput, NotFound
-from aware_agent.colony.scale import MAX_DEMAND, Bounds, Scale, bounds
+from aware_agent.colony.scale import Bounds, Scale, bounds
 from aware_agent.colony.scaling import Posted
 from aware_agent.colony.spec import Requirements, Spec
-from aware_agent.gateway.documents import Body, Change, Document, NodeName
+from aware_agent.gateway.documents import Change, DemandBody, Document, NodeName
 from aware_agent.gateway.paging import Paged, cut
 from aware_agent.gateway.routing import Here, Who, answer, endpoint, listing, read
 from aware_agent.gateway.state import Gateway
@@ -86,12 +84,6 @@ class CastesDocument(Document, frozen=True, kw_only=True, omit_defaults=True):
     missing_servers: int
     castes: list[CasteInFull]
     next: str | None = None
-
-
-class DemandBody(Body, frozen=True, kw_only=True):
-    """How much there is to do: a queue's length, requests a second, or whatever ``per_node`` of the spec counts."""
-
-    value: Annotated[float, msgspec.Meta(ge=0, le=MAX_DEMAND)]
 
 
 @endpoint(router, "GET", "/v1/castes", answer=CastesDocument, lists=("castes", CasteInFull))
