@@ -44,6 +44,7 @@ FIRST_S = 600.0  # a new queen has other things to do than routine, and the one 
 BETWEEN_S = 600.0  # between two routine defragmentations, whoever's: a member has to catch up
 EVERY_S = 6 * 3600.0  # of one member, also when it gave back nothing
 TIGHT = 0.5  # of the quota: a mostly unused file as large as that is no routine any more
+MOVES = 3  # of etcd's leader in one round: where it does not stay moved, its member goes without
 AFTERMATH_S = 10.0  # after a cure
 TIGHT_S = 60.0  # then this is how long a new queen, and the member before, are left in peace
 SETTLE_S = 3.0  # after a compaction members free pages one by one; after another leader its connections settle
@@ -145,6 +146,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     compacted: bool = False
     tried: frozenset[int] = frozenset()  # members that were defragmented, or asked in vain
     disarmed: bool = False
+    moves: int = 0  # of etcd's leader
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,12 +203,24 @@ def _look(state: State, look: Look, now: float) -> Decision:
     return replace(found, state=replace(found.state, revision=look.revision))
 
 
-def _judge(state: State, look: Look, now: float) -> Decision:
+def holds(state: State, look: Look, now: float) -> bool:
+    """Whether nothing else should change now: etcd takes no writes and is being cured, or was a moment ago."""
+    return _can_judge(look) and (state.full_since is not None or now < state.aftermath_until)
+
+
+def _can_judge(look: Look) -> bool:
     voters = [member for member in look.members if member.voter]
-    alive = [member for member in voters if member.healthy]
-    if look.corrupt or len(alive) <= len(voters) // 2:
+    return not look.corrupt and sum(member.healthy for member in voters) > len(voters) // 2
+
+
+def _is_full(look: Look) -> bool:
+    return bool(look.gone) or any(member.full for member in look.members)
+
+
+def _judge(state: State, look: Look, now: float) -> Decision:
+    if not _can_judge(look):
         return Decision(state)
-    if look.gone or any(member.full for member in look.members):
+    if _is_full(look):
         return _begin(state, now) if state.full_since is None else _cure(state, look, now)
     if state.full_since is not None:
         return _prove(state, state.full_since, now)
@@ -244,14 +258,16 @@ def _cure(state: State, look: Look, now: float) -> Decision:
     # defragmented once whatever it says, and again when that is worth it.
     voters = [m for m in look.members if m.voter and m.id not in done.tried]
     step = _next_member(look, [m for m in voters if m.id not in state.emptied or m.unused >= WORTH])
+    if isinstance(step, MoveLeader) and done.moves >= MOVES:
+        step = None
     full = (*(m.id for m in look.members if m.full), *look.gone)
     return _step(replace(state, round=done), step or Disarm(full))
 
 
 def _prove(state: State, since: float, now: float) -> Decision:
-    """No alarm any more, by our hand or somebody's: a write tells whether that is true."""
+    """No alarm any more, by our hand or somebody's: a write tells whether that is true, and no pause is due then."""
     if now < state.rest_until:
-        return Decision(state)
+        return Decision(replace(state, rest_until=min(state.rest_until, now + SETTLE_S)))
     lasted = max(1.0, now - since)
     sentence = f"etcd was full for {lasted:.0f} s and took no writes; it has room again"
     return _step(state, PutOnRecord(f"{sentence}: if that happens more often, raise council.quota_mib of its members"))
@@ -334,7 +350,10 @@ def _done(state: State, event: Done, now: float) -> Decision:
         state = replace(state, defragmented={**state.defragmented, step.member: now})
     if state.full_since is not None:
         return Decision(replace(_advanced(state, step), rest_until=now + SETTLE_S))
-    return Decision(_looked_after(state, now) if now < state.aftermath_until else _left_in_peace(state, step, now))
+    if now < state.aftermath_until:
+        state = _looked_after(state, now) if isinstance(step, Defragment) else replace(state, rest_until=now + SETTLE_S)
+        return Decision(state)
+    return Decision(_left_in_peace(state, step, now))
 
 
 def _failed(state: State, event: Failed, now: float) -> Decision:
@@ -369,6 +388,8 @@ def _advanced(state: State, step: Step) -> State:
         return replace(state, round=tried, emptied=state.emptied | {step.member})
     if isinstance(step, Remove):
         return replace(state, round=replace(before, tried=before.tried | {step.member}))
+    if isinstance(step, MoveLeader):
+        return replace(state, round=replace(before, moves=before.moves + 1))
     return replace(state, round=replace(before, disarmed=True)) if isinstance(step, Disarm) else state
 
 

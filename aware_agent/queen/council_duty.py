@@ -110,7 +110,7 @@ class CouncilDuty:
         restarts = any(candidate.restarts for candidate in candidates)
         quiet = keeper.settled and not restarts
         pause = await maintenance.work(quiet=quiet, hosts={candidate.id: candidate for candidate in candidates})
-        if maintenance.full:  # each step of the keeper is written down before it is made, which a full etcd refuses
+        if maintenance.holds:  # each step of the keeper is written down before it is made, which a full etcd refuses
             return pause
         return min(pause, await keeper.work())
 

@@ -29,6 +29,7 @@ from aware_agent.colony.maintenance import (
     State,
     Step,
     decide,
+    holds,
 )
 from aware_agent.colony.seats import Candidate, MoveLeader, Remove
 from aware_agent.store.errors import StoreError
@@ -63,15 +64,16 @@ class Maintenance:
         self._clock = clock
         self._next = 0.0
         self._state = State()
+        self._holds = False
 
     def use(self, members: Members) -> None:
         """Other connections from now on."""
         self._members = members
 
     @property
-    def full(self) -> bool:
-        """Whether etcd takes no writes, or did a moment ago, so that nothing else should change."""
-        return self._state.full_since is not None or self._clock() < self._state.aftermath_until
+    def holds(self) -> bool:
+        """Whether nothing else should change, as of the last look: see :func:`aware_agent.colony.maintenance.holds`."""
+        return self._holds
 
     async def work(self, *, quiet: bool, hosts: Mapping[str, Candidate]) -> float:
         """One look and the step that follows, unless it is too early. Returns the seconds until the next.
@@ -85,14 +87,19 @@ class Maintenance:
             entries = await self._members.list()
             said = await self._members.statuses(entries)
         except StoreError:  # the council's keeper says it
+            self._holds = False
             return LOOK_S
         if not all(entry.name in hosts for entry in entries):  # an etcd of operators is theirs
+            self._holds = False
             return CALM_LOOK_S
-        decision = decide(self._state, self._look(entries, said, hosts, quiet=quiet), now)
+        look = self._look(entries, said, hosts, quiet=quiet)
+        decision = decide(self._state, look, now)
         self._take(decision)
         if decision.effect is not None:
             await self._make(decision.effect, decision, entries)
-        pause = LOOK_S if self.full or decision.effect else CALM_LOOK_S
+        self._holds = holds(self._state, look, self._clock())
+        calm = self._state.full_since is None and not self._holds and decision.effect is None
+        pause = CALM_LOOK_S if calm else LOOK_S
         self._next = self._clock() + pause
         return pause
 

@@ -10,11 +10,13 @@ from msgspec.structs import replace
 
 from aware_agent.colony.errors import IllegalTransition
 from aware_agent.colony.maintenance import (
+    AFTERMATH_S,
     BETWEEN_S,
     EVERY_S,
     FIRST_S,
     LARGE,
     LONGEST_ROUND_S,
+    MOVES,
     ROUND_S,
     TIGHT_S,
     Compact,
@@ -29,6 +31,7 @@ from aware_agent.colony.maintenance import (
     PutOnRecord,
     State,
     decide,
+    holds,
 )
 from aware_agent.colony.seats import Blind, MoveLeader, Remove
 
@@ -278,6 +281,56 @@ def test_who_forgot_after_it_wrote_its_file_anew_writes_it_once_more_after_the_c
     cured = next(number for number, step in enumerate(steps) if isinstance(step, PutOnRecord))
     assert steps[cured + 1 :] == [Defragment(1), Defragment(3)], "once, and another one leads by then"
     assert max(member.size for member in scene.members.values()) == 1 << 20
+
+
+def test_nothing_else_changes_while_etcd_is_full_and_right_after_and_not_for_longer() -> None:
+    scene = Scene(FULL)
+    held = []
+    for _ in range(60):
+        scene.step()
+        look = Look(members=tuple(scene.members.values()), revision=1)
+        held.append(holds(scene.state, look, scene.now))
+    assert held[0]
+    assert not held[-1]
+    assert held == sorted(held, reverse=True), "once it is over it is over"
+    assert sum(held) * 2.0 > AFTERMATH_S
+
+
+@pytest.mark.parametrize("change", ["damaged", "no majority"])
+def test_a_cure_that_cannot_go_on_holds_nobody_up(change: str) -> None:
+    scene = Scene(FULL)
+    scene.step()
+    members = [replace(member, full=False) for member in FULL]
+    if change == "no majority":
+        members = [FULL[0], *(replace(member, healthy=False) for member in FULL[1:])]
+    look = Look(members=tuple(members), revision=1, corrupt=change == "damaged")
+    assert not holds(scene.state, look, scene.now)
+
+
+def test_room_that_a_person_gave_is_seen_at_once_after_rounds_in_vain() -> None:
+    scene = Scene([replace(member, in_use=member.size) for member in FULL], live=FULL[0].size)
+    scene.refuses = {Disarm}
+    for _ in range(4000):
+        scene.step()
+        if scene.state.rest_until - scene.now > ROUND_S * 4:
+            break
+    scene.members = {number: replace(member, full=False) for number, member in scene.members.items()}
+    scene.refuses = set()
+    before = scene.now
+    assert isinstance(scene.steps(10)[-1], PutOnRecord)
+    assert scene.now - before <= 20.0
+    look = Look(members=tuple(scene.members.values()), revision=1)
+    assert not holds(scene.state, look, scene.now + AFTERMATH_S)
+
+
+def test_leadership_that_does_not_stay_moved_keeps_nobody_from_the_rest() -> None:
+    scene = Scene(FULL)
+    scene.refuses = set()
+    make = scene._make
+    scene._make = lambda step: None if isinstance(step, MoveLeader) else make(step)  # type: ignore[method-assign]
+    steps = scene.steps(60)
+    assert steps.count(MoveLeader(2)) == MOVES
+    assert isinstance(steps[-1], PutOnRecord)
 
 
 def test_a_mostly_unused_file_of_half_the_quota_is_written_anew_soon_however_small_it_is() -> None:
