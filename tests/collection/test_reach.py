@@ -24,8 +24,13 @@ HOSTS = {
         "ansible_port": 2222,
         "ansible_password": PASSWORD,
     },
-    "d2": {"ansible_host": "192.0.2.2", "ansible_ssh_common_args": "-o ProxyJump=bastion"},
-    "d3": {"ansible_host": "192.0.2.3"},
+    "d2": {
+        "ansible_host": "192.0.2.2",
+        "aware_address": "192.0.2.2",
+        "ansible_ssh_common_args": "-o ProxyJump=bastion",
+    },
+    "d3": {"ansible_host": "192.0.2.3", "aware_address": "192.0.2.3"},
+    "d4": {"ansible_host": "192.0.2.4"},  # not looked at in this run: a limit leaves it out
 }
 
 
@@ -58,7 +63,7 @@ def test_the_queens_inventory_reaches_hosts_as_the_spec_does(
     run(HOSTS, "--check")
     assert written(colony.folder) == []
     run(HOSTS)
-    kept = ["group_vars/all/reach.yml", "host_vars/d1/reach.yml", "host_vars/d2/reach.yml"]
+    kept = ["group_vars/all/reach.yml", *(f"host_vars/{name}/reach.yml" for name in ("d1", "d2", "d4"))]
     assert written(colony.folder) == kept
     for name in kept:
         assert PASSWORD not in (colony.folder / name).read_text()
@@ -67,13 +72,14 @@ def test_the_queens_inventory_reaches_hosts_as_the_spec_does(
     assert "changed=0 " in again.out
 
     queen.say(inventory="inventory.json")
-    (queen.folder / "inventory.json").write_text(json.dumps(make_document(["d1", "d2", "d3"])))
+    (queen.folder / "inventory.json").write_text(json.dumps(make_document(["d1", "d2", "d3", "d4"])))
     listed = ansible("ansible-inventory", "-i", colony.inventory_file([queen.url]), "--list").json()
     seen = listed["_meta"]["hostvars"]
     assert {host: (plain(seen[host]["ansible_host"]), seen[host].get("ansible_port")) for host in seen} == {
         "d1": ("203.0.113.1", 2222),
         "d2": ("127.0.0.1", None),  # as the queen says: the spec has no other way
         "d3": ("127.0.0.1", None),
+        "d4": ("192.0.2.4", None),
     }
     assert {seen[host]["ansible_user"] for host in seen} == {"debian"}
     assert seen["d2"]["ansible_ssh_common_args"] == "-o ProxyJump=bastion"

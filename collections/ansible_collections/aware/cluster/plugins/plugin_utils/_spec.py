@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.aware.cluster.plugins.module_utils._input import is_bounded
 from ansible_collections.aware.cluster.plugins.module_utils._names import (
     MAX_LABEL_VALUE,
@@ -17,8 +16,17 @@ from ansible_collections.aware.cluster.plugins.module_utils._names import (
     is_label_value,
     label_flaw,
 )
-from ansible_collections.aware.cluster.plugins.module_utils._plain import kind_of, misfit
+from ansible_collections.aware.cluster.plugins.module_utils._plain import kind_of
+from ansible_collections.aware.cluster.plugins.plugin_utils._checking import SpecError, refuse, short, validated, without_none
 from ansible_collections.aware.cluster.plugins.plugin_utils._document import is_host_name
+from ansible_collections.aware.cluster.plugins.plugin_utils._policies import (
+    POLICIES,
+    check_policies,
+    checked_backup,
+    checked_jobs,
+    checked_limits,
+    checked_servers,
+)
 from ansible_collections.aware.cluster.plugins.plugin_utils._scale import SCALE, WINDOW, highest, scale_flaw
 
 MAX_NODES = 10000
@@ -32,14 +40,7 @@ _REQUIRES = dict(
     labels=dict(type="dict"),
     pinned=dict(type="bool"),
 )
-_KEEP = dict(last=dict(type="int"), daily=dict(type="int"), weekly=dict(type="int"))
-_BACKUP = dict(
-    every=dict(type="str", required=True),
-    keep=dict(type="dict", options=_KEEP),
-    target=dict(type="str", choices=["directory", "s3", "swift"]),
-)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,120}\Z")
-_EVERY = re.compile(r"^([1-9][0-9]{0,5})([mhd])\Z")
 _SPEC = dict(
     plugin=dict(type="str", required=True),
     provider=dict(type="str", default="local", choices=["local", "openstack", "static"]),
@@ -52,37 +53,7 @@ _SPEC = dict(
         type="dict",
         options=dict(size=dict(type="int", required=True), replace_after_s=dict(type="float")),
     ),
-    policies=dict(
-        type="dict",
-        options=dict(
-            dead_after_s=dict(type="float"),
-            replace_dead=dict(type="str", choices=["spare", "never"]),
-            keep_events=dict(type="int"),
-            keep_audit=dict(type="int"),
-            backup=dict(type="dict", options=_BACKUP),
-            jobs=dict(type="dict", options=dict(keep=dict(type="int"), log_kib=dict(type="int"))),
-            limits=dict(
-                type="dict",
-                options=dict(
-                    cpu=dict(type="float"), memory=dict(type="float"), disk=dict(type="float"), for_s=dict(type="float")
-                ),
-            ),
-            servers=dict(
-                type="dict",
-                options=dict(
-                    provider=dict(type="str", required=True, choices=["socket"]),
-                    after_s=dict(type="float"),
-                    most=dict(type="int"),
-                    within_s=dict(type="float"),
-                    join_s=dict(type="float"),
-                    eligible=dict(type="bool"),
-                ),
-            ),
-            certificate_lifetime_s=dict(type="float"),
-            session_lifetime_s=dict(type="float"),
-            service_token_lifetime_s=dict(type="float"),
-        ),
-    ),
+    policies=dict(type="dict", options=POLICIES),
 )
 _CASTE_SPEC = dict(
     count=dict(type="int", required=True),
@@ -91,15 +62,11 @@ _CASTE_SPEC = dict(
 )
 
 
-class SpecError(Exception):
-    """The spec breaks a rule. One line that names the key."""
-
-
 def checked_spec(config: dict) -> dict:
     """Return ``{provider, directory, hosts, spec}``, where spec is the document the gateway takes. Raises SpecError."""
     if not is_bounded(config):
         raise SpecError("cluster spec: it is nested too deeply, or holds itself by an alias")
-    values = _validated(_SPEC, config, "cluster spec")
+    values = validated(_SPEC, config, "cluster spec")
     hosts = _hosts(values)
     values["size"] = _size(values, hosts)
     spec: dict = {"colony": values["colony"], "size": values["size"], "castes": {}}
@@ -107,19 +74,19 @@ def checked_spec(config: dict) -> dict:
         spec["castes"][name] = _caste(name, caste)
     if values["council"] is not None:
         spec["council"] = _council(values["council"], spec["size"])
-    policies = _without_none(values["policies"] or {})
+    policies = without_none(values["policies"] or {})
     if "backup" in policies:
-        policies["backup"] = _backup(policies["backup"])
+        policies["backup"] = checked_backup(policies["backup"])
     if "jobs" in policies:
-        policies["jobs"] = _jobs(policies["jobs"])
+        policies["jobs"] = checked_jobs(policies["jobs"])
     if "limits" in policies:
-        policies["limits"] = _limits(policies["limits"])
+        policies["limits"] = checked_limits(policies["limits"])
     if "servers" in policies:
-        policies["servers"] = _servers(policies["servers"])
+        policies["servers"] = checked_servers(policies["servers"])
     if policies:
         spec["policies"] = policies
     _check_counts(spec)
-    _check_policies(policies)
+    check_policies(policies)
     return {"provider": values["provider"], "directory": values["directory"], "hosts": hosts, "spec": spec}
 
 
@@ -131,13 +98,13 @@ def _hosts(values: dict) -> dict:
         raise SpecError("hosts are for provider static; provider %s makes its own" % values["provider"])
     hosts = {}
     for name, given in values["hosts"].items():
-        _refuse(flaw("node", name), "hosts: ")
+        refuse(flaw("node", name), "hosts: ")
         if name in values["castes"]:
             raise SpecError("hosts: %s is also a caste, and Ansible could not tell them apart; rename one" % name)
         if given is not None and not isinstance(given, (str, dict)):
             raise SpecError("hosts.%s must be an address, or variables like {ansible_host: 192.0.2.11}" % name)
         hosts[name] = {"ansible_host": given} if isinstance(given, str) else dict(given or {})
-        _refuse(_host_flaw(hosts[name]), "hosts.%s" % name)
+        refuse(_host_flaw(hosts[name]), "hosts.%s" % name)
     _check_apart(hosts)
     return hosts
 
@@ -182,27 +149,27 @@ def _size(values: dict, hosts: dict) -> int:
         raise SpecError("cluster spec: missing required arguments: size")
     if size is not None and hosts and size != len(hosts):
         raise SpecError(
-            "size is %s, but hosts names %d: leave size out, or make them agree" % (_short(size), len(hosts))
+            "size is %s, but hosts names %d: leave size out, or make them agree" % (short(size), len(hosts))
         )
     return len(hosts) if size is None else size
 
 
 def _caste(name: Any, caste: Any) -> dict:
-    _refuse(flaw("caste", name), "castes: ")
+    refuse(flaw("caste", name), "castes: ")
     if not isinstance(caste, dict):
         raise SpecError("castes.%s must be a mapping like {count: 2}, not %s" % (name, kind_of(caste)))
     said = caste.get("requires")
     if isinstance(said, dict) and said.get("pinned") is not None and not isinstance(said["pinned"], bool):
         raise SpecError("castes.%s.requires.pinned must be true or false, not %s" % (name, kind_of(said["pinned"])))
-    values = _validated(_CASTE_SPEC, caste, "castes.%s" % name)
+    values = validated(_CASTE_SPEC, caste, "castes.%s" % name)
     if not 0 <= values["count"] <= MAX_NODES:
-        raise SpecError("castes.%s.count is %s; 0 to %d is possible" % (name, _short(values["count"]), MAX_NODES))
+        raise SpecError("castes.%s.count is %s; 0 to %d is possible" % (name, short(values["count"]), MAX_NODES))
     result: dict = {"count": values["count"]}
-    requires = _without_none(values["requires"] or {})
+    requires = without_none(values["requires"] or {})
     for key in ("vcpus", "ram_mib", "disk_gib"):
         if not 0 <= requires.get(key, 0) <= MAX_AMOUNT:
             raise SpecError(
-                "castes.%s.requires.%s is %s; 0 to %d is possible" % (name, key, _short(requires[key]), MAX_AMOUNT)
+                "castes.%s.requires.%s is %s; 0 to %d is possible" % (name, key, short(requires[key]), MAX_AMOUNT)
             )
     if not is_label_value(requires.get("zone", "")):
         raise SpecError(
@@ -220,25 +187,25 @@ def _caste(name: Any, caste: Any) -> dict:
 
 
 def _scale(values: dict, count: int, where: str) -> dict:
-    scale = _without_none(values)
+    scale = without_none(values)
     windows = scale.get("schedule", [])
     checked = [
-        _without_none(_validated(WINDOW, one, "%s.scale.schedule.%d" % (where, number)))
+        without_none(validated(WINDOW, one, "%s.scale.schedule.%d" % (where, number)))
         for number, one in enumerate(windows)
     ]
     for key in ("demand", "out", "in"):
         if key in scale:
-            scale[key] = _without_none(scale[key])
+            scale[key] = without_none(scale[key])
     if windows:
         scale["schedule"] = checked
-    _refuse(scale_flaw(scale, count), where)
+    refuse(scale_flaw(scale, count), where)
     return scale
 
 
 def _council(values: dict, nodes: int) -> dict:
-    council = _without_none(values)
+    council = without_none(values)
     if council["size"] not in (1, 3, 5, 7):
-        raise SpecError("council.size %s is impossible: 1, 3, 5 or 7" % _short(council["size"]))
+        raise SpecError("council.size %s is impossible: 1, 3, 5 or 7" % short(council["size"]))
     if council["size"] > nodes:
         raise SpecError("council.size %d is larger than the colony of %d nodes" % (council["size"], nodes))
     if council.get("replace_after_s", 300.0) != 0 and not council.get("replace_after_s", 300.0) >= 5:
@@ -249,9 +216,9 @@ def _council(values: dict, nodes: int) -> dict:
 
 
 def _check_counts(spec: dict) -> None:
-    _refuse(flaw("colony", spec["colony"]), "colony: ")
+    refuse(flaw("colony", spec["colony"]), "colony: ")
     if not 1 <= spec["size"] <= MAX_NODES:
-        raise SpecError("size %s is impossible: 1 to %d" % (_short(spec["size"]), MAX_NODES))
+        raise SpecError("size %s is impossible: 1 to %d" % (short(spec["size"]), MAX_NODES))
     most = sum(highest(caste["scale"]) if "scale" in caste else caste["count"] for caste in spec["castes"].values())
     if most > MAX_NODES:
         raise SpecError("castes may come to want %d nodes: at most %d in all" % (most, MAX_NODES))
@@ -260,110 +227,11 @@ def _check_counts(spec: dict) -> None:
         raise SpecError("castes want %d nodes, but size is %d: raise size or lower a count" % (wanted, spec["size"]))
 
 
-def _check_policies(policies: dict) -> None:
-    if policies.get("dead_after_s", 10.0) < 1:
-        raise SpecError("policies.dead_after_s below 1 s would condemn healthy nodes")
-    if policies.get("dead_after_s", 10.0) > 30 * 86400:
-        raise SpecError("policies.dead_after_s is more than 30 days")
-    if policies.get("keep_events", 10000) < 1000:
-        raise SpecError("policies.keep_events below 1000 would forget what was done")
-    if not 1000 <= policies.get("keep_audit", 5000) <= 20000:
-        raise SpecError("policies.keep_audit is out of range: 1000 to 20000 lines")
-    if policies.get("keep_events", 10000) > 1000000:
-        raise SpecError("policies.keep_events is more than etcd should hold: at most 1000000")
-    if not 10 <= policies.get("certificate_lifetime_s", 604800) <= 1095 * 86400:
-        raise SpecError("policies.certificate_lifetime_s: a certificate lives 10 seconds to 1095 days")
-    if not 300 <= policies.get("session_lifetime_s", 30 * 86400) <= 365 * 86400:
-        raise SpecError("policies.session_lifetime_s: a session lasts 5 minutes to 365 days")
-    if not 60 <= policies.get("service_token_lifetime_s", 90 * 86400) <= 366 * 86400:
-        raise SpecError("policies.service_token_lifetime_s: a token lives 1 minute to 366 days")
-
-
-def _jobs(values: dict) -> dict:
-    jobs = _without_none(values)
-    for key, least, most in (("keep", 10, 2000), ("log_kib", 16, 512)):
-        if key in jobs and not least <= jobs[key] <= most:
-            raise SpecError("policies.jobs.%s %s is out of range: %d to %d" % (key, _short(jobs[key]), least, most))
-    return jobs
-
-
-def _limits(values: dict) -> dict:
-    limits = _without_none(values)
-    for key in ("cpu", "memory", "disk"):
-        if not 0.05 <= limits.get(key, 1.0) <= 1:
-            raise SpecError("policies.limits.%s %g is no share of a node: 0.05 to 1" % (key, limits[key]))
-    if not 30 <= limits.get("for_s", 300.0) <= 86400:
-        raise SpecError("policies.limits.for_s %g is out of range: 30 to 86400 seconds" % limits["for_s"])
-    return limits
-
-
-def _servers(values: dict) -> dict:
-    servers = _without_none(values)
-    month = 30 * 86400
-    for key, least, most in (("after_s", 5, month), ("most", 1, 1000), ("within_s", 60, month), ("join_s", 30, 86400)):
-        never = key == "after_s" and servers.get(key) == 0
-        if key in servers and not never and not least <= servers[key] <= most:
-            raise SpecError("policies.servers.%s %g is out of range: %d to %d" % (key, servers[key], least, most))
-    return servers
-
-
-def _backup(values: dict) -> dict:
-    policy = _without_none(values)
-    every = _EVERY.match(policy["every"])
-    if not every or not 60 <= int(every.group(1)) * {"m": 60, "h": 3600, "d": 86400}[every.group(2)] <= 31 * 86400:
-        raise SpecError("policies.backup.every %r is no duration from 1m to 31d, like 6h" % policy["every"])
-    if "keep" in policy:
-        policy["keep"] = _without_none(policy["keep"])
-        for key, count in policy["keep"].items():
-            if not (3 if key == "last" else 0) <= count <= 1000:
-                raise SpecError(
-                    "policies.backup.keep.%s %s is out of range: %d to 1000"
-                    % (key, _short(count), 3 if key == "last" else 0)
-                )
-    return policy
-
-
-def _validated(spec: dict, values: Any, where: str) -> dict:
-    values = _said(spec, values)
-    unknown = sorted(str(key) for key in values if key not in spec)
-    if unknown:
-        raise SpecError("%s: unknown key %s; known are %s" % (where, ", ".join(unknown), ", ".join(sorted(spec))))
-    _refuse(misfit(spec, values), "" if where == "cluster spec" else where + ".")
-    result = ArgumentSpecValidator(spec).validate(values)
-    if result.error_messages:
-        raise SpecError("%s: %s" % (where, "; ".join(result.error_messages)))
-    return result.validated_parameters
-
-
-def _said(spec: dict, values: Any) -> dict:
-    """``values`` without keys that are empty, at every depth the spec knows: C(castes:) is as good as no C(castes)."""
-    said = {}
-    for key, value in values.items():
-        inner = spec[key].get("options") if key in spec else None
-        if value is not None or key not in spec:
-            said[key] = _said(inner, value) if inner and isinstance(value, dict) else value
-    return said
-
-
-def _short(number: int) -> str:
-    text = "%d" % number
-    return text if len(text) <= 24 else text[:20] + "..."
-
-
 def _labels(given: dict, where: str) -> dict:
     """Labels as text. true and 007 are refused: what they would be written as depends on who reads them."""
     for key, value in given.items():
         if not isinstance(value, str):
             raise SpecError("%s.%s must be text, not %s; quote it" % (where, key, kind_of(value)))
     labels = dict((key, str(value)) for key, value in given.items())
-    _refuse(label_flaw(labels), where + ": ")
+    refuse(label_flaw(labels), where + ": ")
     return labels
-
-
-def _refuse(wrong: str, where: str) -> None:
-    if wrong:
-        raise SpecError(where + wrong)
-
-
-def _without_none(values: dict) -> dict:
-    return dict((key, value) for key, value in values.items() if value is not None)
