@@ -54,7 +54,7 @@ class LabServers:
         elif call.id:
             self._change(f"delete {call.id}")
             self._delete(call.id)
-        answer = Answer(servers=tuple(self.there.values()))
+        answer = Answer(servers=tuple(msgspec.Raw(msgspec.json.encode(one)) for one in self.there.values()))
         writer.write(msgspec.json.encode(answer) + b"\n")
         writer.close()
 

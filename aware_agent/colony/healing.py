@@ -10,19 +10,23 @@ whatever, knows of each server why it is there:
 * its intent is over (given up, or another server's node came): nobody wants it, it goes;
 * nothing is known of it: an older backup was restored, say. It stays, and a person is told.
 
+A list that lacks the server of a node that is ready is not whole: nothing at all is done by it (:func:`_doubt`).
+
 :func:`calls` says which calls make the intents come true, given a list of servers; asked again with a newer list it
 names what is left, so it does not matter at which call its process was killed. A server without a term was made by a
-person: it counts, its node is replaced when it dies, and otherwise it is left alone.
+person: it counts, and otherwise it is left alone, but that its node is replaced when it dies if a person named that
+node when he let it in. Whoever else takes the name of a server must not have it deleted by falling silent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.decoding import Count, Word
+from aware_agent.colony.errors import InvalidInput, one_line
 from aware_agent.colony.event import COLONY, EventDraft, Severity
 from aware_agent.colony.node import Status
 
@@ -30,10 +34,13 @@ AT_ONCE = 3  # at most one node in so many is made anew at a time
 PATIENT = 3  # calls to the cloud that failed one after the other: then it is the patient
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 30.0, 1800.0
 REMEMBERED = 200  # intents that are over
+CLOSED_AT_ONCE = 16  # intents that end at a look; bounds one transaction
 SHOWN = 5  # names in a sentence
+MAX_FAULT, MAX_HELD = 200, 1000  # characters
 MIN_S, MAX_S = 5.0, 30 * 86_400.0
 
 Kind = Literal["make", "remake", "remove"]
+_Known = Annotated[Word, msgspec.Meta(min_length=1)]
 
 
 class ServerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -50,10 +57,10 @@ class ServerPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """A server of the colony as its provider shows it."""
 
-    id: str
-    name: str
-    intent: str = ""  # id of the intent that it was made for
-    term: int = 0  # of the queen who had it made; 0: a person made it
+    id: _Known
+    name: _Known
+    intent: Word = ""  # id of the intent that it was made for
+    term: Count = 0  # of the queen who had it made; 0: a person made it
     fault: str = ""  # why it will never serve, in the provider's words; empty: it may
 
 
@@ -63,7 +70,9 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     status: Status
     since: float  # Unix seconds: so long it has this status
+    id: str = ""  # another one under the same name is another node
     joined_with: str = ""  # id of the join token it came with
+    named: bool = False  # that token was for a node of this name and for no other, and is still on record
     queen: bool = False
     seat: bool = False  # in the council
     eligible: bool = False  # it may sit in the council
@@ -85,6 +94,7 @@ class Healing(msgspec.Struct, frozen=True, kw_only=True):
 
     intents: dict[str, Intent] = {}  # by name of the node; of removals by id of the server
     known: dict[str, str] = {}
+    nodes: dict[str, str] = {}  # of those, the id of the node
     over: tuple[str, ...] = ()  # ids of intents that made a server and are over, the last ones
     replaced: tuple[float, ...] = ()  # when nodes were made anew lately
     failures: int = 0  # calls and joins that failed one after the other
@@ -115,6 +125,8 @@ class Decision(NamedTuple):
     state: Healing
     lines: tuple[EventDraft, ...]
     again_at: float | None
+    doubted: bool = False  # the list is not to be acted on: no call is made by it
+    more: bool = False  # that ends by this list is left: decide by it once more before any call
 
 
 class Create(NamedTuple):
@@ -154,7 +166,25 @@ def decide(state: Healing, picture: Picture, policy: ServerPolicy, now: float, i
     """What shall be done from now on, as the queen of ``issuer.term`` wants it."""
     if picture.servers is None:
         return Decision(state, (), None)
+    if (why := _doubt(state, picture)) != "":
+        return doubted(state, why)
     return _Look(state, picture, policy, now, issuer).decision()
+
+
+def _doubt(state: Healing, picture: Picture) -> str:
+    """Why this list is not whole: whoever is ready runs on something. Empty: it may be."""
+    there = {part for server in picture.servers or () for part in (server.id, server.name)}
+    ready = sorted(node.name for node in picture.nodes if node.status is Status.READY)
+    lost = [name for name in ready if name in state.known and there.isdisjoint((name, state.known[name]))]
+    return f"the list lacks the servers of nodes that are ready: {_some(lost)}" if lost else ""
+
+
+def doubted(state: Healing, why: str) -> Decision:
+    """A list that nothing is concluded from; a person is told once."""
+    held = f"nothing is made, replaced or removed: {why}"[:MAX_HELD]
+    line = EventDraft("server.held", COLONY, held, Severity.WARNING)
+    after = msgspec.structs.replace(state, held=held)
+    return Decision(after, (line,) if held != state.held else (), None, doubted=True)
 
 
 def failed(state: Healing, now: float) -> Healing:
@@ -171,7 +201,7 @@ def resumes_at(state: Healing) -> float:
     """Until then (Unix seconds) the cloud is left alone; 0: it is not the patient."""
     if state.failures < PATIENT:
         return 0.0
-    return state.failed_at + float(min(FIRST_PAUSE_S * 2 ** (state.failures - PATIENT), LONGEST_PAUSE_S))
+    return state.failed_at + min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(10, state.failures - PATIENT))
 
 
 def calls(state: Healing, servers: Sequence[Server]) -> tuple[Call, ...]:
@@ -199,38 +229,44 @@ class _Look:
         self.ids = list(reversed(issuer.ids))
         self.servers = {server.id: server for server in picture.servers}
         self.nodes = {node.name: node for node in picture.nodes}
-        self.intents, self.known = dict(state.intents), dict(state.known)
+        self.intents, self.known, self.hosts = dict(state.intents), dict(state.known), dict(state.nodes)
         self.over = state.over
         self.replaced = tuple(at for at in state.replaced if at > now - policy.within_s)
         self.failures, self.failed_at = state.failures, state.failed_at
         self.lines: list[EventDraft] = []
-        self.held: list[str] = []
+        self.more = False
+        self.held: dict[str, list[str]] = {}  # by reason, the names in its place of them
         self.waits: list[float] = []
 
     def decision(self) -> Decision:
         self._close()
+        self._forget()
         self._learn()
         self._remove_unwanted()
         self._heal()
         self._grow()
-        held = "; ".join(self.held)
+        held = "; ".join(why.format(_some(sorted(names))) for why, names in self.held.items())[:MAX_HELD]
         if held and held != self.state.held:
             self._tell("server.held", COLONY, held, Severity.WARNING)
         after = Healing(
             intents=self.intents,
             known=self.known,
+            nodes={name: node for name, node in self.hosts.items() if name in self.known},
             over=self.over[-REMEMBERED:],
             replaced=self.replaced,
             failures=self.failures,
             failed_at=self.failed_at,
             held=held,
         )
-        return Decision(after, tuple(self.lines), min(self.waits, default=None))
+        return Decision(after, tuple(self.lines), min(self.waits, default=None), more=self.more)
 
     # -- what has come true
 
     def _close(self) -> None:
         for key, intent in list(self.intents.items()):
+            if len(self.over) - len(self.state.over) >= CLOSED_AT_ONCE:
+                self.more = True
+                return
             if intent.kind == "remove":
                 if intent.replaces not in self.servers:
                     del self.intents[key]
@@ -240,12 +276,12 @@ class _Look:
             if made and node and node.joined_with == intent.id and node.status is not Status.SUSPECT:
                 del self.intents[key]
                 self.over = (*self.over, intent.id)
-                self.known[intent.name] = made.id
+                self._know(node, made)
                 self.failures = 0
                 waited = f"{max(0.0, self.now - intent.at):.0f} s"
                 self._tell("server.joined", intent.name, f"{intent.name} is there, {waited} after it was wanted")
             elif made and made.fault:
-                self._give_up(key, intent, f"its server failed: {made.fault}")
+                self._give_up(key, intent, f"its server failed: {one_line(made.fault, MAX_FAULT)}")
             elif self.now >= intent.at + self.policy.join_s:
                 self._give_up(key, intent, f"it did not join within {self.policy.join_s:g} s")
             else:
@@ -263,18 +299,27 @@ class _Look:
         return min(own, key=lambda server: server.id, default=None)
 
     def _learn(self) -> None:
-        """A server is known once a node of its name is there; what is of no node any more is forgotten.
+        """A server is known once its node is there; what is of no node any more is forgotten.
 
-        One that a queen made is known by its intent, and so only where the record of it was lost.
+        A name alone proves nothing, for any join token that names nobody lets in a node of any name. One that a queen
+        made is known by its intent, which is the token of its node: so only where the record of it was lost.
         """
         for server in sorted(self.servers.values(), key=lambda server: server.id):
             node = self.nodes.get(server.name)
             mine = server.intent in self.over
-            if node and not mine and server.name not in self.known and server.name not in self.intents:
-                self.known[server.name] = server.id
+            if node is None or mine or server.name in self.known or server.name in self.intents:
+                continue
+            if node.named if not server.term else node.joined_with == server.intent != "":
+                self._know(node, server)
+
+    def _forget(self) -> None:
         for name, server_id in list(self.known.items()):
-            if name not in self.nodes and name not in self.intents:
+            node = self.nodes.get(name)
+            if (node is None or node.id != self.hosts.get(name, node.id)) and name not in self.intents:
                 self._part(name, server_id)
+
+    def _know(self, node: NodeState, server: Server) -> None:
+        self.known[node.name], self.hosts[node.name] = server.id, node.id
 
     def _part(self, name: str, server_id: str) -> None:
         """An admin removed the node."""
@@ -285,7 +330,7 @@ class _Look:
             self.intents[server_id] = intent
             self._tell("server.unwanted", name, f"the node of server {name} was removed, so it goes", Severity.NOTICE)
         elif server is not None:
-            self.held.append(f"server {name} is of no node; a person made it, so a person removes it")
+            self._hold("of no node is server {}; a person made it, so a person removes it", name)
         del self.known[name]
 
     # -- what nobody wants
@@ -297,9 +342,7 @@ class _Look:
             if not server.term or server.id in wanted or server.intent in open_ids:
                 continue
             if server.intent not in self.over:
-                self.held.append(
-                    f"nothing is known of server {server.name} ({server.id}) of term {server.term}; it stays"
-                )
+                self._hold("nothing is known of server {}, which a queen made; it stays", server.name)
                 continue
             if (intent := self._intent("remove", server.name, server.id)) is None:
                 return
@@ -316,18 +359,16 @@ class _Look:
         bound = max(1, self.picture.size // AT_ONCE)
         doubtful = [node for node in dead if self._seems_to_run(node)]
         if 2 * len(doubtful) > self.picture.size:
-            names = _some([node.name for node in doubtful])
-            self.held.append(
-                f"{len(doubtful)} of {self.picture.size} nodes are dead although their servers run ({names}): that is"
-                " rather the network than they, so they are not replaced"
-            )
+            of = f"{len(doubtful)} of {self.picture.size} nodes are dead although their servers run"
+            why = of + " ({}): that is rather the network than they, so they are not replaced"
+            self._hold(why, *(node.name for node in doubtful))
             dead = [node for node in dead if node not in doubtful]
         for node in sorted(dead, key=lambda node: (node.since, node.name)):
             due = node.since + self.policy.after_s
             if self.now < due:
                 self.waits.append(due)
             elif (why := self._obstacle(node, bound)) != "":
-                self.held.append(f"{node.name} is dead and not replaced: {why}")
+                self._hold(f"not replaced though dead ({why}): {{}}", node.name)
             else:
                 self._remake(node)
 
@@ -379,13 +420,11 @@ class _Look:
         there = {*self.nodes, *making, *servers}
         missing = self.picture.size - len(there)
         if missing < 0:
-            self.held.append(
-                f"{-missing} more than size {self.picture.size} are there: playbook scale.yml removes some"
-            )
+            self._hold(f"{-missing} more than size {self.picture.size} are there: playbook scale.yml removes some")
         if missing <= 0:
             return
         if (pause := self._pause()) != "":
-            self.held.append(f"{missing} nodes are missing and not made: {pause}")
+            self._hold(f"{missing} nodes are missing and not made: {pause}")
             return
         taken = {*self.nodes, *making, *servers}
         names = (f"{self.picture.colony}-{number}" for number in range(1, self.picture.size + len(taken) + 1))
@@ -414,6 +453,10 @@ class _Look:
             self.waits.append(self.now)
             return None
         return Intent(id=self.ids.pop(), kind=kind, name=name, at=self.now, term=self.term, replaces=replaces)
+
+    def _hold(self, why: str, *names: str) -> None:
+        """``why`` is of our own words, with {} where the names go."""
+        self.held.setdefault(why, []).extend(names)
 
     def _tell(self, kind: str, subject: str, said: str, severity: Severity = Severity.INFO) -> None:
         self.lines.append(EventDraft(kind, subject, said, severity))

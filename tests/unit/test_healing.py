@@ -139,7 +139,7 @@ def test_a_third_at_a_time_and_the_rest_later() -> None:
     state, nodes, servers = settled()
     decision = look(state, dead(nodes, 2, 3), servers)
     assert kinds(decision) == {"demo-2": "remake"}
-    assert decision.state.held == "demo-3 is dead and not replaced: 1 at a time"
+    assert decision.state.held == "not replaced though dead (1 at a time): demo-3"
 
 
 def test_when_most_are_dead_it_is_not_they() -> None:
@@ -211,6 +211,7 @@ def test_what_an_earlier_queen_made_and_nobody_wants_goes_and_what_people_made_s
 def test_of_what_nothing_is_known_nothing_is_removed() -> None:
     """A backup was restored that is older than the servers, or the record is lost."""
     _, nodes, servers = settled()
+    nodes = [msgspec.structs.replace(one, joined_with=made.intent) for one, made in zip(nodes, servers, strict=True)]
     decision = look(Healing(), nodes, [*servers, server(9, intent="later")], size=6)
     assert kinds(decision) == {}
     assert decision.state.known == {f"demo-{number}": f"s{number}" for number in range(1, 6)}
@@ -227,6 +228,7 @@ def test_a_doubled_server_of_one_intent_goes() -> None:
 def test_peoples_servers_are_known_once_their_nodes_are_there_and_are_healed() -> None:
     _, nodes, servers = settled()
     peoples = [msgspec.structs.replace(one, term=0, intent="") for one in servers]
+    nodes = [msgspec.structs.replace(one, named=True) for one in nodes]
     state = look(Healing(), nodes, peoples).state
     assert state.known == {f"demo-{number}": f"s{number}" for number in range(1, 6)}
     assert calls(look(state, dead(nodes, 2), peoples).state, peoples)[0] == Delete("s2")
@@ -239,6 +241,83 @@ def test_the_server_of_a_node_that_an_admin_removed_goes() -> None:
     decision = look(state, nodes[:4], peoples, size=4)
     assert kinds(decision) == {}
     assert "a person made it" in decision.state.held
+
+
+def test_who_takes_the_name_of_a_server_does_not_have_it_deleted_by_falling_silent() -> None:
+    """Anybody with a join token that names nobody can call his node as he likes."""
+    state, nodes, servers = settled()
+    taken = [*servers, server(6, term=0), server(7, intent="lost", term=3)]
+    general = [node(n, id=f"n{n}", joined_with="general") for n in (6, 7)]
+    learned = look(state, [*nodes, *general], taken, size=7).state
+    assert learned.known == state.known
+    silent = [msgspec.structs.replace(one, status=Status.DEAD) for one in general]
+    after = look(learned, [*nodes, *silent], taken, size=7).state
+    assert calls(after, taken) == ()
+    own = [node(6, named=True, joined_with="t"), node(7, joined_with="lost")]
+    known = look(state, [*nodes, *own], taken, size=7).state.known
+    assert (known["demo-6"], known["demo-7"]) == ("s6", "s7")
+
+
+def test_another_node_of_the_same_name_does_not_inherit_the_server() -> None:
+    _, nodes, servers = settled()
+    servers[1] = server(2, term=0)
+    nodes[1] = node(2, id="first", named=True)
+    state = look(Healing(), nodes, servers).state
+    assert (state.known["demo-2"], state.nodes["demo-2"]) == ("s2", "first")
+    nodes[1] = node(2, Status.DEAD, id="second", joined_with="general")
+    after = look(state, nodes, servers).state
+    assert ("demo-2" in after.known, calls(after, servers)) == (False, ())
+
+
+def test_no_more_end_at_a_look_than_a_transaction_can_hold() -> None:
+    intents = {f"demo-{n}": Intent(id=f"x{n}", kind="make", name=f"demo-{n}", at=0.0, term=5) for n in range(1, 71)}
+    state = Healing(intents=intents)
+    for left in (54, 38, 22, 6):
+        decision = look(state, [], [], size=70)
+        assert (len(decision.state.intents), decision.more) == (left, True)
+        assert len(decision.lines) <= healing.CLOSED_AT_ONCE + 1
+        state = decision.state
+    last = look(state, [], [], size=70)
+    assert (last.state.intents, last.more) == ({}, False)
+
+
+def test_so_many_failures_that_no_number_holds_the_pause() -> None:
+    assert healing.resumes_at(Healing(failures=5000, failed_at=NOW)) == NOW + healing.LONGEST_PAUSE_S
+
+
+@pytest.mark.parametrize("listed", [(), (3, 4, 5)])
+def test_a_list_that_lacks_servers_of_nodes_that_are_ready_is_not_acted_on(listed: tuple[int, ...]) -> None:
+    state, nodes, servers = settled()
+    nodes[1] = node(2, Status.LEFT, NOW - 400.0)
+    state = msgspec.structs.replace(state, over=("gone",))
+    found = [servers[n - 1] for n in listed] + [server(9, intent="gone")]
+    decision = look(state, nodes, found, size=9)
+    assert decision.doubted
+    assert msgspec.structs.replace(decision.state, held="") == state
+    assert "the list lacks the servers of nodes that are ready: demo-1" in decision.state.held
+    assert [line.type for line in decision.lines] == ["server.held"]
+    assert look(decision.state, nodes, found, size=9).lines == (), "it is told once"
+    assert not look(decision.state, nodes, [*servers, found[-1]]).doubted
+
+
+def test_what_is_held_is_a_sentence_however_many_it_is_about() -> None:
+    state, nodes, servers = settled(3000)
+    many = range(1, 1000)
+    decision = look(state, dead(nodes, *many, eligible=True), servers, size=3000)
+    assert decision.state.held.endswith(": demo-1, demo-10, demo-100, demo-101, demo-102 and 994 more")
+    assert decision.state.held.count("not replaced though dead") == 1
+    strange = [server(n, ident=f"y{n}", intent="?") for n in range(4000, 5000)]
+    strange += [Server(id=f"z{n}", name=f"{n}{'x' * 250}", term=3, intent="?") for n in range(9)]
+    assert len(look(state, nodes, [*servers, *strange], size=3000).state.held) <= healing.MAX_HELD
+
+
+def test_a_fault_is_a_line_in_an_event() -> None:
+    state, nodes, servers = settled()
+    begun = look(state, nodes, servers, size=6).state
+    servers.append(server(6, intent="i1", fault="no\nhost\x1b[2J" + "x" * 100_000))
+    said = look(begun, nodes, servers, size=6).lines[0].message
+    assert said.startswith("demo-6 is given up: its server failed: no host [2Jx")
+    assert len(said) < 300
 
 
 def test_more_than_wanted_is_said() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from queen_support import Queen
 
+from aware_agent.agent.reader import Unreadable
 from aware_agent.colony.elastic import ELASTIC, ElasticRecord
 from aware_agent.colony.errors import Deposed
-from aware_agent.colony.healing import PATIENT, Server, ServerPolicy
+from aware_agent.colony.healing import PATIENT, Intent, Server, ServerPolicy
 from aware_agent.colony.node import Status
 from aware_agent.colony.scale import DemandTarget, Scale
 from aware_agent.colony.scaling import Elastic
@@ -18,7 +22,8 @@ from aware_agent.colony.spec import CasteSpec
 from aware_agent.queen.nodes import NodeCommands
 from aware_agent.queen.servers import keeper
 from aware_agent.queen.servers.keeper import ServerKeeper, ServersRecord
-from aware_agent.queen.servers.provider import CloudTrouble, NewServer, ServerRefused
+from aware_agent.queen.servers.provider import CloudTrouble, ListInDoubt, NewServer, ServerRefused
+from aware_agent.queen.servers.socket import MAX_SERVERS, SocketProvider
 from aware_agent.security.records import DeniedRecord
 from aware_agent.security.sealed import KeyringSealer
 from aware_agent.security.token import TokenRecord, check_token, parse_token
@@ -35,12 +40,15 @@ class Cloud:
         self.asked: list[str] = []
         self.tokens: dict[str, str] = {}
         self.down = self.lose_answers = False
+        self.doubt = ""
         self.locked: set[str] = set()
         self.falls: Any = lambda: None  # called before each change
 
     async def servers(self) -> tuple[Server, ...]:
         if self.down:
             raise CloudTrouble("it answers 503")
+        if self.doubt:
+            raise ListInDoubt(self.doubt)
         return tuple(self.there.values())
 
     async def create(self, server: NewServer) -> None:
@@ -70,10 +78,16 @@ class NoUsers:
 
 
 class Duty:
-    """A queen of three nodes, each with a server that a person made, and her keeper."""
+    """A queen of three nodes, each with a server that a person made and named in its join token, and her keeper."""
 
     def __init__(self) -> None:
         self.queen, self.cloud = Queen(), Cloud()
+        for n in (1, 2, 3):
+            token = TokenRecord(
+                id=f"t{n}", verifier="", beacon_key=b"", created_at=0.0, created_by="ada", node_name=f"demo-{n}"
+            )
+            self.queen.colony.put(self.queen.colony.keys.key("tokens", token.id), token)
+            self.queen.colony.add_node(n - 1, record={"joined_with": token.id})
         self.cloud.there = {f"p{n}": Server(id=f"p{n}", name=f"demo-{n}") for n in (1, 2, 3)}
         self.now = time.time()
         self.keeper = self.reign()
@@ -257,3 +271,126 @@ async def test_a_locked_server_is_its_own_trouble(duty: Duty, caplog: pytest.Log
     assert duty.cloud.asked == ["delete p2", "create demo-2", "delete p2"]
     assert duty.record.healing.failures == 0
     assert [line.message for line in caplog.records if "locked" in line.message] == ["server p2: it is locked"]
+
+
+async def test_a_node_that_no_token_named_does_not_tie_a_persons_server(duty: Duty) -> None:
+    duty.queen.colony.add_node(1, record={"joined_with": "general"})
+    await duty.keeper.once()
+    assert "demo-2" not in duty.record.healing.known
+    duty.die(1)
+    await duty.keeper.once()
+    assert duty.cloud.asked == []
+
+
+async def test_seventy_that_end_at_once_fit_into_transactions_that_etcd_takes(
+    duty: Duty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await duty.keeper.once()
+    colony, names = duty.queen.colony, [f"demo-{n}" for n in range(4, 74)]
+    colony.put_spec(size=73)
+    late = {name: Intent(id=f"x{name}", kind="make", name=name, at=duty.now - 700.0, term=1) for name in names}
+    state = msgspec.structs.replace(duty.record.healing, intents=late)
+    colony.put(colony.keys.key("servers"), ServersRecord(healing=state, tokens={one.id: b"" for one in late.values()}))
+    counted: list[int] = []
+    commit = duty.keeper._writer.commit
+
+    async def counting(changes: Any, lines: Any, *rest: Any) -> Any:
+        counted.append(len(changes) + len(lines))
+        return await commit(changes, lines, *rest)
+
+    monkeypatch.setattr(duty.keeper._writer, "commit", counting)
+    await duty.keeper.once()
+    assert max(counted[:5]) <= 64, "etcd takes 128, and eight may begin as well"
+    assert (duty.record.healing.intents, duty.record.tokens) == ({}, {})
+    assert duty.cloud.asked == [], "what only waits to be given up is not made"
+
+
+async def test_a_list_in_doubt_is_said_and_nothing_follows_from_it(duty: Duty) -> None:
+    await duty.keeper.once()
+    duty.die(1)
+    duty.cloud.doubt = "entry 2 ({}): no id"
+    for _ in range(PATIENT + 1):
+        assert await duty.keeper.once() == keeper.LOOK_S
+    assert (duty.cloud.asked, duty.record.healing.failures) == ([], 0)
+    [told] = [event.message for event in duty.queen.events() if event.type == "server.held"]
+    assert told == "nothing is made, replaced or removed: the provider's list cannot be read: entry 2 ({}): no id"
+    duty.cloud.doubt = ""
+    await duty.keeper.once()
+    assert duty.cloud.asked == ["delete p2", "create demo-2"]
+
+
+async def test_a_list_that_is_not_whole_is_not_acted_on(duty: Duty) -> None:
+    await duty.keeper.once()
+    duty.queen.colony.put_spec(size=4)
+    await duty.keeper.once()
+    intents = duty.record.healing.intents
+    duty.cloud.there = {}
+    duty.queen.colony.put_spec(size=5)
+    await duty.keeper.once()
+    assert duty.record.healing.intents == intents
+    assert duty.cloud.asked == ["create demo-4"], "nor is what is under way asked for once more"
+    assert "the list lacks the servers of nodes that are ready: demo-1" in duty.record.healing.held
+
+
+@pytest.mark.parametrize("name", ["servers", "council", "nodes/" + node_id(1)])
+async def test_what_cannot_be_read_is_not_absent(duty: Duty, name: str) -> None:
+    await duty.keeper.once()
+    colony = duty.queen.colony
+    colony.put(colony.keys.key(name), ["nothing of ours"])
+    before = colony.etcd.revision
+    with pytest.raises(Unreadable, match=name):
+        await duty.keeper.once()
+    assert (colony.etcd.revision, duty.cloud.asked) == (before, [])
+
+
+# What a provider says over its socket -------------------------------------------------------------------------------
+
+
+async def said(directory: Path, answer: bytes) -> tuple[Server, ...]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(answer + b"\n")
+        writer.close()
+
+    path = str(directory / "s.sock")
+    async with await asyncio.start_unix_server(serve, path):
+        return await SocketProvider(path).servers()
+
+
+async def test_a_list_over_the_socket(tmp_path: Path) -> None:
+    answer = b'{"servers": [{"id": "a", "name": "demo-4", "term": 7, "intent": "i", "fault": "no\\nhost", "more": 1}]}'
+    assert await said(tmp_path, answer) == (Server(id="a", name="demo-4", term=7, intent="i", fault="no\nhost"),)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"{}", "without servers"),
+        (b'{"server": []}', "without servers"),
+        (b'{"servers": null}', "without servers"),
+        (b'{"servers": [' + b",".join([b"1"] * (MAX_SERVERS + 1)) + b"]}", "more than"),
+        (b'{"error": "no\\nquota"}', "^no quota"),
+        (b"", "gave no answer"),
+    ],
+)
+async def test_no_list_is_not_an_empty_list(tmp_path: Path, answer: bytes, why: str) -> None:
+    with pytest.raises(CloudTrouble, match=why):
+        await said(tmp_path, answer)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "3",
+        '{"name": "demo-5"}',
+        '{"id": "", "name": "demo-5"}',
+        '{"id": "b", "name": "de\\nmo"}',
+        '{"id": "b", "name": "demo-5", "term": -1}',
+        '{"id": "a", "name": "demo-5"}',
+        '{"id": "b", "name": "' + "x" * 300 + '"}',
+    ],
+)
+async def test_one_bad_entry_is_named_and_no_trouble_of_the_cloud(tmp_path: Path, entry: str) -> None:
+    with pytest.raises(ListInDoubt, match=r"^entry 2") as caught:
+        await said(tmp_path, f'{{"servers": [{{"id": "a", "name": "demo-4"}}, {entry}]}}'.encode())
+    assert len(caught.value.message) < 600

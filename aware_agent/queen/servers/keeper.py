@@ -14,17 +14,17 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from aware_agent.agent.reader import ColonyReader
+from aware_agent.agent.reader import ColonyReader, Unreadable
 from aware_agent.colony import healing
 from aware_agent.colony.elastic import wanted_size
 from aware_agent.colony.errors import Conflict, one_line
 from aware_agent.colony.event import COLONY, EventDraft, Severity
-from aware_agent.colony.healing import Healing, Intent, NodeState, Picture, ServerPolicy
+from aware_agent.colony.healing import Decision, Healing, Intent, NodeState, Picture, ServerPolicy
 from aware_agent.colony.node import Record, Status
 from aware_agent.colony.seats import CouncilRecord
 from aware_agent.queen.loop import Loop
 from aware_agent.queen.nodes import NodeCommands
-from aware_agent.queen.servers.provider import CloudTrouble, NewServer, Provider, ServerRefused
+from aware_agent.queen.servers.provider import CloudTrouble, ListInDoubt, NewServer, Provider, ServerRefused
 from aware_agent.queen.writer import FencedWriter
 from aware_agent.security.pki import ca_pin
 from aware_agent.security.records import CaRecord
@@ -91,25 +91,30 @@ class ServerKeeper:
             return pause
         try:
             servers = await self._provider.servers()
-            state, again_at = await self._intend(policy, servers)
-            for call in healing.calls(state, servers):
+            while (decision := await self._intend(policy, servers)).more:  # ends, a transaction's worth at a time
+                pass
+            for call in healing.calls(decision.state, servers) if not decision.doubted else ():
                 await self._do(call)
+        except ListInDoubt as error:
+            await self._doubt(error)
+            return LOOK_S
         except CloudTrouble as error:
             log.warning("the provider of servers is in trouble: %s", error.message)
             await self._failed(error)
             return BUSY_S
         await self._answered()
-        waits = [BUSY_S if state.intents else LOOK_S]
-        if again_at is not None:
-            waits.append(max(0.5, again_at - self._wall()))
+        waits = [BUSY_S if decision.state.intents else LOOK_S]
+        if decision.again_at is not None:
+            waits.append(max(0.5, decision.again_at - self._wall()))
         return min(waits)
 
     def _record(self) -> ServersRecord:
-        return self._writer.reader.one(KEY, ServersRecord) or ServersRecord()
+        """Raises Unreadable: as if nothing were on record, all would be made and removed once more."""
+        return self._writer.reader.vital(KEY, ServersRecord) or ServersRecord()
 
     # -- on record
 
-    async def _intend(self, policy: ServerPolicy, servers: tuple[healing.Server, ...]) -> tuple[Healing, float | None]:
+    async def _intend(self, policy: ServerPolicy, servers: tuple[healing.Server, ...]) -> Decision:
         """Decide, and write it: from now on the next queen would do it as well."""
         tokens = [self._make_token() for _ in range(BEGUN_AT_ONCE)]
         async with self._writer.writing():
@@ -117,7 +122,7 @@ class ServerKeeper:
             issuer = healing.Issuer(self._writer.term, [token.id for token in tokens])
             decision = healing.decide(before.healing, self._picture(servers), policy, now, issuer)
             if decision.state == before.healing:
-                return before.healing, decision.again_at
+                return decision
             after = healing.open_intents(decision.state)
             fresh = [token for token in tokens if token.id in after]
             spent = [name for name in before.tokens if name not in after]
@@ -140,7 +145,7 @@ class ServerKeeper:
                 log.info("%s", line.message)
         for record in replaced:
             await self._nodes.dismiss(record.id)
-        return decision.state, decision.again_at
+        return decision
 
     def _replaced(self, before: Healing, after: Mapping[str, Intent]) -> list[Record]:
         """Nodes that end with this decision, so that others may come under their names."""
@@ -162,6 +167,14 @@ class ServerKeeper:
                 lines = [EventDraft("server.trouble", COLONY, said, Severity.ERROR)]
             await self._note(after, lines)
 
+    async def _doubt(self, error: ListInDoubt) -> None:
+        async with self._writer.writing():
+            before = self._record().healing
+            decision = healing.doubted(before, f"the provider's list cannot be read: {error.message}")
+            if decision.state != before:
+                log.warning("%s", decision.state.held)
+                await self._note(decision.state, list(decision.lines))
+
     async def _answered(self) -> None:
         async with self._writer.writing():
             before = self._record().healing
@@ -178,18 +191,24 @@ class ServerKeeper:
     # -- what is there
 
     def _picture(self, servers: tuple[healing.Server, ...]) -> Picture:
+        """Raises Unreadable: a node whose record cannot be read was not removed, nor has it no seat."""
         reader = self._writer.reader
         data, records = reader.data(), reader.records()
         assert data.spec is not None
-        council = reader.one("council", CouncilRecord)
+        if unreadable := reader.unreadable_nodes():
+            raise Unreadable(f"nodes/{unreadable[0]}")
+        council = reader.vital("council", CouncilRecord)
         seated = {seat.node for seat in council.seats} if council else set()
         queen = data.queen_record.id if data.queen_record else ""
+        named = {token.id: token.node_name for token in reader.many("tokens/", TokenRecord).values()}
         nodes = [
             NodeState(
                 name=record.name,
                 status=record.status,
                 since=record.status_since,
+                id=record.id,
                 joined_with=record.joined_with,
+                named=named.get(record.joined_with) == record.name,
                 queen=record.id == queen,
                 seat=record.id in seated,
                 eligible=record.eligible,

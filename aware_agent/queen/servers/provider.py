@@ -18,6 +18,14 @@ class CloudTrouble(AwareError):
     status = 502
 
 
+class ListInDoubt(AwareError):
+    """The provider answers, and something in its list makes no sense: nothing is concluded from that list."""
+
+    code = "list-in-doubt"
+    exit_code = 7
+    status = 502
+
+
 class ServerRefused(AwareError):
     """The provider refuses what was asked about this one server, and nothing else: it is locked, for instance."""
 
@@ -43,7 +51,7 @@ class Provider(Protocol):
     """Runs its calls outside of the queen's process. They raise CloudTrouble; the last two also ServerRefused."""
 
     async def servers(self) -> tuple[Server, ...]:
-        """All servers of the colony, of people's own too, and none of anybody else."""
+        """All servers of the colony, of people's own too, and none of anybody else. Raises ListInDoubt too."""
 
     async def create(self, server: NewServer) -> None:
         """Ask for it. When this raises CloudTrouble it may be made all the same: the next list tells."""

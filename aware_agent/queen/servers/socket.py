@@ -1,30 +1,39 @@
 """Servers of whoever listens on a Unix socket of this host: one line of JSON each way, one call a connection.
 
 ``{"do": "list"}``, ``{"do": "create", "server": {...}}`` with a :class:`NewServer`, ``{"do": "delete", "id": "..."}``.
-The answer is an :class:`Answer`. Who may write to the socket is a matter of its file's owner and mode.
+The answer is an :class:`Answer`; that of ``list`` carries ``servers``, also when there are none. Who may write to the
+socket is a matter of its file's owner and mode.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from aware_agent.colony.decoding import UNDECODABLE, from_json
+from aware_agent.colony.decoding import UNDECODABLE, Word, from_json
 from aware_agent.colony.healing import Server
-from aware_agent.queen.servers.provider import CloudTrouble, NewServer, ServerRefused
+from aware_agent.colony.scale import MAX_NODES
+from aware_agent.queen.servers.provider import CloudTrouble, ListInDoubt, NewServer, ServerRefused
 
 CALL_S = 30.0
 MAX_ANSWER = 4 << 20  # bytes
+MAX_SERVERS = 2 * MAX_NODES  # each may be made anew
+SHOWN = 3  # entries that make no sense
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """``error``: why it was not done; ``alone``: that is about this one server and no other."""
 
-    servers: tuple[Server, ...] = ()
+    servers: tuple[msgspec.Raw, ...] | None = None  # each a Server, and decoded by itself
     error: str = ""
     alone: bool = False
+
+
+class _Whose(msgspec.Struct, frozen=True, kw_only=True):
+    id: Word = ""
 
 
 class SocketProvider:
@@ -35,7 +44,12 @@ class SocketProvider:
 
     async def servers(self) -> tuple[Server, ...]:
         """See the protocol."""
-        return (await self._ask({"do": "list"})).servers
+        answer = await self._ask({"do": "list"})
+        if answer.servers is None:
+            raise CloudTrouble(f"{self._socket} answers list without servers, which is no empty list")
+        if len(answer.servers) > MAX_SERVERS:
+            raise CloudTrouble(f"{self._socket} lists {len(answer.servers)} servers, more than {MAX_SERVERS}")
+        return listed(answer.servers)
 
     async def create(self, server: NewServer) -> None:
         """See the protocol."""
@@ -68,3 +82,31 @@ class SocketProvider:
             return await reader.readline()
         finally:
             writer.close()
+
+
+def listed(entries: Sequence[msgspec.Raw]) -> tuple[Server, ...]:
+    """The servers of a list. Raises ListInDoubt, naming what cannot be read: a server that is skipped is not gone."""
+    found: dict[str, Server] = {}
+    bad = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            server = from_json(bytes(entry), Server)
+        except UNDECODABLE as error:
+            bad.append(f"entry {number}{_whose(entry)}: {error}")
+            continue
+        if server.id in found:
+            bad.append(f"entry {number}: id {server.id} is there twice")
+        found[server.id] = server
+    if bad:
+        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        raise ListInDoubt("; ".join(bad[:SHOWN])[:500] + more)
+    return tuple(found.values())
+
+
+def _whose(entry: msgspec.Raw) -> str:
+    """Nothing else of it is shown, for nobody knows what it is."""
+    try:
+        found = from_json(bytes(entry), _Whose).id
+    except UNDECODABLE:
+        return ""
+    return f" (id {found[:40]})" if found else ""
