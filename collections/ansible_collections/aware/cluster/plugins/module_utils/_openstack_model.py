@@ -83,6 +83,7 @@ class Wish:
     protect: frozenset = frozenset()  # never to go: the queen
     council: frozenset = frozenset()  # they have a seat in the colony's council: to move one is work, so others go first
     replace_failed: bool = False
+    shrink: bool = True  # servers may go because there are more than size
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,13 @@ class _Planner:
                 self._drop_unlocked(server, "it failed: %s" % (server.fault or "Nova gives no reason"))
 
     def _shrink(self) -> None:
+        if len(self.live) > self.wish.size and not self.wish.shrink:
+            self.problems.append(
+                "there are %d servers and size is %d, but none may go for that (shrink is false), as where castes scale and "
+                "the colony did not say how many nodes they want: give its context, or a size of at least %d"
+                % (len(self.live), self.wish.size, len(self.live))
+            )
+            return
         while len(self.live) > self.wish.size:
             castes = self._assign()
             ordered = sorted(self.live, key=lambda server: self._worth(server, castes))

@@ -48,6 +48,7 @@ def wish_of(params: Mapping, zones: tuple = ()) -> Wish:
         marks=_marks(params["infrastructure"]["metadata"]),
         tags=tuple(sorted({colony_tag(colony)} | set(_tags(params["infrastructure"]["tags"])))),
         replace_failed=params["replace_failed"],
+        shrink=params["shrink"],
         **sets,
     )
 

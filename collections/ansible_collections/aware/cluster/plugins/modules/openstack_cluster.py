@@ -46,6 +46,12 @@ options:
     description:
       - Number of servers. Required with O(state=present).
     type: int
+  shrink:
+    description:
+      - Whether servers may go because there are more than O(size). With V(false) that is an error, and nothing is done.
+      - For castes that scale, while nobody can say how many nodes they want.
+    type: bool
+    default: true
   castes:
     description:
       - "Shares of the work: names mapped to a dictionary with C(count) and, if wanted, C(flavor) or C(requires) (C(vcpus), C(ram_mib),
@@ -419,6 +425,7 @@ def main():
         state=dict(type="str", choices=["present", "absent"], default="present"),
         colony=dict(type="str", required=True),
         size=dict(type="int"),
+        shrink=dict(type="bool", default=True),
         castes=dict(type="dict"),
         infrastructure=dict(type="dict", default={}, apply_defaults=True, options=_INFRASTRUCTURE),
         term=dict(type="int"),

@@ -217,6 +217,7 @@ def params(**more):
             size=3,
             castes=None,
             replace_failed=False,
+            shrink=True,
             infrastructure=infrastructure,
             **names,
         ),

@@ -342,3 +342,14 @@ def test_a_dead_server_goes_before_all_whether_it_sits_or_not():
     servers = [server(1), server(2), server(3)]
     plan = make_plan(wish(2, council=frozenset(["demo-1"]), dead=frozenset(["demo-1"])), servers)
     assert {step.node for step in plan.of("delete")} == {"demo-1"}
+
+
+def test_servers_that_may_not_go_for_the_size_are_kept_and_that_is_said():
+    servers = [server(index) for index in range(1, 6)]
+    plan = make_plan(wish(3, shrink=False), servers)
+    assert plan.problems[0].startswith("there are 5 servers and size is 3, but none may go for that (shrink is false)")
+    assert not plan.of("delete")
+    assert not make_plan(wish(5, shrink=False), servers).problems
+    # Who is named goes all the same, and what is missing is made.
+    plan = make_plan(wish(5, shrink=False, remove=frozenset({"demo-2"})), servers[:4])
+    assert [step.node for step in plan.of("delete")] == ["demo-2"] and len(plan.of("create")) == 2
