@@ -70,6 +70,10 @@ class SpanQueue:
         self.dropped[FULL] += len(spans[room:])
         self._some.set()
 
+    def mostly_free(self) -> bool:
+        """Whether there is room even for what may be lost: less than a quarter is taken."""
+        return len(self._waiting) < MOST // 4
+
     async def run(self) -> None:
         """Export until cancelled. Raises nothing else."""
         pause = FIRST_PAUSE_S

@@ -1,7 +1,8 @@
 """Traces of what one gateway answers. Only a gateway that is to export them has a :class:`Tracer`.
 
 A request that names a trace works for it, if its user was known in the end: a stranger's word makes nobody export
-anything. Of requests that name none, a share begins one. Hot reads that are answered from ready bytes begin none: see
+anything. Of requests that name none, a share begins one; what strangers ask is kept only while there is plenty of room,
+so that they crowd out nobody, and never when it was too much. Hot reads that are answered from ready bytes begin none: see
 :mod:`aware_agent.gateway.hot`.
 """
 
@@ -21,6 +22,7 @@ from aware_agent.gateway.span_queue import SpanQueue
 from aware_agent.telemetry import Family
 
 HEADER = b"traceparent"
+TOO_MANY = 429
 API = "/v1/"  # health, metrics and the dashboard's files begin no trace
 
 
@@ -40,7 +42,9 @@ class Tracer:
         about = {"http.request.method": method, "aware.request": asked.request, "aware.node": self._node}
 
         def keep() -> bool:
-            return ours or bool(asked.actor) or _known(scope, authority)
+            if asked.actor or _known(scope, authority):
+                return True
+            return ours and asked.status != TOO_MANY and self.queue.mostly_free()
 
         with tracing.record(parent, method, SpanKind.SERVER, about, keep=keep) as span:
             try:

@@ -113,6 +113,32 @@ async def test_a_share_of_requests_begins_a_trace(context: MemoryContext, spans:
     assert (span.name, span.parent, span.attributes["http.response.status_code"]) == ("GET /v1/audit", None, 401)
 
 
+async def test_strangers_crowd_nobody_out_of_the_queue(
+    context: MemoryContext, as_: As, spans: list[Span], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(span_queue, "MOST", 16)
+    tracer = Tracer(TracingSettings(endpoint=NOWHERE, sample_ratio=1.0), "demo-1", "demo")
+    app = create_gateway(context, tracer=tracer)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://queen") as client:
+        for _ in range(30):
+            assert (await client.get("/v1/audit")).status_code == 401
+        assert not tracer.queue.mostly_free()
+        before = len(tracer.queue._waiting)
+        assert before <= 16 // 4 + 1
+        assert (await client.get("/v1/audit", headers=as_(Role.SECURITY_ADMIN))).status_code == 200
+        assert len(tracer.queue._waiting) > before
+    assert tracer.queue.dropped == {FULL: 0, FAILED: 0}
+
+
+async def test_what_was_too_much_is_not_kept_of_strangers(context: MemoryContext, spans: list[Span]) -> None:
+    app = traced(context, spans, ratio=1.0)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://queen") as client:
+        body = {"username": "vera", "password": "wrong"}
+        said = [(await client.post("/v1/auth/token", json=body)).status_code for _ in range(200)]
+    assert 429 in said
+    assert {span.attributes["http.response.status_code"] for span in spans} <= {401}
+
+
 async def test_a_hot_read_has_a_span_when_it_is_part_of_a_trace_and_costs_none_else(
     app: GatewayApp, as_: As, spans: list[Span]
 ) -> None:
