@@ -9,7 +9,7 @@ from aware_agent.colony.backup import BackupLog, open_breaker
 from aware_agent.colony.breaker import OpenBreaker
 from aware_agent.colony.council_document import CouncilDocument
 from aware_agent.colony.decoding import UNDECODABLE, from_json
-from aware_agent.colony.elastic import ELASTIC, NOBODY, ElasticRecord
+from aware_agent.colony.elastic import ELASTIC, NOBODY, ElasticRecord, as_they_serve
 from aware_agent.colony.election import Handover, QueenRecord
 from aware_agent.colony.errors import AwareError
 from aware_agent.colony.node import Config, Record, Report
@@ -120,8 +120,12 @@ class ColonyReader:
         )
 
     def elastic(self) -> ElasticRecord:
-        """What the queen chose for castes that scale."""
-        return self.one(ELASTIC, ElasticRecord) or NOBODY
+        """What the queen chose for castes that scale; where that cannot be read, as many as serve now."""
+        found = self.one(ELASTIC, ElasticRecord)
+        if found is not None or self.projection.get(self.keys.key(ELASTIC)) is None:
+            return found or NOBODY
+        spec, castes = self.one("spec", Spec), self.one("castes", dict[str, list[str]]) or {}
+        return as_they_serve(spec, castes) if spec else NOBODY
 
     def _seats(self) -> frozenset[str] | None:
         """Nodes with a seat; None where agents run no etcd, so that nobody has one."""

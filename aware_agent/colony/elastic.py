@@ -29,6 +29,18 @@ class ElasticRecord(msgspec.Struct, frozen=True, kw_only=True):
 NOBODY = ElasticRecord()
 
 
+def as_they_serve(spec: Spec, castes: Mapping[str, Sequence[str]]) -> ElasticRecord:
+    """Instead of a record that is lost: castes that scale want no fewer than serve, so that nobody is taken away."""
+    why = "as many as served when what was chosen could not be read"
+    scaled = {name: caste.count for name, caste in spec.castes.items() if caste.scale is not None}
+    return ElasticRecord(
+        castes={
+            name: Elastic(wanted=max(count, len(castes.get(name, ()))), changed_at=0.0, why=why)
+            for name, count in scaled.items()
+        }
+    )
+
+
 def wanted(spec: Spec, elastic: Mapping[str, Elastic], name: str) -> int:
     """How many nodes the caste ``name`` of ``spec`` wants now."""
     caste = spec.castes[name]

@@ -144,7 +144,7 @@ class ScalingDuty:
         now: float,
     ) -> None:
         changes = []
-        if after != before:
+        if after != before or (after.castes and not before.term):  # no term: what was written could not be read
             after = msgspec.structs.replace(after, term=self._writer.term)
             changes.append(ops.put(self._writer.key(ELASTIC), msgspec.json.encode(after)))
         if changes or lines or abs(now - self._kept_at) >= KEEP_S:

@@ -200,3 +200,17 @@ async def test_a_new_rule_wakes_a_duty_that_had_none() -> None:
     queen.spec(RULE)
     queen.duty.refresh()
     assert queen.duty._loop._nudged.is_set()
+
+
+async def test_what_was_chosen_and_cannot_be_read_takes_no_node_away() -> None:
+    queen = Reigning()
+    members = await queen.look(demand=42)
+    assert len(members) == 5
+    queen.colony.put(queen.colony.keys.key("elastic"), {"castes": {"web": {"wanted": "five"}}})
+    async with queen.writer.writing():
+        await queen.reconciler._castes(False)
+    assert queen.colony.reader.data().castes["web"] == members
+    queen.follow()
+    assert await queen.look(60, demand=42) == members
+    assert (queen.record().term, queen.record().castes["web"].wanted) == (queen.colony.term, 5), "it is written anew"
+    assert queen.colony.reader.unreadable == {}
