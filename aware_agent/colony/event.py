@@ -31,7 +31,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ``node.over-limit``, ``node.within-limit``,
     ``caste.scaled``, ``caste.blind``, ``caste.seeing``, ``servers.missing``,
     ``config.changed``, ``spec.changed``, ``caste.assigned``, ``token.created``, ``token.revoked``,
-    ``user.changed``, ``session.reused``, ``session.ended``,
+    ``user.changed``, ``secret.changed``, ``identity-provider.changed``, ``session.reused``, ``session.ended``,
     ``hook.signed``, ``job.queued``, ``job.started``, ``job.requeued``, ``job.cancelling``, ``job.succeeded``,
     ``job.failed``, ``job.cancelled``, ``job.timed-out``, ``job.lost``, ``operations.changed``,
     ``intrusion.noticed``, ``node.renewed``, ``rotation.distributing``, ``rotation.released``, ``rotation.switched``,

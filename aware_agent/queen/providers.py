@@ -186,5 +186,14 @@ def sealed_anew(record: ProviderRecord, key: bytes, sealer: Sealer) -> ProviderR
     return msgspec.structs.replace(record, provider=provider)
 
 
+def lost_secret(name: str, after: ProviderRecord) -> list[EventDraft]:
+    """Tells that a rotation dropped the client secret of a provider, when ``after`` has none any more."""
+    if isinstance(after.provider, OidcProvider) and after.provider.client_secret:
+        return []
+    said = f"the client secret of identity provider {name} could not be opened and was removed by the rotation"
+    said += f": give it again: aware identity-providers set {name}"
+    return [EventDraft("identity-provider.changed", name, said, Severity.WARNING)]
+
+
 def _told(subject: str, sentence: str, kind: str = "identity-provider.changed") -> EventDraft:
     return EventDraft(kind, subject, sentence, Severity.NOTICE)

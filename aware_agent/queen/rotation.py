@@ -37,10 +37,10 @@ from aware_agent.colony.verification import Evidence, RotationReport, verify
 from aware_agent.queen.certificates import CA, COUNCIL_CA, OTHER_SECRET, Certificates, encode_ca, other
 from aware_agent.queen.etcd_probe import EtcdProbe
 from aware_agent.queen.loop import Loop
-from aware_agent.queen.providers import sealed_anew, stale_providers
+from aware_agent.queen.providers import lost_secret, sealed_anew, stale_providers
 from aware_agent.queen.rehearsal import about_to
 from aware_agent.queen.resealing import reseal, stale
-from aware_agent.queen.secrets import resealed, stale_secrets
+from aware_agent.queen.secrets import lost, resealed, stale_secrets
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written
 from aware_agent.security import pki
 from aware_agent.security.colony_secret import KIND as SECRETS
@@ -221,18 +221,22 @@ class Rotation:
         left = stale(self._writer, secrets[trust.generation])
         changes, compares = reseal(self._writer, self._sealer(trust.generation), left, CHUNK)
         providers = stale_providers(self._writer.reader, secrets[trust.generation])
+        lines = []
         others = [secret for number, secret in secrets.items() if number != trust.generation]
         secrets_sealer = provider_sealer(secrets[trust.generation], *others)
         for name, record in providers.items():
             key = self._key(PROVIDERS, name)
             compares.append(self._writer.guard(key))
-            changes.append(ops.put(key, msgspec.json.encode(sealed_anew(record, key, secrets_sealer))))
+            after = sealed_anew(record, key, secrets_sealer)
+            changes.append(ops.put(key, msgspec.json.encode(after)))
+            lines += lost_secret(name, after)
         for name, kept in itertools.islice(stale_secrets(self._writer.reader, secrets[trust.generation]), CHUNK):
             key = self._key(SECRETS, name)
             fresh = resealed(kept, key, self._sealer(trust.generation))
             compares.append(self._writer.guard(key))
             changes.append(ops.put(key, msgspec.json.encode(fresh)) if fresh else ops.delete(key))
-        await self._writer.commit(changes, [], ACTOR, compares)
+            lines += [] if fresh else [lost(name)]
+        await self._writer.commit(changes, lines, ACTOR, compares)
 
     # Reading ---------------------------------------------------------------------------------------------------------
 

@@ -107,7 +107,7 @@ class SecretCommands:
                 changed_by=actor,
             )
             verb = "changed" if before else "set"
-            line = _told(name, f"{actor} {verb} secret {name} ({kind}{': ' if shown else ''}{shown})")
+            line = _told(name, f"{actor} {verb} secret {name} ({kind})")  # everybody reads events, admins ``about``
             return await self._writer.commit(
                 [ops.put(key, msgspec.json.encode(after))], [line], actor, [self._writer.guard(key)]
             )
@@ -136,12 +136,21 @@ def stale_secrets(reader: ColonyReader, secret: bytes) -> Iterator[tuple[str, Se
 
 
 def resealed(record: SecretRecord, key: bytes, sealer: Sealer) -> SecretRecord | None:
-    """``record`` sealed anew; None when it does not open: it is lost, and a rotation goes on without it."""
+    """``record`` sealed anew; None when it does not open: it is lost, and a rotation goes on without it.
+
+    Who drops it tells :func:`lost`.
+    """
     try:
         return msgspec.structs.replace(record, sealed=sealer.seal(sealer.open(record.sealed, key), key))
     except SealBroken as error:
         log.warning("%s is lost, set it again: %s", key.decode(errors="replace"), error)
         return None
+
+
+def lost(name: str) -> EventDraft:
+    """Tells that a rotation dropped a secret that did not open, and what to do."""
+    said = f"secret {name} could not be opened and was removed by the rotation: set it again: aware secret set {name}"
+    return EventDraft("secret.changed", name, said, Severity.WARNING)
 
 
 def _told(name: str, sentence: str) -> EventDraft:

@@ -9,14 +9,16 @@ import pytest
 from queen_support import Queen, refused
 
 from aware_agent.colony.errors import Conflict, InvalidInput
+from aware_agent.colony.event import Severity
 from aware_agent.colony.node import TrustReport
 from aware_agent.colony.rotation import Phase, Trust
 from aware_agent.queen import commands as do
 from aware_agent.queen.etcd_probe import EtcdProbe
 from aware_agent.queen.secrets import SecretBook
 from aware_agent.security import pki
-from aware_agent.security.colony_secret import TextSecret
+from aware_agent.security.colony_secret import SecretRecord, TextSecret
 from aware_agent.security.keyring import fingerprint, proof, share
+from aware_agent.security.providers import OidcProvider, ProviderRecord, provider_sealer
 from aware_agent.security.records import CaRecord
 from aware_agent.security.rotating import NewTrust
 from aware_agent.security.sealed import colony_sealer
@@ -205,3 +207,24 @@ async def test_secrets_of_jobs_are_sealed_anew_before_the_old_secret_is_forgotte
     await step(queen)
     assert trust(queen).phase is Phase.FINISHING
     assert SecretBook(queen.colony.reader, colony_sealer(NEW_SECRET)).value("lab") == TextSecret(text="t3xt-of-a-key")
+
+
+async def test_secrets_that_do_not_open_are_told_by_name_with_what_to_do(queen: Queen) -> None:
+    key = queen.colony.keys.key("secrets", "lab")
+    stranger = colony_sealer(b"x" * 32)
+    record = SecretRecord(kind="text", about="", sealed=stranger.seal(b"{}", key), changed_at=1.0, changed_by="ada")
+    queen.colony.put(key, record)
+    key = queen.colony.keys.key("identity-providers", "corp")
+    secret = provider_sealer(b"x" * 32).seal(b"s3cret", key)
+    provider = OidcProvider(issuer="https://id.example", client_id="aware", client_secret=secret)
+    queen.colony.put(key, ProviderRecord(provider=provider, changed_at=1.0, changed_by="ada"))
+    await queen.run(start(keep_ca=True))
+    prove(queen, 1, 2)
+    queen.colony.keyring.adopt(1, {1: SECRET, 2: NEW_SECRET})
+    await step(queen)
+    told = {event.type: event for event in queen.events() if event.severity is Severity.WARNING}
+    assert queen.colony.reader.one("secrets/lab", SecretRecord) is None
+    assert told["secret.changed"].subject == "lab"
+    assert told["secret.changed"].message.endswith("set it again: aware secret set lab")
+    assert told["identity-provider.changed"].subject == "corp"
+    assert told["identity-provider.changed"].message.endswith("give it again: aware identity-providers set corp")
