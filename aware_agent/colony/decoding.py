@@ -22,6 +22,7 @@ T = TypeVar("T")
 # Nothing but text in the wrong shape raises the last: thousands of brackets use up the decoder's stack.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+CONTROLS = "Control characters in a `str`"
 WHOLE = (-(2**63), 2**64 - 1)  # what every decoder on a value's way can hold; etcd's ids of members need all of it
 # Tabs and ends of lines are in certificates and texts of several lines; the others only steer terminals.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -97,7 +98,7 @@ def _is_sound(value: object) -> bool:
 def _absurd(value: object) -> tuple[str, str]:
     """What is wrong in ``value``, and where below it."""
     if isinstance(value, str):
-        return "Control characters in a `str`", ""
+        return CONTROLS, ""
     if isinstance(value, int | float):
         return "Number out of range", ""
     place, part = next((place, part) for place, part in _parts(value) if not _is_sound(part))

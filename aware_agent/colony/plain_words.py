@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from aware_agent.colony.decoding import CONTROLS
+
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -55,4 +57,8 @@ def in_words(error: Exception) -> Complaint:
         return Complaint(f"{subject} must have {_SIGNS[found[2]]} {found[3]} {_PARTS[found[1]]}", field)
     if found := _CHOICE.fullmatch(said):
         return Complaint(f"{subject} cannot be {found[1]!r}", field)
-    return Complaint(f"{subject}: {said}" if field else said, field)
+    if said == CONTROLS:
+        said = f"{subject} has control characters"
+    elif field:
+        said = f"{subject}: {said}"
+    return Complaint(said, field)

@@ -2,8 +2,8 @@
 
 A request that names a trace works for it, if its user was known in the end: a stranger's word makes nobody export
 anything. Of requests that name none, a share begins one; what strangers ask is kept only while there is plenty of room,
-so that they crowd out nobody, and never when it was too much. Hot reads that are answered from ready bytes begin none: see
-:mod:`aware_agent.gateway.hot`.
+so that they crowd out nobody, and never when it was too much. Hot reads that are answered from ready bytes begin none:
+see :mod:`aware_agent.gateway.hot`.
 """
 
 from __future__ import annotations

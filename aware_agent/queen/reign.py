@@ -17,6 +17,7 @@ from aware_agent.colony.audit import Entry
 from aware_agent.colony.decision_log import Machine
 from aware_agent.colony.decoding import UNDECODABLE, from_msgpack
 from aware_agent.colony.errors import InvalidInput
+from aware_agent.colony.plain_words import in_words
 from aware_agent.colony.quota import Quotas
 from aware_agent.colony.trace import SpanKind, parse
 from aware_agent.queen.access import AccessCommands
@@ -188,8 +189,11 @@ class Reign:
         """Carry out a command of the gateway. Raises AwareError, Deposed among them."""
         try:
             command = from_msgpack(do.command, AnyCommand)
+        except msgspec.ValidationError as error:  # as of a name in a path, which no route has decoded before
+            said = in_words(error)
+            raise InvalidInput(said.message, field=said.field) from error
         except UNDECODABLE as error:
-            raise InvalidInput(f"this is no command: {error}") from error
+            raise InvalidInput("this is no command") from error
         about: tracing.Told = {"aware.term": self.term, "aware.request": do.asker.request, "aware.dry_run": do.dry}
         with tracing.record(parse(do.trace), f"queen {tag_of(command)}", SpanKind.SERVER, about):
             return await self._carry_out(command, do)

@@ -114,3 +114,31 @@ async def test_variables_are_nested_to_a_bound(admin: httpx.AsyncClient, depth: 
     body = b'{"config": {"vars": {"a": ' + b"[" * depth + b"]" * depth + b"}}}"
     response = await admin.put("/v1/nodes/demo-1/config", content=body)
     assert response.status_code == (200 if depth == 18 else 422), response.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field"),
+    [
+        ("DELETE", "/v1/secrets/{}", "name"),
+        ("DELETE", "/v1/users/{}", "name"),
+        ("DELETE", "/v1/identity-providers/{}", "name"),
+        ("DELETE", "/v1/service-accounts/{}", "name"),
+        ("DELETE", "/v1/service-accounts/{}/tokens/x", "account"),
+        ("DELETE", "/v1/service-accounts/ci/tokens/{}", "token"),
+        ("DELETE", "/v1/webhooks/{}", "webhook"),
+        ("POST", "/v1/webhooks/{}/dead/replay", "webhook"),
+        ("DELETE", "/v1/webhooks/{}/dead/x", "webhook"),
+        ("DELETE", "/v1/denied-keys/{}", "key"),
+    ],
+)
+async def test_a_name_with_control_characters_is_refused_in_plain_words(
+    admin: httpx.AsyncClient, method: str, path: str, field: str
+) -> None:
+    for odd in ("%00", "a%1bb"):
+        response = await admin.request(method, path.format(odd))
+        problem = response.json()
+        assert (response.status_code, problem["detail"], problem["field"]) == (
+            422,
+            f"{field} has control characters",
+            field,
+        )
