@@ -13,8 +13,7 @@ from aware_agent.colony import liveness
 from aware_agent.colony.away import Away, check_away
 from aware_agent.colony.errors import Conflict
 from aware_agent.colony.event import Severity
-from aware_agent.colony.node import Record, Status
-from aware_agent.colony.view import ColonyView
+from aware_agent.colony.node import Status
 from aware_agent.queen.drain import successor
 from aware_agent.queen.nodes import node_record, put_node
 from aware_agent.queen.writer import EventDraft, FencedWriter, Written
@@ -30,8 +29,8 @@ class AwayCommands:
     async def send_away(self, node_id: str, *, reason: str, until: float | None, actor: str) -> Written:
         """Let nobody miss a node until it is brought back, or until Unix time ``until``.
 
-        Of one that is away already reason and deadline are replaced. Raises NotFound, InvalidInput, and Conflict when
-        nobody would be left that may reign.
+        Of one that is away already reason and deadline are replaced. Raises NotFound, InvalidInput, and Conflict for
+        the queen when nobody else could reign.
         """
         now = time.time()
         check_away(reason, until, now)
@@ -41,11 +40,6 @@ class AwayCommands:
             if record.id == self._me and not successor(view):
                 raise Conflict(f"{record.name} reigns, and nobody else could", hint="let another node in first")
             before = record.away
-            if not before and record.id != self._me and self._is_last(view, record):
-                raise Conflict(
-                    f"{record.name} is the last that may reign: all others are away, drained or silent",
-                    hint="bring one back first: aware nodes back NAME",
-                )
             if before and (before.reason, before.until) == (reason, until):
                 return self._writer.unchanged(revision)
             known = view.find(record.id)
@@ -60,13 +54,6 @@ class AwayCommands:
             told = {"reason": reason, "until": until}
             line = EventDraft("node.away", record.id, _tell(record.name, away), Severity.NOTICE, told)
             return await put_node(self._writer, liveness.send_away(record, away, now), revision, line, actor)
-
-    def _is_last(self, view: ColonyView, record: Record) -> bool:
-        """Whether nobody but this node could reign; one that could not takes nothing away."""
-        if not record.eligible or record.status not in (Status.READY, Status.SUSPECT):
-            return False
-        able = [node for node in view.nodes if node.status is Status.READY and not node.drained]
-        return not any(node.id != record.id and (node.id == self._me or node.rank is not None) for node in able)
 
     async def bring_back(self, node_id: str, *, actor: str) -> Written:
         """Miss the node again when it is silent. Raises NotFound."""

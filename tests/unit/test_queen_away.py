@@ -165,19 +165,3 @@ async def test_one_that_answers_moves_its_seat_and_one_that_is_silent_is_the_kee
     assert queen.colony.etcd.revision == before
     (mine,) = (one for one in RecordedColony(queen.colony.writer(), node_id(0)).candidates() if one.id == node_id(1))
     assert mine.obstacle == "demo-2 is away"
-
-
-@pytest.mark.parametrize("order", [(1, 2, 3), (2, 3, 1)])
-async def test_the_last_that_may_reign_is_not_sent_away(order: tuple[int, ...]) -> None:
-    queen = Queen(nodes=3)
-    first, second, last = (f"demo-{number}" for number in order)
-    for name in (first, second):
-        await queen.run(do.SendAway(node=name))
-        await once(queen)
-    said = await refused(queen, do.SendAway(node=last), Conflict)
-    assert f"{last} is the last that may reign" in said or f"{last} reigns, and nobody else could" in said
-    assert record(queen, order[2] - 1).away is None
-    await queen.run(do.SendAway(node=second, reason="another reason"))
-    await queen.run(do.BringBack(node=second))
-    await once(queen)
-    assert (await queen.run(do.SendAway(node=last))).changed
